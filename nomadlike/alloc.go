@@ -1,0 +1,139 @@
+package nomadlike
+
+import "time"
+
+// Alloc (Answer of `/v1/allocation/:id` and node allocations. `Job` is the full job at that version. `Services` exists client-side only.)
+type Alloc struct {
+	// `job.group[n]`
+	Name string `json:"Name,omitempty,omitzero"`
+	// deprecated sum
+	Resources *Resources `json:"Resources,omitempty,omitzero"`
+	// deprecated
+	SharedResources *Resources `json:"SharedResources,omitempty,omitzero"`
+	// deprecated, per task
+	TaskResources map[string]*Resources `json:"TaskResources,omitempty,omitzero"`
+	// null/absent without deployment
+	DeploymentStatus *AllocDeploymentStatus `json:"DeploymentStatus,omitempty,omitzero"`
+	// key of the identities
+	SigningKeyID string `json:"SigningKeyID,omitempty,omitzero"`
+	// server-side changes only
+	AllocModifyIndex uint64 `json:"AllocModifyIndex,omitempty,omitzero"`
+	// unix ns
+	CreateTime int64 `json:"CreateTime,omitempty,omitzero"`
+	// unix ns
+	ModifyTime int64  `json:"ModifyTime,omitempty,omitzero"`
+	ID         string `json:"ID,omitempty,omitzero"`
+	Namespace  string `json:"Namespace,omitempty,omitzero"`
+	EvalID     string `json:"EvalID,omitempty,omitzero"`
+	NodeID     string `json:"NodeID,omitempty,omitzero"`
+	NodeName   string `json:"NodeName,omitempty,omitzero"`
+	JobID      string `json:"JobID,omitempty,omitzero"`
+	// Job is the version the allocation belongs to, shared by all of them. It is
+	// never encoded with an allocation: log, snapshot and RPC carry JobVersion,
+	// and whoever decodes attaches the job.
+	Job        *Job   `json:"Job,omitempty,omitzero" cbor:"-"`
+	JobVersion uint64 `json:"-" cbor:"JobVersion,omitempty"`
+
+	TaskGroup             string                `json:"TaskGroup,omitempty,omitzero"`
+	AllocatedResources    *AllocatedResources   `json:"AllocatedResources,omitempty,omitzero"`
+	Metrics               *AllocMetric          `json:"Metrics,omitempty,omitzero"`
+	DesiredStatus         string                `json:"DesiredStatus,omitempty,omitzero"`
+	DesiredDescription    string                `json:"DesiredDescription,omitempty,omitzero"`
+	DesiredTransition     DesiredTransition     `json:"DesiredTransition,omitempty,omitzero"`
+	ClientStatus          string                `json:"ClientStatus,omitempty,omitzero"`
+	ClientDescription     string                `json:"ClientDescription,omitempty,omitzero"`
+	TaskStates            map[string]*TaskState `json:"TaskStates,omitempty,omitzero"`
+	AllocStates           []*AllocState         `json:"AllocStates,omitempty,omitzero"`
+	PreviousAllocation    string                `json:"PreviousAllocation,omitempty,omitzero"`
+	NextAllocation        string                `json:"NextAllocation,omitempty,omitzero"`
+	DeploymentID          string                `json:"DeploymentID,omitempty,omitzero"`
+	RescheduleTracker     *RescheduleTracker    `json:"RescheduleTracker,omitempty,omitzero"`
+	NetworkStatus         *AllocNetworkStatus   `json:"NetworkStatus,omitempty,omitzero"`
+	FollowupEvalID        string                `json:"FollowupEvalID,omitempty,omitzero"`
+	PreemptedAllocations  []string              `json:"PreemptedAllocations,omitempty,omitzero"`
+	PreemptedByAllocation string                `json:"PreemptedByAllocation,omitempty,omitzero"`
+	CreateIndex           uint64                `json:"CreateIndex,omitempty,omitzero"`
+	ModifyIndex           uint64                `json:"ModifyIndex,omitempty,omitzero"`
+}
+
+// AllocStub is what the HTTP API shows as AllocListStub.
+type AllocStub struct {
+	// only with resources=true
+	AllocatedResources *AllocatedResources `json:"AllocatedResources,omitempty,omitzero"`
+	// null with task_states=false
+	TaskStates map[string]*TaskState
+	// unix ns
+	CreateTime int64
+	// unix ns
+	ModifyTime            int64
+	ID                    string
+	EvalID                string
+	Name                  string
+	Namespace             string
+	NodeID                string
+	NodeName              string
+	JobID                 string
+	JobType               string
+	JobVersion            uint64
+	TaskGroup             string
+	DesiredStatus         string
+	DesiredDescription    string
+	ClientStatus          string
+	ClientDescription     string
+	DesiredTransition     DesiredTransition
+	DeploymentStatus      *AllocDeploymentStatus
+	FollowupEvalID        string
+	NextAllocation        string
+	RescheduleTracker     *RescheduleTracker
+	PreemptedAllocations  []string
+	PreemptedByAllocation string
+	CreateIndex           uint64
+	ModifyIndex           uint64
+}
+
+// AllocDeploymentStatus is a noun of the HTTP API.
+type AllocDeploymentStatus struct {
+	Healthy     *bool
+	Timestamp   Time
+	Canary      bool
+	ModifyIndex uint64
+}
+
+// AllocState is a noun of the HTTP API.
+type AllocState struct {
+	Field string
+	Value string
+	Time  Time
+}
+
+// AllocNetworkStatus is a noun of the HTTP API.
+type AllocNetworkStatus struct {
+	InterfaceName string
+	Address       string
+	AddressIPv6   string
+	DNS           *DNSConfig
+}
+
+// DesiredTransition is a noun of the HTTP API.
+type DesiredTransition struct {
+	Migrate                 *bool
+	Reschedule              *bool
+	ForceReschedule         *bool
+	NoShutdownDelay         *bool
+	MigrateDisablePlacement *bool
+}
+
+// RescheduleTracker is a noun of the HTTP API.
+type RescheduleTracker struct {
+	Events         []*RescheduleEvent
+	LastReschedule string
+}
+
+// RescheduleEvent is a noun of the HTTP API.
+type RescheduleEvent struct {
+	// unix ns
+	RescheduleTime int64
+	PrevAllocID    string
+	PrevNodeID     string
+	Delay          time.Duration
+}

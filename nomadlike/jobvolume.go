@@ -1,0 +1,38 @@
+package nomadlike
+
+// VolumeRequest is a noun of the HTTP API.
+type VolumeRequest struct {
+	// host|csi
+	Type string
+	// volume name/id
+	Source string
+	// dynamic host volumes: claim kept
+	Sticky bool
+	// csi required; host optional
+	AccessMode string
+	// file-system|block-device
+	AttachmentMode string
+	// append `[index]`
+	PerAlloc     bool
+	Name         string
+	ReadOnly     bool
+	MountOptions *CSIMountOptions
+}
+
+// VolumeMount is a noun of the HTTP API.
+type VolumeMount struct {
+	// default false
+	ReadOnly bool
+	// default `private`; private|host-to-task|bidirectional
+	PropagationMode string
+	// ""|z|Z
+	SELinuxLabel string
+	Volume       string
+	Destination  string
+}
+
+// CSIMountOptions is a noun of the HTTP API.
+type CSIMountOptions struct {
+	FSType     string
+	MountFlags []string
+}

@@ -1,0 +1,123 @@
+// Package query holds what is asked and answered between agents: requests for
+// reads, requests for writes before they become ops, and the calls between
+// servers and nodes. It has no behaviour.
+package query
+
+import (
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// NodeRegister registers a node, or its changed fingerprint. The node's
+// SecretID authenticates it from then on: the first registration of an ID
+// fixes its secret.
+// Method Node.Register, reply NodeUpdate.
+type NodeRegister struct {
+	nl.WriteOptions
+	Node *nl.Node
+}
+
+// NodeHeartbeat keeps a node alive and tells its status.
+// Method Node.Heartbeat, reply NodeUpdate.
+type NodeHeartbeat struct {
+	nl.WriteOptions
+	NodeID   string
+	SecretID string
+	Status   string // "" is ready
+}
+
+// NodeUpdate answers registrations and heartbeats.
+type NodeUpdate struct {
+	Index        uint64
+	HeartbeatTTL time.Duration // beat again when it has passed; the server adds its grace
+	Servers      []Server
+	Eligibility  string
+	// Features are what every server supports, for nodes newer than servers.
+	Features uint64
+}
+
+// Server is where a node may dial.
+type Server struct {
+	ID, Name, Datacenter string
+	RPCAddr              string // host:port
+	Leader               bool
+}
+
+// NodeAllocUpdates takes a batch of status from a node.
+// Method Node.UpdateAllocs, reply Written.
+type NodeAllocUpdates struct {
+	nl.WriteOptions
+	NodeID   string
+	SecretID string
+	Updates  []*nl.AllocUpdate
+}
+
+// Written answers a write that has nothing else to tell.
+type Written struct{ Index uint64 }
+
+// NodeAllocs opens the stream of a node's allocations. The first message is
+// everything (Reset); what follows are changes.
+// Method Node.Allocs (stream of NodeAllocChanges).
+type NodeAllocs struct {
+	nl.QueryOptions
+	NodeID   string
+	SecretID string
+}
+
+// NodeAllocChanges is one message of that stream. Jobs come before the first
+// allocation that needs them and are not repeated on the stream; allocations
+// name theirs by (Namespace, JobID, JobVersion).
+type NodeAllocChanges struct {
+	Index   uint64
+	Reset   bool // Allocs is all there is; what is not in it is to be removed
+	Jobs    []*nl.Job
+	Allocs  []*nl.Alloc
+	Removed []string // allocation IDs the servers no longer know
+}
+
+// NodeServices registers or removes service instances of a node.
+// Method Node.UpdateServices, reply Written.
+type NodeServices struct {
+	nl.WriteOptions
+	NodeID   string
+	SecretID string
+	Upsert   []*nl.ServiceRegistration
+	Delete   []string // registration IDs
+}
+
+// NodeEvents adds events to a node.
+// Method Node.AddEvents, reply Written.
+type NodeEvents struct {
+	nl.WriteOptions
+	NodeID   string
+	SecretID string
+	Events   []*nl.NodeEvent
+}
+
+// SignIdentities asks for the workload identities of allocations of the node.
+// Method Node.SignIdentities, reply SignedIdentities.
+type SignIdentities struct {
+	nl.WriteOptions
+	NodeID   string
+	SecretID string
+	Wanted   []IdentityWanted
+}
+
+// IdentityWanted names one identity of one task.
+type IdentityWanted struct {
+	AllocID, Task, Identity string // Identity "default" is the default one
+}
+
+// SignedIdentities carries tokens in the order asked.
+type SignedIdentities struct {
+	Tokens []SignedIdentity
+}
+
+// SignedIdentity is one token. The token is a secret.
+type SignedIdentity struct {
+	IdentityWanted
+	JWT     string
+	Expires nl.Time // unset: never
+	Error   string  // why there is none
+}

@@ -1,0 +1,76 @@
+package nomadlike
+
+// ScalingPolicy is a noun of the HTTP API.
+type ScalingPolicy struct {
+	// UUID, stable
+	ID string
+	// default `horizontal`
+	Type string
+	// {Namespace, Job, Group[, Task]}
+	Target map[string]string
+	// default Count
+	Min int
+	// required (>= Min)
+	Max int
+	// default true
+	Enabled     bool
+	Policy      map[string]any
+	CreateIndex uint64
+	ModifyIndex uint64
+}
+
+// ScalingRequest is a noun of the HTTP API.
+type ScalingRequest struct {
+	Count          *int
+	Target         map[string]string
+	Message        string
+	Error          bool
+	Meta           map[string]any
+	Region         string `json:"Region,omitempty"`
+	Namespace      string `json:"Namespace,omitempty"`
+	PolicyOverride bool
+	JobModifyIndex uint64
+}
+
+// JobScaleStatus is a noun of the HTTP API.
+type JobScaleStatus struct {
+	JobID          string
+	Namespace      string
+	JobCreateIndex uint64
+	JobModifyIndex uint64
+	JobStopped     bool
+	TaskGroups     map[string]*GroupScaleStatus
+}
+
+// GroupScaleStatus is what the HTTP API shows as TaskGroupScaleStatus.
+type GroupScaleStatus struct {
+	Desired   int
+	Placed    int
+	Running   int
+	Healthy   int
+	Unhealthy int
+	Events    []*ScalingEvent
+}
+
+// ScalingEvent is a noun of the HTTP API.
+type ScalingEvent struct {
+	// unix ns
+	Time          int64
+	Count         *int
+	PreviousCount int
+	Message       string
+	Error         bool
+	Meta          map[string]any
+	EvalID        *string
+	CreateIndex   uint64
+}
+
+// ScalingPolicyStub is what the HTTP API shows as ScalingPolicyListStub.
+type ScalingPolicyStub struct {
+	ID          string
+	Enabled     bool
+	Type        string
+	Target      map[string]string
+	CreateIndex uint64
+	ModifyIndex uint64
+}

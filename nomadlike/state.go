@@ -1,0 +1,67 @@
+package nomadlike
+
+// TerminalDesired tells whether the servers want the allocation gone.
+func (a *Alloc) TerminalDesired() bool {
+	return a.DesiredStatus == AllocDesiredStop || a.DesiredStatus == AllocDesiredEvict
+}
+
+// TerminalClient tells whether the allocation has ended on its node.
+func (a *Alloc) TerminalClient() bool {
+	switch a.ClientStatus {
+	case AllocClientComplete, AllocClientFailed, AllocClientLost:
+		return true
+	}
+	return false
+}
+
+// Terminal tells whether the allocation is over, by wish or in fact.
+func (a *Alloc) Terminal() bool { return a.TerminalDesired() || a.TerminalClient() }
+
+// Terminal tells whether the evaluation is over.
+func (e *Eval) Terminal() bool {
+	switch e.Status {
+	case EvalStatusComplete, EvalStatusFailed, EvalStatusCancelled:
+		return true
+	}
+	return false
+}
+
+// Active tells whether the deployment is not over.
+func (d *Deployment) Active() bool {
+	switch d.Status {
+	case DeploymentStatusFailed, DeploymentStatusSuccessful, DeploymentStatusCancelled:
+		return false
+	}
+	return true
+}
+
+// Group is the group of that name, nil when the job has none.
+func (j *Job) Group(name string) *Group {
+	for _, g := range j.TaskGroups {
+		if g.Name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+// Task is the task of that name, nil when the group has none.
+func (g *Group) Task(name string) *Task {
+	for _, t := range g.Tasks {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// IsPeriodic tells whether the job launches children by the clock.
+func (j *Job) IsPeriodic() bool { return j.Periodic != nil }
+
+// IsParameterized tells whether the job is a template for dispatched children.
+func (j *Job) IsParameterized() bool { return j.ParameterizedJob != nil && !j.Dispatched }
+
+// Ready tells whether the node may be given work.
+func (n *Node) Ready() bool {
+	return n.Status == NodeStatusReady && n.DrainStrategy == nil && n.SchedulingEligibility == NodeEligible
+}

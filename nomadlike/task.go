@@ -1,0 +1,232 @@
+package nomadlike
+
+import "time"
+
+// Task is a noun of the HTTP API.
+type Task struct {
+	// required; no `/`, NUL
+	Name string
+	// required
+	Driver string
+	// ""
+	User string
+	// driver config as decoded map
+	Config map[string]any
+	// null or list
+	Services []*Service
+	// null unless set
+	Vault *VaultBlock
+	// see Resources
+	Resources *Resources
+	// group policy merged with own
+	RestartPolicy *RestartPolicy
+	// {File}
+	DispatchPayload *DispatchPayload
+	// null when hook and sidecar empty
+	Lifecycle *Lifecycle
+	// null when empty
+	Meta map[string]string
+	// default 5 s
+	KillTimeout time.Duration
+	// default {MaxFiles 10, MaxFileSizeMB 10, Disabled false}
+	LogConfig *LogConfig
+	// at most one per group
+	Leader bool
+	// driver default when ""
+	KillSignal string
+	// `connect-proxy:<svc>` etc. for injected tasks
+	Kind string
+	// default identity always present after register
+	Identity *WorkloadIdentity
+	// named identities
+	Identities []*WorkloadIdentity
+	// enterprise upstream
+	Schedule        *TaskSchedule
+	Env             map[string]string
+	Secrets         []*Secret
+	Consul          *ConsulBlock
+	Templates       []*Template
+	Constraints     []*Constraint
+	Affinities      []*Affinity
+	Artifacts       []*Artifact
+	ShutdownDelay   time.Duration
+	VolumeMounts    []*VolumeMount
+	ScalingPolicies []*ScalingPolicy
+	CSIPluginConfig *TaskCSIPluginConfig
+	Actions         []*Action
+}
+
+// Template is a noun of the HTTP API.
+type Template struct {
+	// exclusive with EmbeddedTmpl
+	SourcePath string
+	// default `restart`; noop|restart|signal|script
+	ChangeMode string
+	// default SIGHUP for signal; upper-cased
+	ChangeSignal string
+	// default {Timeout 5 s, FailOnError false, RunOnFirstRender false}
+	ChangeScript *ChangeScript
+	// default false
+	Once bool
+	// default 5 s
+	Splay time.Duration
+	// default `0644`
+	Perms string
+	// null = task user/root
+	Uid *int
+	// null
+	Gid *int
+	// default `{{`
+	LeftDelim string
+	// default `}}`
+	RightDelim string
+	// default false
+	Envvars bool
+	// 0, deprecated
+	VaultGrace time.Duration
+	// {Min, Max} ns?
+	Wait *WaitConfig
+	// default false
+	ErrMissingKey bool
+	DestPath      string
+	EmbeddedTmpl  string
+}
+
+// ChangeScript is a noun of the HTTP API.
+type ChangeScript struct {
+	Command          string
+	Args             []string
+	Timeout          time.Duration
+	FailOnError      bool
+	RunOnFirstRender bool
+}
+
+// WaitConfig is a noun of the HTTP API.
+type WaitConfig struct {
+	Min *time.Duration
+	Max *time.Duration
+}
+
+// Artifact is what the HTTP API shows as TaskArtifact.
+type Artifact struct {
+	// null when empty
+	GetterOptions map[string]string
+	// null when empty
+	GetterHeaders map[string]string
+	// default `any`; any|file|dir
+	GetterMode string
+	// default false
+	GetterInsecure bool
+	// default `local/` (mode file: `local/<basename>`)
+	RelativeDest string
+	// default false
+	Chown        bool
+	GetterSource string
+}
+
+// VaultBlock (Request extra: `Policies` (legacy, ignored).)
+type VaultBlock struct {
+	// default `default`
+	Cluster string
+	// default true
+	Env bool
+	// default false
+	DisableFile bool
+	// default `restart`
+	ChangeMode string
+	// default `SIGHUP`
+	ChangeSignal string
+	// default false
+	AllowTokenExpiration bool
+	Role                 string
+	Namespace            string
+}
+
+// Secret is a noun of the HTTP API.
+type Secret struct {
+	Name     string
+	Provider string
+	Path     string
+	Config   map[string]any
+	Env      map[string]string
+}
+
+// ConsulBlock is what the HTTP API shows as Consul.
+type ConsulBlock struct {
+	// default `default`
+	Cluster   string
+	Namespace string
+	Partition string
+}
+
+// LogConfig is a noun of the HTTP API.
+type LogConfig struct {
+	// default 10
+	MaxFiles int
+	// default 10
+	MaxFileSizeMB int
+	// default false (request may use deprecated `Enabled`)
+	Disabled bool
+}
+
+// DispatchPayload is what the HTTP API shows as DispatchPayloadConfig.
+type DispatchPayload struct {
+	File string
+}
+
+// Lifecycle is what the HTTP API shows as TaskLifecycleConfig.
+type Lifecycle struct {
+	// prestart|poststart|poststop
+	Hook    string
+	Sidecar bool
+}
+
+// TaskCSIPluginConfig is a noun of the HTTP API.
+type TaskCSIPluginConfig struct {
+	// node|controller|monolith
+	Type string
+	// default `/csi`
+	MountDir string
+	// default `/local/csi`
+	StagePublishBaseDir string
+	// default 30 s
+	HealthTimeout time.Duration
+	ID            string
+}
+
+// WorkloadIdentity is a noun of the HTTP API.
+type WorkloadIdentity struct {
+	// default `default`; regex-limited
+	Name string
+	// default identity forced to `["nomadproject.io"]`
+	Audience []string
+	// noop|restart|signal
+	ChangeMode string
+	// not for the default identity
+	TTL          time.Duration
+	ChangeSignal string
+	Env          bool
+	File         bool
+	Filepath     string
+	ServiceName  string
+	ExtraClaims  []string
+}
+
+// Action is a noun of the HTTP API.
+type Action struct {
+	Name    string
+	Command string
+	Args    []string
+}
+
+// TaskSchedule is a noun of the HTTP API.
+type TaskSchedule struct {
+	Cron *TaskScheduleCron
+}
+
+// TaskScheduleCron (Enterprise upstream.)
+type TaskScheduleCron struct {
+	Start    string
+	End      string
+	Timezone string
+}
