@@ -39,3 +39,11 @@ type WriteOptions struct {
 	Namespace string
 	AuthToken string // secret of the caller; never logged
 }
+
+// Read is how a router of calls sees the options of any read request that
+// embeds them.
+func (o *QueryOptions) Read() *QueryOptions { return o }
+
+// Write is how a router of calls sees the options of any write request that
+// embeds them.
+func (o *WriteOptions) Write() *WriteOptions { return o }

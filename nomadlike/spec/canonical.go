@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// DefaultPriority is the priority of a job that says none, where the server
+// does not configure another.
+const DefaultPriority = 50
+
 // Defaults of the job specification that several shapes share.
 const (
 	defaultKillTimeout   = 5 * time.Second
@@ -39,7 +43,7 @@ func Canonicalize(doc Document) {
 		"ParentID": "", "AllAtOnce": false, "NodePool": "",
 		"ConsulNamespace": "", "VaultNamespace": "", "NomadTokenID": "",
 		"Status": "", "StatusDescription": "", "Stop": false, "Stable": false,
-		"Priority": int64(0), "Version": int64(0), "CreateIndex": int64(0),
+		"Priority": int64(DefaultPriority), "Version": int64(0), "CreateIndex": int64(0),
 		"ModifyIndex": int64(0), "JobModifyIndex": int64(0), "ID": "",
 	})
 	if job["Name"] == nil {
@@ -219,8 +223,8 @@ func canonicalWeights(o object) {
 }
 
 func canonicalConsul(o object) {
-	if c := child(o, "Consul"); c != nil && c["Cluster"] == "" {
-		c["Cluster"] = "default"
+	if c := child(o, "Consul"); c != nil {
+		setIfZero(c, object{"Cluster": "default"})
 	}
 }
 
@@ -241,9 +245,7 @@ func canonicalTask(job, group, task object) {
 			"Env": true, "DisableFile": false, "Namespace": "", "ChangeMode": "restart",
 			"ChangeSignal": defaultChangeSignal, "AllowTokenExpiration": false,
 		})
-		if v["Cluster"] == "" {
-			v["Cluster"] = "default"
-		}
+		setIfZero(v, object{"Cluster": "default"})
 	}
 	canonicalConsul(task)
 	for _, t := range list(task, "Templates") {
@@ -296,8 +298,8 @@ func canonicalResources(r object) {
 		fill(d, object{"Count": int64(1)})
 		canonicalWeights(d)
 	}
-	if n := child(r, "NUMA"); n != nil && n["Affinity"] == "" {
-		n["Affinity"] = "none"
+	if n := child(r, "NUMA"); n != nil {
+		setIfZero(n, object{"Affinity": "none"})
 	}
 	for _, n := range list(r, "Networks") {
 		canonicalNetwork(n)
@@ -328,6 +330,7 @@ func canonicalTemplate(t object) {
 		"LeftDelim": "{{", "RightDelim": "}}", "Envvars": false,
 		"VaultGrace": int64(0), "ErrMissingKey": false,
 	})
+	upperCase(t, "ChangeSignal")
 	if t["ChangeSignal"] == nil {
 		t["ChangeSignal"] = ""
 		if t["ChangeMode"] == "signal" {

@@ -11,10 +11,7 @@ func canonicalService(job, group, task, s object) {
 		}
 		s["Name"] = name
 	}
-	setIfZero(s, object{"AddressMode": "auto", "OnUpdate": "require_healthy", "Provider": "consul"})
-	if s["Provider"] == "consul" {
-		setIfZero(s, object{"Cluster": "default"})
-	}
+	setIfZero(s, object{"AddressMode": "auto", "OnUpdate": "require_healthy", "Provider": "consul", "Cluster": "default"})
 	nilIfEmpty(s, "Meta", "CanaryMeta", "TaggedAddresses")
 	restart := child(s, "CheckRestart")
 	canonicalCheckRestart(restart)
@@ -24,6 +21,7 @@ func canonicalService(job, group, task, s object) {
 				c[key] = int64(0)
 			}
 		}
+		setIfZero(c, object{"OnUpdate": s["OnUpdate"]})
 		c["CheckRestart"] = mergeCheckRestart(restart, child(c, "CheckRestart"))
 	}
 	if w := child(s, "Weights"); w != nil {
@@ -105,9 +103,7 @@ func canonicalSidecarTask(t object) {
 	if r := child(t, "Resources"); r != nil {
 		canonicalResources(r)
 	}
-	if l := child(t, "LogConfig"); l != nil {
-		canonicalLogs(l)
-	}
+	t["LogConfig"] = canonicalLogs(child(t, "LogConfig"))
 	canonicalMounts(t)
 	fill(t, object{"KillTimeout": dur(defaultKillTimeout), "ShutdownDelay": int64(0)})
 }

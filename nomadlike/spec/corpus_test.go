@@ -144,7 +144,11 @@ func TestCanonicalizeCorpus(t *testing.T) {
 				t.Fatal(err)
 			}
 			Canonicalize(doc)
-			if diff := cmp.Diff(plain(t, g.Job), plain(t, doc)); diff != "" {
+			got, err := json.Marshal(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(exact(t, g.Job), exact(t, got)); diff != "" {
 				t.Errorf("canonical job (-want +got):\n%s", diff)
 			}
 		})

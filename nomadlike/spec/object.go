@@ -2,6 +2,7 @@ package spec
 
 import (
 	"maps"
+	"strings"
 	"time"
 )
 
@@ -89,5 +90,11 @@ func nilIfEmpty(o object, keys ...string) {
 				o[k] = nil
 			}
 		}
+	}
+}
+
+func upperCase(o object, key string) {
+	if s, ok := o[key].(string); ok {
+		o[key] = strings.ToUpper(s)
 	}
 }

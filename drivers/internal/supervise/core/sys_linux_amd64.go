@@ -1,0 +1,4 @@
+package core
+
+// sysSetns is missing from package syscall on this architecture.
+const sysSetns = 308

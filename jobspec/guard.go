@@ -1,0 +1,221 @@
+package jobspec
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+)
+
+// estimate bounds from above how many bytes a call makes beyond its arguments,
+// or refuses the call.
+type estimate func(args []cty.Value) (int64, error)
+
+// guarded makes a function refuse calls whose arguments or result would be out
+// of bounds, before it does any work.
+func guarded(f function.Function, m *meter, grows estimate) function.Function {
+	return function.New(&function.Spec{
+		Description: f.Description(),
+		Params:      f.Params(),
+		VarParam:    f.VarParam(),
+		Type: func(args []cty.Value) (cty.Type, error) {
+			if err := admit(args, m, grows); err != nil {
+				return cty.NilType, err
+			}
+			return f.ReturnTypeForValues(args)
+		},
+		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) { return f.Call(args) },
+	})
+}
+
+// admit charges for the arguments of a call.
+func admit(args []cty.Value, m *meter, grows estimate) error {
+	total := int64(0)
+	for _, arg := range args {
+		size, fault := valueSize(arg)
+		if fault != "" {
+			return errors.New(fault)
+		}
+		total += size
+	}
+	if total > valueBytesMax {
+		return fmt.Errorf("the arguments are larger than %d MiB", valueBytesMax>>20)
+	}
+	m.charge(total, nil)
+	if grows == nil {
+		return nil
+	}
+	size, err := grows(args)
+	if err != nil {
+		return err
+	}
+	if size > valueBytesMax {
+		return fmt.Errorf("the result may be larger than %d MiB", valueBytesMax>>20)
+	}
+	m.charge(size, nil)
+	return nil
+}
+
+// growth is the estimate of functions whose result can be larger than their
+// arguments; nil for the others.
+func growth(name string) estimate {
+	switch name {
+	case "format", "formatlist":
+		return growFormat
+	case "indent":
+		return growIndent
+	case "join":
+		return growJoin
+	case "replace":
+		return growReplace
+	case "regex_replace":
+		return growRegexReplace
+	case "setproduct":
+		return growProduct
+	case "yamldecode", "jsondecode":
+		return checkDocument
+	case "bcrypt":
+		return growBcrypt
+	case "cidrsubnets", "cidrsubnet", "cidrhost":
+		return nil
+	}
+	return nil
+}
+
+// text is a known string argument, or "".
+func text(args []cty.Value, i int) string {
+	if i >= len(args) || args[i].IsNull() || !args[i].IsKnown() || args[i].Type() != cty.String {
+		return ""
+	}
+	return args[i].AsString()
+}
+
+// number is a known whole argument, or 0.
+func number(args []cty.Value, i int) int64 {
+	if i >= len(args) || args[i].IsNull() || !args[i].IsKnown() || args[i].Type() != cty.Number {
+		return 0
+	}
+	n, _ := args[i].AsBigFloat().Int64()
+	return n
+}
+
+// growFormat bounds the width and precision of verbs, which pad.
+func growFormat(args []cty.Value) (int64, error) {
+	spec := text(args, 0)
+	size := int64(0)
+	for {
+		_, rest, found := strings.Cut(spec, "%")
+		if !found {
+			return size * elements(args[1:]), nil
+		}
+		end := strings.IndexFunc(rest, func(r rune) bool { return unicode.IsLetter(r) || r == '%' })
+		if end < 0 {
+			end = len(rest)
+		}
+		for _, digits := range strings.FieldsFunc(rest[:end], func(r rune) bool { return !unicode.IsDigit(r) }) {
+			width := int64(0)
+			for _, r := range digits {
+				if width = width*10 + int64(r-'0'); width > formatWidthMax {
+					return 0, fmt.Errorf("width and precision may be at most %d", formatWidthMax)
+				}
+			}
+			size += width
+		}
+		spec = rest[min(end+1, len(rest)):]
+		// A verb may write any argument, however often it is named.
+		for _, arg := range args[1:] {
+			n, _ := valueSize(arg)
+			size += n
+		}
+	}
+}
+
+// elements is the length of the longest list among the arguments, at least 1.
+func elements(args []cty.Value) int64 {
+	longest := 1
+	for _, arg := range args {
+		if arg.IsKnown() && !arg.IsNull() && isList(arg.Type()) {
+			longest = max(longest, arg.LengthInt())
+		}
+	}
+	return int64(longest)
+}
+
+func growIndent(args []cty.Value) (int64, error) {
+	spaces := number(args, 0)
+	if spaces < 0 || spaces > formatWidthMax {
+		return 0, fmt.Errorf("the indent must be 0 to %d spaces", formatWidthMax)
+	}
+	return spaces * int64(strings.Count(text(args, 1), "\n")), nil
+}
+
+func growJoin(args []cty.Value) (int64, error) {
+	n := int64(0)
+	for _, arg := range args[1:] {
+		n += elements([]cty.Value{arg})
+	}
+	return n * int64(len(text(args, 0))), nil
+}
+
+func growReplace(args []cty.Value) (int64, error) {
+	return int64(strings.Count(text(args, 0), text(args, 1))) * int64(len(text(args, 2))), nil
+}
+
+// growRegexReplace assumes a match at every byte, and that each reference in
+// the replacement stands for the whole text.
+func growRegexReplace(args []cty.Value) (int64, error) {
+	subject, replacement := text(args, 0), text(args, 2)
+	length := int64(len(subject) + 1)
+	return length*int64(len(replacement)) + length*int64(strings.Count(replacement, "$")), nil
+}
+
+func growProduct(args []cty.Value) (int64, error) {
+	n := int64(1)
+	for _, arg := range args {
+		if !arg.IsKnown() || arg.IsNull() || !isList(arg.Type()) {
+			return 0, nil
+		}
+		if n *= int64(arg.LengthInt()); n > valueBytesMax/elementSize {
+			break
+		}
+	}
+	return n * elementSize * int64(len(args)+1), nil
+}
+
+// checkDocument refuses documents that nest too deep to be read safely.
+func checkDocument(args []cty.Value) (int64, error) {
+	doc := text(args, 0)
+	depth, deepest := 0, 0
+	for _, c := range []byte(doc) {
+		switch c {
+		case '[', '{':
+			depth++
+			deepest = max(deepest, depth)
+		case ']', '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	for line := range strings.Lines(doc) {
+		content := strings.TrimLeft(line, " -?:")
+		deepest = max(deepest, (len(line)-len(content))/2)
+	}
+	if deepest > nestingMax {
+		return 0, fmt.Errorf("the document nests more than %d levels deep", nestingMax)
+	}
+	return 0, nil
+}
+
+// growBcrypt bounds the time a hash takes and charges for it.
+func growBcrypt(args []cty.Value) (int64, error) {
+	cost := int64(10)
+	if len(args) > 1 {
+		cost = number(args, 1)
+	}
+	if cost > bcryptCostMax {
+		return 0, fmt.Errorf("the cost may be at most %d", bcryptCostMax)
+	}
+	return int64(1) << max(cost+10, 0), nil
+}

@@ -1,0 +1,45 @@
+package jobspec
+
+// Bounds on what one job file may cost. Job files arrive over the network, so
+// none of their dimensions is left to the author.
+const (
+	// sourceBytesMax bounds the job file and each file of variables, in bytes.
+	// It is twice the size of source a server keeps by default.
+	sourceBytesMax = 2 << 20
+	// nestingMax bounds how deep blocks, brackets, templates and directives
+	// nest: reading and evaluating are recursive.
+	nestingMax = 200
+	// operatorsMax bounds the operators, indexes and conditionals between two
+	// separators; each makes the expression one level deeper.
+	operatorsMax = 2000
+	// dynamicBlocksMax bounds the blocks all dynamic blocks of a file make.
+	dynamicBlocksMax = 10_000
+	// valueBytesMax bounds one value, as counted by valueSize, in bytes.
+	valueBytesMax = 16 << 20
+	// evaluationBudget bounds the values a file makes in total while it is
+	// evaluated, in bytes; small files with nested loops are the ones it stops.
+	evaluationBudget = 256 << 20
+	// evaluationCost is charged for every evaluated expression, in bytes.
+	evaluationCost = 16
+	// attributeCost and blockCost are charged for every decoded attribute and
+	// block, in bytes: what they take in a document.
+	attributeCost = 128
+	blockCost     = 4 << 10
+	// failureCost is charged for every expression that fails, in bytes: a
+	// failing loop makes a diagnostic per element.
+	failureCost = 16 << 10
+	// numberExponentMax bounds numbers to 2 to this power; written out in
+	// decimal a number is about a third as many digits.
+	numberExponentMax = 4096
+	// formatWidthMax bounds width and precision in format strings, in
+	// characters.
+	formatWidthMax = 10_000
+	// fileBytesMax bounds a file that a file function reads, in bytes.
+	fileBytesMax = 8 << 20
+	// filesMax bounds the names a file set holds.
+	filesMax = 10_000
+	// bcryptCostMax bounds the work of one password hash: about a second.
+	bcryptCostMax = 14
+	// diagnosticsMax bounds the problems reported at once.
+	diagnosticsMax = 100
+)

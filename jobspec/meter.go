@@ -1,0 +1,105 @@
+package jobspec
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// meter counts down what evaluation may still cost. When it is spent the
+// evaluation is abandoned at once, through a panic that Parse recovers: an
+// ordinary error would only be collected, and the loops around it go on.
+type meter struct {
+	left int64
+}
+
+// budgetError is the panic of a spent meter.
+type budgetError struct {
+	at *hcl.Range
+}
+
+func (budgetError) Error() string { return "evaluation budget spent" }
+
+func (e budgetError) subject() *hcl.Range { return e.at }
+
+func (m *meter) charge(cost int64, at *hcl.Range) {
+	m.left -= cost
+	if m.left < 0 {
+		panic(budgetError{at: at})
+	}
+}
+
+// metered is an expression that charges for its value.
+type metered struct {
+	hclsyntax.Expression
+	meter *meter
+}
+
+// Value evaluates the expression within the budget.
+func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	at := e.Range()
+	e.meter.charge(evaluationCost, &at)
+	v, diags := e.Expression.Value(ctx)
+	if diags.HasErrors() {
+		e.meter.charge(failureCost, &at)
+		return v, diags
+	}
+	size, fault := valueSize(v)
+	e.meter.charge(size, &at)
+	if fault != "" {
+		return cty.DynamicVal, append(diags, problem(&at, "Value out of bounds", "%s", fault))
+	}
+	return v, diags
+}
+
+// UnwrapExpression gives static analysis the expression itself.
+func (e *metered) UnwrapExpression() hcl.Expression { return e.Expression }
+
+// Size of a value besides the text it holds, in bytes.
+const elementSize = 16
+
+// valueSize estimates the memory of a value, and says what is out of bounds
+// in it. It stops counting at the bound.
+func valueSize(v cty.Value) (size int64, fault string) {
+	s := sizer{}
+	s.add(v, 0)
+	return s.size, s.fault
+}
+
+type sizer struct {
+	size  int64
+	fault string
+}
+
+func (s *sizer) add(v cty.Value, depth int) {
+	s.size += elementSize
+	if s.size > valueBytesMax {
+		s.fault = "The value is larger than 16 MiB."
+	}
+	if depth > nestingMax {
+		s.fault = "The value nests too deep."
+	}
+	if s.fault != "" || v.IsNull() || !v.IsKnown() {
+		return
+	}
+	t := v.Type()
+	switch {
+	case t == cty.String:
+		s.size += int64(len(v.AsString()))
+		if s.size > valueBytesMax {
+			s.fault = "The value is larger than 16 MiB."
+		}
+	case t == cty.Number:
+		if e := v.AsBigFloat().MantExp(nil); e > numberExponentMax || e < -numberExponentMax {
+			s.fault = "The number is too large or too small."
+		}
+	case t.IsCollectionType() || t.IsTupleType() || t.IsObjectType():
+		for it := v.ElementIterator(); it.Next() && s.fault == ""; {
+			key, elem := it.Element()
+			if t.IsMapType() || t.IsObjectType() {
+				s.size += int64(len(key.AsString()))
+			}
+			s.add(elem, depth+1)
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package jobspec
+
+import (
+	"bytes"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// rewriter prepares expressions for evaluation: references to names that exist
+// only at run time become their own source text, and whatever can make a value
+// grow is metered. It changes the tree in place.
+type rewriter struct {
+	meter *meter
+	// text is the source of the expression and base the position of its first
+	// byte: in JSON, each string is a source of its own.
+	text []byte
+	base int
+	// defer is off where run-time names are not allowed.
+	deferring bool
+}
+
+// expr returns the prepared expression.
+func (r rewriter) expr(e hclsyntax.Expression) hclsyntax.Expression {
+	switch e := e.(type) {
+	case *hclsyntax.ScopeTraversalExpr:
+		if r.deferring {
+			return &runtimeRef{ScopeTraversalExpr: e, text: r.placeholder(e, false)}
+		}
+		return e
+	case *hclsyntax.TemplateExpr:
+		for i, part := range e.Parts {
+			e.Parts[i] = r.templatePart(part)
+		}
+		return r.metered(e)
+	case *hclsyntax.TemplateWrapExpr:
+		e.Wrapped = r.templatePart(e.Wrapped)
+		return e
+	case *hclsyntax.TemplateJoinExpr:
+		e.Tuple = r.expr(e.Tuple)
+		return r.metered(e)
+	case *hclsyntax.FunctionCallExpr:
+		r.all(e.Args)
+		return r.metered(e)
+	case *hclsyntax.TupleConsExpr:
+		r.all(e.Exprs)
+		return r.metered(e)
+	case *hclsyntax.ObjectConsExpr:
+		for i, item := range e.Items {
+			e.Items[i] = hclsyntax.ObjectConsItem{KeyExpr: r.key(item.KeyExpr), ValueExpr: r.expr(item.ValueExpr)}
+		}
+		return r.metered(e)
+	case *hclsyntax.ForExpr:
+		e.CollExpr = r.expr(e.CollExpr)
+		e.KeyExpr = r.loop(e.KeyExpr)
+		e.ValExpr = r.loop(e.ValExpr)
+		e.CondExpr = r.loop(e.CondExpr)
+		return r.metered(e)
+	}
+	return r.operator(e)
+}
+
+// operator prepares the expressions that pass values on or compute with them.
+func (r rewriter) operator(e hclsyntax.Expression) hclsyntax.Expression {
+	switch e := e.(type) {
+	case *hclsyntax.LiteralValueExpr:
+		return r.metered(e)
+	case *hclsyntax.RelativeTraversalExpr:
+		e.Source = r.expr(e.Source)
+	case *hclsyntax.ConditionalExpr:
+		e.Condition = r.expr(e.Condition)
+		e.TrueResult = r.expr(e.TrueResult)
+		e.FalseResult = r.expr(e.FalseResult)
+		return r.metered(e)
+	case *hclsyntax.IndexExpr:
+		e.Collection = r.expr(e.Collection)
+		e.Key = r.expr(e.Key)
+	case *hclsyntax.SplatExpr:
+		e.Source = r.expr(e.Source)
+		e.Each = r.expr(e.Each)
+		return r.metered(e)
+	case *hclsyntax.BinaryOpExpr:
+		e.LHS = r.expr(e.LHS)
+		e.RHS = r.expr(e.RHS)
+		return r.metered(e)
+	case *hclsyntax.UnaryOpExpr:
+		e.Val = r.expr(e.Val)
+	case *hclsyntax.ParenthesesExpr:
+		e.Expression = r.expr(e.Expression)
+	}
+	return e
+}
+
+func (r rewriter) all(list []hclsyntax.Expression) {
+	for i, e := range list {
+		list[i] = r.expr(e)
+	}
+}
+
+// loop prepares an expression that is evaluated once per element.
+func (r rewriter) loop(e hclsyntax.Expression) hclsyntax.Expression {
+	if e == nil {
+		return nil
+	}
+	out := r.expr(e)
+	if _, done := out.(*metered); done {
+		return out
+	}
+	return r.metered(out)
+}
+
+// key prepares the key of an object element; a bare name is the key itself.
+func (r rewriter) key(e hclsyntax.Expression) hclsyntax.Expression {
+	k, ok := e.(*hclsyntax.ObjectConsKeyExpr)
+	if !ok {
+		return r.expr(e)
+	}
+	if _, bare := k.Wrapped.(*hclsyntax.ScopeTraversalExpr); bare && !k.ForceNonLiteral {
+		return k
+	}
+	k.Wrapped = r.expr(k.Wrapped)
+	return k
+}
+
+// templatePart prepares what stands between ${ and }.
+func (r rewriter) templatePart(e hclsyntax.Expression) hclsyntax.Expression {
+	if ref, ok := e.(*hclsyntax.ScopeTraversalExpr); ok && r.deferring {
+		return &runtimeRef{ScopeTraversalExpr: ref, text: r.placeholder(ref, true)}
+	}
+	return r.expr(e)
+}
+
+func (r rewriter) metered(e hclsyntax.Expression) hclsyntax.Expression {
+	return &metered{Expression: e, meter: r.meter}
+}
+
+// placeholder is what a reference to a run-time name evaluates to: its source
+// text in ${}. Inside a template the spaces around it are kept.
+func (r rewriter) placeholder(e *hclsyntax.ScopeTraversalExpr, inTemplate bool) string {
+	start, end := e.SrcRange.Start.Byte-r.base, e.SrcRange.End.Byte-r.base
+	if start < 0 || end > len(r.text) || start > end {
+		return "${" + e.Traversal.RootName() + "}"
+	}
+	if inTemplate {
+		before := bytes.TrimRight(r.text[:start], " \t\r\n")
+		after := bytes.TrimLeft(r.text[end:], " \t\r\n")
+		if bytes.HasSuffix(before, []byte("${")) && bytes.HasPrefix(after, []byte("}")) {
+			return string(r.text[len(before)-2 : len(r.text)-len(after)+1])
+		}
+	}
+	return "${" + string(r.text[start:end]) + "}"
+}
+
+// runtimeRef is a reference whose root may exist only at run time.
+type runtimeRef struct {
+	*hclsyntax.ScopeTraversalExpr
+	text string
+}
+
+// Value is what the reference refers to where its root is known, and else its
+// placeholder.
+func (e *runtimeRef) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	root := e.Traversal.RootName()
+	for c := ctx; c != nil; c = c.Parent() {
+		if _, known := c.Variables[root]; known {
+			return e.ScopeTraversalExpr.Value(ctx)
+		}
+	}
+	return cty.StringVal(e.text), nil
+}

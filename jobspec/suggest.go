@@ -1,0 +1,66 @@
+package jobspec
+
+import (
+	"fmt"
+
+	"github.com/agext/levenshtein"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// suggestionDistance is how many letters a name may differ from the one that
+// was probably meant.
+const suggestionDistance = 3
+
+// suggestion proposes the known name nearest to an unknown one, as a sentence
+// to append; it is empty when none is near.
+func suggestion(given string, known []string) string {
+	best, distance := "", suggestionDistance
+	for _, name := range known {
+		if d := levenshtein.Distance(given, name, nil); d < distance {
+			best, distance = name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" Did you mean %q?", best)
+}
+
+func (s *shape) attrNames() []string {
+	out := make([]string, len(s.attrs))
+	for i, a := range s.attrs {
+		out[i] = a.name
+	}
+	return out
+}
+
+func (s *shape) blockNames() []string {
+	out := make([]string, len(s.blocks))
+	for i, b := range s.blocks {
+		out[i] = b.name
+	}
+	return out
+}
+
+// unknownArgument says that a body has no such attribute, and what may have
+// been meant.
+func unknownArgument(s *shape, attr *hclsyntax.Attribute) *hcl.Diagnostic {
+	hint := suggestion(attr.Name, s.attrNames())
+	if s.block(attr.Name) != nil {
+		hint = fmt.Sprintf(" Did you mean to define a block of type %q?", attr.Name)
+	}
+	return problem(attr.NameRange.Ptr(), "Unsupported argument",
+		"An argument named %q is not expected here.%s", attr.Name, hint)
+}
+
+// unknownBlock says that a body has no such block, and what may have been
+// meant.
+func unknownBlock(s *shape, b *hclsyntax.Block) *hcl.Diagnostic {
+	hint := suggestion(b.Type, s.blockNames())
+	if s.attr(b.Type) != nil {
+		hint = fmt.Sprintf(" Did you mean to define argument %q? If so, use the equals sign to assign it a value.", b.Type)
+	}
+	return problem(b.TypeRange.Ptr(), "Unsupported block type",
+		"Blocks of type %q are not expected here.%s", b.Type, hint)
+}

@@ -1,0 +1,292 @@
+package admit
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// Bounds of group policies.
+const (
+	restartIntervalMin    = 5 * time.Second
+	rescheduleDelayMin    = 5 * time.Second
+	rescheduleIntervalMin = 15 * time.Second
+	diskMinMB             = 10
+)
+
+func checkGroup(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
+	if g.Count < 0 {
+		p.addf("Task group count can't be negative")
+	}
+	if job.Type == nomadlike.JobTypeSystem && g.Count > 1 {
+		p.addf("Job task group %q has count %d. Count cannot exceed 1 with system scheduler", g.Name, g.Count)
+	}
+	if g.ShutdownDelay != nil && *g.ShutdownDelay < 0 {
+		p.addf("ShutdownDelay must be a positive value")
+	}
+	if g.MaxRunDuration != nil {
+		if *g.MaxRunDuration <= 0 {
+			p.addf("max_run_duration must be positive")
+		}
+		if !isBatch(job) {
+			p.addf("max_run_duration is only for batch and sysbatch jobs")
+		}
+	}
+	checkPlacement(p, "Group", job.Type, g.Constraints, g.Affinities, g.Spreads)
+	checkRestart(p, g.RestartPolicy)
+	checkReschedule(p, job, g.ReschedulePolicy)
+	checkDisconnect(p, job, g.Disconnect)
+	checkUpdate(p, job, g.Update)
+	checkMigrate(p, job, g.Migrate)
+	if g.EphemeralDisk == nil {
+		p.addf("Missing ephemeral disk")
+	} else if g.EphemeralDisk.SizeMB < diskMinMB {
+		p.addf("minimum DiskMB value is %d; got %d", diskMinMB, g.EphemeralDisk.SizeMB)
+	}
+	checkGroupScaling(p, g)
+	checkVolumes(p, job, g)
+	checkNetworks(p, g)
+	checkServices(p, g)
+	checkTasks(p, job, g)
+}
+
+func checkTasks(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
+	if len(g.Tasks) == 0 {
+		p.addf("Missing tasks for task group")
+		return
+	}
+	seen := map[string]bool{}
+	leaders, mains := 0, 0
+	for i, t := range g.Tasks {
+		switch {
+		case t.Name == "":
+			p.addf("Task %d missing name", i+1)
+		case seen[t.Name]:
+			p.addf("Task %d redefines %q", i+1, t.Name)
+		}
+		seen[t.Name] = true
+		if t.Leader {
+			leaders++
+		}
+		if t.Lifecycle == nil {
+			mains++
+		}
+		var inner Problems
+		checkTask(&inner, job, g, t)
+		p.within("Task "+t.Name, inner)
+	}
+	if leaders > 1 {
+		p.addf("Only one task may be marked as leader")
+	}
+	if mains == 0 {
+		p.addf("group needs a task that is neither prestart, poststart nor poststop")
+	}
+}
+
+func checkRestart(p *Problems, r *nomadlike.RestartPolicy) {
+	if r == nil {
+		p.addf("Missing restart policy")
+		return
+	}
+	if r.Mode != "fail" && r.Mode != "delay" {
+		p.addf("Unsupported restart mode: %q", r.Mode)
+	}
+	switch {
+	case r.Attempts < 0:
+		p.addf("Restart policy attempts can't be negative")
+	case r.Attempts == 0 && r.Mode != "fail":
+		p.addf("Restart policy %q with %d attempts is ambiguous", r.Mode, r.Attempts)
+	}
+	if r.Interval < restartIntervalMin {
+		p.addf("Interval can not be less than %v (got %v)", restartIntervalMin, r.Interval)
+	}
+	if exceeds(r.Attempts, r.Delay, r.Interval) {
+		p.addf("Can't restart the task %d times in an interval of %v with a delay of %v", r.Attempts, r.Interval, r.Delay)
+	}
+}
+
+// exceeds tells whether that many delays are longer than the interval.
+func exceeds(attempts int, delay, interval time.Duration) bool {
+	return float64(attempts)*float64(delay) > float64(interval)
+}
+
+func checkReschedule(p *Problems, job *nomadlike.Job, r *nomadlike.ReschedulePolicy) {
+	if job.Type == nomadlike.JobTypeSystem || job.Type == nomadlike.JobTypeSysBatch {
+		if r != nil {
+			p.addf("%s jobs should not have a reschedule policy", job.Type)
+		}
+		return
+	}
+	if r == nil || r.Attempts == 0 && !r.Unlimited {
+		return
+	}
+	if r.Attempts < 0 {
+		p.addf("Reschedule policy attempts can't be negative")
+	}
+	if r.Attempts > 0 && r.Unlimited {
+		p.addf("Reschedule policy with attempts of %d can't be unlimited: set unlimited = false", r.Attempts)
+	}
+	if r.Attempts > 0 && r.Interval <= 0 {
+		p.addf("Reschedule policy with attempts needs an interval")
+	}
+	if r.Delay < rescheduleDelayMin {
+		p.addf("Delay cannot be less than %v (got %v)", rescheduleDelayMin, r.Delay)
+	}
+	switch r.DelayFunction {
+	case "constant":
+	case "exponential", "fibonacci":
+		if r.MaxDelay < rescheduleDelayMin {
+			p.addf("Max Delay cannot be less than %v (got %v)", rescheduleDelayMin, r.MaxDelay)
+		}
+		if r.MaxDelay < r.Delay {
+			p.addf("Max Delay cannot be less than Delay %v (got %v)", r.Delay, r.MaxDelay)
+		}
+	default:
+		p.addf("Invalid delay function %q, must be one of [constant exponential fibonacci]", r.DelayFunction)
+		return
+	}
+	if !r.Unlimited {
+		if r.Interval < rescheduleIntervalMin {
+			p.addf("Interval cannot be less than %v (got %v)", rescheduleIntervalMin, r.Interval)
+		}
+		if total := rescheduleTotal(r); total > float64(r.Interval) {
+			p.addf("Reschedule policy is impossible: %d attempts take %v, more than the interval of %v", r.Attempts, time.Duration(min(total, math.MaxInt64/2)), r.Interval)
+		}
+	}
+}
+
+// attemptsCounted bounds the simulation of delays: after that many attempts the
+// rest is taken to wait as long as the last.
+const attemptsCounted = 1000
+
+// rescheduleTotal is how long all the attempts of a policy take, in
+// nanoseconds.
+func rescheduleTotal(r *nomadlike.ReschedulePolicy) float64 {
+	delay, previous, total := float64(r.Delay), 0.0, 0.0
+	for i := range min(r.Attempts, attemptsCounted) {
+		total += delay
+		switch r.DelayFunction {
+		case "exponential":
+			delay *= 2
+		case "fibonacci":
+			if i == 0 {
+				previous = delay
+			} else {
+				previous, delay = delay, previous+delay
+			}
+		}
+		if r.DelayFunction != "constant" {
+			delay = min(delay, float64(r.MaxDelay))
+		}
+	}
+	return total + delay*float64(max(0, r.Attempts-attemptsCounted))
+}
+
+func checkDisconnect(p *Problems, job *nomadlike.Job, d *nomadlike.Disconnect) {
+	if d == nil {
+		return
+	}
+	if d.LostAfter < 0 {
+		p.addf("disconnect.lost_after cannot be negative")
+	}
+	if d.StopOnClientAfter != nil {
+		switch {
+		case *d.StopOnClientAfter < 0:
+			p.addf("disconnect.stop_on_client_after cannot be negative")
+		case d.LostAfter > 0:
+			p.addf("Disconnect block cannot be configured with both lost_after and stop_on_client_after")
+		}
+		if job.Type != nomadlike.JobTypeService && job.Type != nomadlike.JobTypeBatch {
+			p.addf("disconnect.stop_on_client_after can only be used with service and batch jobs")
+		}
+	}
+	if !slices.Contains([]string{"best_score", "longest_running", "keep_original", "keep_replacement"}, d.Reconcile) {
+		p.addf("Invalid disconnect reconcile option %q", d.Reconcile)
+	}
+}
+
+func checkUpdate(p *Problems, job *nomadlike.Job, u *nomadlike.UpdateStrategy) {
+	if u == nil {
+		return
+	}
+	if job.Type != nomadlike.JobTypeService && job.Type != nomadlike.JobTypeSystem {
+		p.addf("%s jobs may not have an update block", job.Type)
+		return
+	}
+	if !slices.Contains([]string{"checks", "task_states", "manual"}, u.HealthCheck) {
+		p.addf("Invalid health check given: %q", u.HealthCheck)
+	}
+	if u.MaxParallel < 0 {
+		p.addf("Max parallel can not be less than zero: %d < 0", u.MaxParallel)
+	}
+	if u.Canary < 0 {
+		p.addf("Canary count can not be less than zero: %d < 0", u.Canary)
+	}
+	if u.Canary == 0 && u.AutoPromote {
+		p.addf("Auto Promote requires a Canary count greater than zero")
+	}
+	if u.MinHealthyTime < 0 {
+		p.addf("Minimum healthy time may not be less than zero: %v", u.MinHealthyTime)
+	}
+	if u.HealthyDeadline <= 0 {
+		p.addf("Healthy deadline must be greater than zero: %v", u.HealthyDeadline)
+	}
+	if u.ProgressDeadline < 0 {
+		p.addf("Progress deadline must be zero or greater: %v", u.ProgressDeadline)
+	}
+	if u.MinHealthyTime >= u.HealthyDeadline {
+		p.addf("Minimum healthy time must be less than healthy deadline: %v >= %v", u.MinHealthyTime, u.HealthyDeadline)
+	}
+	if u.ProgressDeadline != 0 && u.HealthyDeadline >= u.ProgressDeadline {
+		p.addf("Healthy deadline must be less than progress deadline: %v >= %v", u.HealthyDeadline, u.ProgressDeadline)
+	}
+	if u.Stagger <= 0 {
+		p.addf("Stagger must be greater than zero: %v", u.Stagger)
+	}
+}
+
+func checkMigrate(p *Problems, job *nomadlike.Job, m *nomadlike.MigrateStrategy) {
+	if m == nil {
+		return
+	}
+	if job.Type != nomadlike.JobTypeService {
+		p.addf("%s jobs may not have a migrate block", job.Type)
+		return
+	}
+	if m.MaxParallel < 0 {
+		p.addf("MaxParallel must be >= 0 but found %d", m.MaxParallel)
+	}
+	if m.HealthCheck != "checks" && m.HealthCheck != "task_states" {
+		p.addf("Invalid migrate health check %q", m.HealthCheck)
+	}
+	if m.MinHealthyTime < 0 || m.HealthyDeadline < 0 {
+		p.addf("MinHealthyTime and HealthyDeadline of migrate must not be negative")
+	}
+	if m.MinHealthyTime > m.HealthyDeadline {
+		p.addf("MinHealthyTime must be less than HealthyDeadline")
+	}
+}
+
+func checkGroupScaling(p *Problems, g *nomadlike.Group) {
+	s := g.Scaling
+	if s == nil {
+		return
+	}
+	if s.Type != "horizontal" {
+		p.addf("Scaling policy type %q is not possible for a group; use horizontal", s.Type)
+	}
+	if s.Max < s.Min {
+		p.addf("Scaling policy invalid: maximum count must not be less than minimum count")
+	}
+	if s.Min < 0 {
+		p.addf("Scaling policy invalid: minimum count must be specified and non-negative")
+	}
+	if g.Count < s.Min {
+		p.addf("Scaling policy invalid: task group count must not be less than minimum count in scaling policy")
+	}
+	if g.Count > s.Max {
+		p.addf("Scaling policy invalid: task group count must not be greater than maximum count in scaling policy")
+	}
+}

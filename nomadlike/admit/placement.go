@@ -1,0 +1,153 @@
+package admit
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/expr"
+)
+
+// constraintProblems tells what is wrong with a constraint. Only constraints of
+// jobs and groups may look at other allocations.
+func constraintProblems(c *nomadlike.Constraint, distinct bool) []string {
+	op, known := expr.ParseOperand(c.Operand)
+	if c.Operand == "" {
+		return []string{"Missing constraint operand"}
+	}
+	if !known {
+		return []string{fmt.Sprintf("Unknown constraint type %q", c.Operand)}
+	}
+	out := targetProblems(c.LTarget)
+	if c.LTarget == "" && op != expr.DistinctHosts {
+		out = append(out, "No LTarget provided but is required by constraint")
+	}
+	switch op {
+	case expr.DistinctHosts:
+		if !distinct {
+			out = append(out, "distinct_hosts is only allowed on jobs and groups")
+		}
+		if _, err := strconv.ParseBool(c.RTarget); c.RTarget != "" && err != nil {
+			out = append(out, fmt.Sprintf("distinct_hosts needs true or false, got %q", c.RTarget))
+		}
+	case expr.DistinctProperty:
+		if !distinct {
+			out = append(out, "distinct_property is only allowed on jobs and groups")
+		}
+		if n, err := strconv.ParseUint(c.RTarget, 10, 64); c.RTarget != "" && (err != nil || n < 1) {
+			out = append(out, fmt.Sprintf("distinct_property needs a count of at least 1, got %q", c.RTarget))
+		}
+	case expr.IsSet, expr.IsNotSet:
+		if c.RTarget != "" {
+			out = append(out, fmt.Sprintf("operator %q takes no value, got %q", c.Operand, c.RTarget))
+		}
+	default:
+		out = append(out, valueProblems(c.Operand, c.LTarget, c.RTarget)...)
+	}
+	return out
+}
+
+// valueProblems tells whether the operand can read its right side.
+func valueProblems(operand, ltarget, rtarget string) []string {
+	if rtarget == "" {
+		return []string{fmt.Sprintf("Operator %q requires an RTarget", operand)}
+	}
+	if _, err := expr.Compile(operand, ltarget, rtarget); err != nil {
+		return []string{err.Error()}
+	}
+	return nil
+}
+
+// targetProblems tells whether every reference of a target is one that
+// scheduling knows.
+func targetProblems(target string) []string {
+	var out []string
+	for rest := target; ; {
+		open := strings.Index(rest, "${")
+		if open < 0 {
+			if strings.Contains(rest, "}") && strings.Contains(target, "${") {
+				out = append(out, fmt.Sprintf("unbalanced braces in %q", target))
+			}
+			return out
+		}
+		end := strings.Index(rest[open:], "}")
+		if end < 0 {
+			return append(out, fmt.Sprintf("unbalanced braces in %q", target))
+		}
+		if ref := rest[open+2 : open+end]; !schedulable(ref) {
+			out = append(out, fmt.Sprintf("%q is no attribute of a node: use node.unique.id, node.unique.name, node.datacenter, node.class, node.pool, attr.KEY, meta.KEY or device.KEY", ref))
+		}
+		rest = rest[open+end+1:]
+	}
+}
+
+// schedulable tells whether scheduling can resolve the reference.
+func schedulable(ref string) bool {
+	switch ref {
+	case "node.unique.id", "node.unique.name", "node.datacenter", "node.class", "node.pool":
+		return true
+	}
+	for _, prefix := range [...]string{"attr.", "meta.", "device."} {
+		if strings.HasPrefix(ref, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// weightMax bounds weights of affinities and spreads.
+const weightMax = 100
+
+func affinityProblems(a *nomadlike.Affinity) []string {
+	op, known := expr.ParseOperand(a.Operand)
+	if a.Operand == "" {
+		return []string{"Missing affinity operand"}
+	}
+	if !known {
+		return []string{fmt.Sprintf("Unknown affinity operator %q", a.Operand)}
+	}
+	out := targetProblems(a.LTarget)
+	if a.LTarget == "" {
+		out = append(out, "No LTarget provided but is required by affinity")
+	}
+	switch op {
+	case expr.DistinctHosts, expr.DistinctProperty, expr.IsSet, expr.IsNotSet:
+		out = append(out, fmt.Sprintf("operator %q is not supported in affinities", a.Operand))
+	default:
+		out = append(out, valueProblems(a.Operand, a.LTarget, a.RTarget)...)
+	}
+	switch {
+	case a.Weight < -weightMax || a.Weight > weightMax:
+		out = append(out, fmt.Sprintf("Affinity weight must be within the range [-100, 100], got %d", a.Weight))
+	case a.Weight == 0:
+		out = append(out, "Affinity weight cannot be zero")
+	}
+	return out
+}
+
+func spreadProblems(s *nomadlike.Spread) []string {
+	var out []string
+	if s.Attribute == "" {
+		out = append(out, "Missing spread attribute")
+	}
+	if s.Weight < 1 || s.Weight > weightMax {
+		out = append(out, fmt.Sprintf("Spread block must have a weight between 1 and 100, got %d", s.Weight))
+	}
+	seen := map[string]bool{}
+	var sum uint64
+	for _, t := range s.SpreadTarget {
+		if seen[t.Value] {
+			out = append(out, fmt.Sprintf("Spread target value %q already defined", t.Value))
+		}
+		seen[t.Value] = true
+		if t.Percent > 100 {
+			out = append(out, fmt.Sprintf("Spread target percentage for value %q must be between 0 and 100", t.Value))
+		}
+		sum += t.Percent
+	}
+	if sum > 100 {
+		out = append(out, fmt.Sprintf("Sum of spread target percentages must not be greater than 100%%; got %d%%", sum))
+	}
+	return out
+}

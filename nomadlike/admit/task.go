@@ -1,0 +1,359 @@
+package admit
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// Bounds of tasks.
+const (
+	memoryMinMB     = 10
+	memoryUnlimited = -1
+)
+
+// Names that people choose.
+var (
+	actionName   = regexp.MustCompile(`^[^\s]{1,128}$`)
+	identityName = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
+	secretName   = regexp.MustCompile(`^[a-zA-Z0-9_]{1,128}$`)
+)
+
+func checkTask(p *Problems, job *nomadlike.Job, g *nomadlike.Group, t *nomadlike.Task) {
+	switch {
+	case t.Name == "":
+		p.addf("Missing task name")
+	case strings.ContainsAny(t.Name, `/\`):
+		p.addf("Task name cannot include slashes")
+	case strings.ContainsRune(t.Name, 0):
+		p.addf("Task name cannot include null characters")
+	case t.Name == "alloc":
+		p.addf("Task name cannot be %q: it names the directory that tasks share", t.Name)
+	}
+	if t.Driver == "" {
+		p.addf("Missing task driver")
+	}
+	if t.KillTimeout < 0 {
+		p.addf("KillTimeout must be a positive value")
+	}
+	if t.ShutdownDelay < 0 {
+		p.addf("ShutdownDelay must be a positive value")
+	}
+	if u := g.Update; u != nil && job.Type == nomadlike.JobTypeService && u.ProgressDeadline > 0 && t.KillTimeout > u.ProgressDeadline {
+		p.addf("KillTimeout (%v) longer than the group's ProgressDeadline (%v)", t.KillTimeout, u.ProgressDeadline)
+	}
+	checkResources(p, t)
+	checkLogs(p, g, t)
+	for i, c := range t.Constraints {
+		for _, text := range constraintProblems(c, false) {
+			p.addf("Constraint %d: %s", i+1, text)
+		}
+	}
+	if job.Type == nomadlike.JobTypeSystem && len(t.Affinities) > 0 {
+		p.addf("System jobs may not have an affinity block")
+	} else {
+		for i, a := range t.Affinities {
+			for _, text := range affinityProblems(a) {
+				p.addf("Affinity %d: %s", i+1, text)
+			}
+		}
+	}
+	checkArtifacts(p, t)
+	checkTaskVault(p, t)
+	checkTemplates(p, t)
+	checkActions(p, t)
+	checkTaskScaling(p, t)
+	if d := t.DispatchPayload; d != nil {
+		if d.File == "" {
+			p.addf("dispatch payload needs a file name")
+		} else if escapes("task/local", d.File) {
+			p.addf("dispatch payload path escapes the allocation directory: %q", d.File)
+		}
+	}
+	if l := t.Lifecycle; l != nil && !slices.Contains([]string{"prestart", "poststart", "poststop"}, l.Hook) {
+		p.addf("invalid lifecycle hook %q; use prestart, poststart or poststop", l.Hook)
+	}
+	checkMounts(p, g, t)
+	checkCSIPlugin(p, t.CSIPluginConfig)
+	checkIdentities(p, t)
+	checkSecrets(p, t)
+}
+
+// escapes tells whether a path below that directory of the allocation leaves
+// the allocation.
+func escapes(base, name string) bool {
+	clean := path.Join(base, name)
+	return clean == ".." || strings.HasPrefix(clean, "../")
+}
+
+func checkResources(p *Problems, t *nomadlike.Task) {
+	r := t.Resources
+	if r == nil {
+		p.addf("Missing task resources")
+		return
+	}
+	switch {
+	case r.Cores < 0:
+		p.addf("cores must not be negative; got %d", r.Cores)
+	case r.Cores > 0 && r.CPU > 0:
+		p.addf("Task can only ask for 'cpu' or 'cores' resource, not both.")
+	case r.Cores == 0 && r.CPU < 1:
+		p.addf("minimum CPU value is 1; got %d", r.CPU)
+	}
+	if r.MemoryMB < memoryMinMB {
+		p.addf("minimum MemoryMB value is %d; got %d", memoryMinMB, r.MemoryMB)
+	}
+	if r.MemoryMaxMB != 0 && r.MemoryMaxMB != memoryUnlimited && r.MemoryMaxMB < r.MemoryMB {
+		p.addf("MemoryMaxMB value (%d) should be larger than MemoryMB value (%d)", r.MemoryMaxMB, r.MemoryMB)
+	}
+	if r.SecretsMB < 0 || int64(r.SecretsMB) > r.MemoryMB {
+		p.addf("SecretsMB value (%d) must be between 0 and MemoryMB value (%d)", r.SecretsMB, r.MemoryMB)
+	}
+	if r.DiskMB > 0 {
+		p.addf("Task can't ask for disk resources, they have to be specified at the task group level.")
+	}
+	for i, d := range r.Devices {
+		checkDevice(p, i+1, d)
+	}
+	checkNUMA(p, r)
+}
+
+func checkDevice(p *Problems, n int, d *nomadlike.RequestedDevice) {
+	if d.Name == "" {
+		p.addf("device %d must be given as one of the following: type, vendor/type, or vendor/type/name", n)
+	}
+	if d.Count == 0 {
+		p.addf("device %d count must be greater than zero", n)
+	}
+	for i, c := range d.Constraints {
+		for _, text := range constraintProblems(c, false) {
+			p.addf("device %q constraint %d: %s", d.Name, i+1, text)
+		}
+	}
+	for i, a := range d.Affinities {
+		for _, text := range affinityProblems(a) {
+			p.addf("device %q affinity %d: %s", d.Name, i+1, text)
+		}
+	}
+}
+
+func checkNUMA(p *Problems, r *nomadlike.Resources) {
+	if r.NUMA == nil {
+		return
+	}
+	if !slices.Contains([]string{"", "none", "prefer", "require"}, r.NUMA.Affinity) {
+		p.addf("numa affinity must be one of none, prefer, or require; got %q", r.NUMA.Affinity)
+	}
+	for _, name := range r.NUMA.Devices {
+		if !slices.ContainsFunc(r.Devices, func(d *nomadlike.RequestedDevice) bool { return d.Name == name }) {
+			p.addf("numa device %q not requested as task resource", name)
+		}
+	}
+}
+
+func checkLogs(p *Problems, g *nomadlike.Group, t *nomadlike.Task) {
+	l := t.LogConfig
+	if l == nil {
+		p.addf("Missing Log Config")
+		return
+	}
+	if l.MaxFiles < 1 {
+		p.addf("minimum number of files is 1; got %d", l.MaxFiles)
+	}
+	if l.MaxFileSizeMB < 1 {
+		p.addf("minimum file size is 1MB; got %d", l.MaxFileSizeMB)
+	}
+	if g.EphemeralDisk != nil && int64(l.MaxFiles)*int64(l.MaxFileSizeMB) >= int64(g.EphemeralDisk.SizeMB) {
+		p.addf("log storage (%d MB) must be less than requested disk capacity (%d MB)", l.MaxFiles*l.MaxFileSizeMB, g.EphemeralDisk.SizeMB)
+	}
+}
+
+// digestLengths are the lengths of hex checksums by kind.
+func digestLength(kind string) int {
+	switch kind {
+	case "md5":
+		return 32
+	case "sha1":
+		return 40
+	case "sha256":
+		return 64
+	case "sha512":
+		return 128
+	}
+	return 0
+}
+
+func checkArtifacts(p *Problems, t *nomadlike.Task) {
+	for i, a := range t.Artifacts {
+		var inner Problems
+		if a.GetterSource == "" {
+			inner.addf("source must be specified")
+		}
+		if !slices.Contains([]string{"", "any", "file", "dir"}, a.GetterMode) {
+			inner.addf("invalid artifact mode %q; must be one of: any, file, dir", a.GetterMode)
+		}
+		if escapes("task", a.RelativeDest) {
+			inner.addf("destination escapes allocation directory: %q", a.RelativeDest)
+		}
+		if sum, ok := a.GetterOptions["checksum"]; ok && !strings.Contains(sum, "${") {
+			checkChecksum(&inner, sum)
+		}
+		p.within("Artifact "+strconv.Itoa(i+1), inner)
+	}
+}
+
+var hexDigits = regexp.MustCompile(`^[0-9a-fA-F]*$`)
+
+func checkChecksum(p *Problems, sum string) {
+	kind, digest, ok := strings.Cut(strings.TrimSpace(sum), ":")
+	want := digestLength(kind)
+	switch {
+	case !ok:
+		p.addf("checksum must be given as type:value; got %q", sum)
+	case want == 0:
+		p.addf("unsupported checksum type: %s", kind)
+	case !hexDigits.MatchString(digest) || len(digest) != want:
+		p.addf("invalid %s checksum: %s", kind, sum)
+	}
+}
+
+func checkTaskVault(p *Problems, t *nomadlike.Task) {
+	v := t.Vault
+	if v == nil {
+		return
+	}
+	switch v.ChangeMode {
+	case "signal":
+		if v.ChangeSignal == "" {
+			p.addf("Signal must be specified when using change mode signal")
+		}
+	case "noop", "restart":
+	default:
+		p.addf("Unknown change mode %q", v.ChangeMode)
+	}
+}
+
+func checkActions(p *Problems, t *nomadlike.Task) {
+	seen := map[string]bool{}
+	for _, a := range t.Actions {
+		if seen[a.Name] {
+			p.addf("Action %q redefined; action names must be unique within a task", a.Name)
+		}
+		seen[a.Name] = true
+		if !actionName.MatchString(a.Name) {
+			p.addf("Action name %q must be 1 to 128 characters without spaces", a.Name)
+		}
+		if a.Command == "" {
+			p.addf("Action %q needs a command", a.Name)
+		}
+	}
+}
+
+func checkTaskScaling(p *Problems, t *nomadlike.Task) {
+	for _, s := range t.ScalingPolicies {
+		if s.Type != "vertical_cpu" && s.Type != "vertical_mem" {
+			p.addf("Scaling policy type %q is not possible for a task; use vertical_cpu or vertical_mem", s.Type)
+		}
+		if s.Min < 0 || s.Max < s.Min {
+			p.addf("Scaling policy invalid: need 0 <= minimum <= maximum, got %d and %d", s.Min, s.Max)
+		}
+	}
+}
+
+func checkCSIPlugin(p *Problems, c *nomadlike.TaskCSIPluginConfig) {
+	if c == nil {
+		return
+	}
+	if c.ID == "" {
+		p.addf("CSIPluginConfig must have a non-empty PluginID")
+	}
+	if !slices.Contains([]string{"node", "controller", "monolith"}, c.Type) {
+		p.addf("CSIPluginConfig PluginType must be one of 'node', 'controller', or 'monolith', got: %q", c.Type)
+	}
+	mount, stage := path.Clean("/"+c.MountDir), path.Clean("/"+c.StagePublishBaseDir)
+	if stage == mount || strings.HasPrefix(stage, strings.TrimSuffix(mount, "/")+"/") {
+		p.addf("CSIPluginConfig StagePublishBaseDir must not be a subdirectory of MountDir, got: StagePublishBaseDir=%q MountDir=%q", c.StagePublishBaseDir, c.MountDir)
+	}
+}
+
+func checkIdentities(p *Problems, t *nomadlike.Task) {
+	seen := map[string]bool{"default": t.Identity != nil}
+	if t.Identity != nil {
+		checkIdentity(p, t.Identity)
+		if t.Identity.TTL > 0 {
+			p.addf("ttl for default identity not yet supported")
+		}
+	}
+	for _, id := range t.Identities {
+		name := id.Name
+		setDefault(&name, "default")
+		if seen[name] {
+			p.addf("Identity %q is defined more than once", name)
+		}
+		seen[name] = true
+		checkIdentity(p, id)
+	}
+}
+
+func checkIdentity(p *Problems, id *nomadlike.WorkloadIdentity) {
+	if id.Name != "" && !identityName.MatchString(id.Name) {
+		p.addf("invalid identity name %q: must match %s", id.Name, identityName)
+	}
+	if slices.Contains(id.Audience, "") {
+		p.addf("identity %q: an empty string is an invalid audience", id.Name)
+	}
+	switch id.ChangeMode {
+	case "", "noop", "restart":
+		if id.ChangeSignal != "" {
+			p.addf("identity %q: can only use change_signal=%q with change_mode=\"signal\"", id.Name, id.ChangeSignal)
+		}
+	case "signal":
+		if id.ChangeSignal == "" {
+			p.addf("identity %q: change_signal must be specified when using change_mode=\"signal\"", id.Name)
+		}
+	default:
+		p.addf("identity %q: invalid change_mode %q", id.Name, id.ChangeMode)
+	}
+	if id.Filepath != "" && !id.File {
+		p.addf("identity %q: filepath needs file = true", id.Name)
+	}
+	if id.Filepath != "" && escapes("task", id.Filepath) {
+		p.addf("identity %q: filepath escapes the allocation directory: %q", id.Name, id.Filepath)
+	}
+	if id.TTL < 0 {
+		p.addf("identity %q: ttl must be >= 0", id.Name)
+	}
+}
+
+func checkSecrets(p *Problems, t *nomadlike.Task) {
+	seen := map[string]bool{}
+	for _, s := range t.Secrets {
+		if seen[s.Name] {
+			p.addf("Secret %q is defined more than once", s.Name)
+		}
+		seen[s.Name] = true
+		if !secretName.MatchString(s.Name) {
+			p.addf("secret name %q must be 1 to 128 letters, digits or underscores", s.Name)
+		}
+		if s.Provider == "" {
+			p.addf("secret %q: provider cannot be empty", s.Name)
+		}
+		if s.Path == "" {
+			p.addf("secret %q: path cannot be empty", s.Name)
+		}
+		builtIn := s.Provider == "nomad" || s.Provider == "vault"
+		if len(s.Config) > 0 && !builtIn {
+			p.addf("secret %q: config is only for the nomad and vault providers", s.Name)
+		}
+		if len(s.Env) > 0 && builtIn {
+			p.addf("secret %q: env is only for provider plugins", s.Name)
+		}
+		if s.Provider == "vault" && t.Vault == nil {
+			p.addf("secret %q: the vault provider needs a vault block", s.Name)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package op
+
+// New is an empty op of that kind, nil when the kind is not known.
+func New(k Kind) Op {
+	switch k {
+	case KindRegisterJob:
+		return new(RegisterJob)
+	case KindDeregisterJob:
+		return new(DeregisterJob)
+	case KindScaleJob:
+		return new(ScaleJob)
+	case KindSetJobStability:
+		return new(SetJobStability)
+	case KindTagJobVersion:
+		return new(TagJobVersion)
+	case KindRecordPeriodicLaunch:
+		return new(RecordPeriodicLaunch)
+	case KindUpsertEvals:
+		return new(UpsertEvals)
+	case KindApplyPlans:
+		return new(ApplyPlans)
+	case KindUpdateAllocs:
+		return new(UpdateAllocs)
+	case KindTransitionAllocs:
+		return new(TransitionAllocs)
+	case KindRegisterNode:
+		return new(RegisterNode)
+	case KindSetNodeStatus:
+		return new(SetNodeStatus)
+	case KindSetNodeDrain:
+		return new(SetNodeDrain)
+	case KindSetNodeEligibility:
+		return new(SetNodeEligibility)
+	case KindAddNodeEvents:
+		return new(AddNodeEvents)
+	case KindDeregisterNodes:
+		return new(DeregisterNodes)
+	case KindUpdateDeployment:
+		return new(UpdateDeployment)
+	case KindPromoteDeployment:
+		return new(PromoteDeployment)
+	case KindSetAllocHealth:
+		return new(SetAllocHealth)
+	case KindUpsertNamespaces:
+		return new(UpsertNamespaces)
+	case KindDeleteNamespaces:
+		return new(DeleteNamespaces)
+	case KindUpsertNodePools:
+		return new(UpsertNodePools)
+	case KindDeleteNodePools:
+		return new(DeleteNodePools)
+	case KindSetSchedulerConfig:
+		return new(SetSchedulerConfig)
+	case KindSetAutopilotConfig:
+		return new(SetAutopilotConfig)
+	case KindUpsertServices:
+		return new(UpsertServices)
+	case KindDeleteServices:
+		return new(DeleteServices)
+	case KindUpsertRootKey:
+		return new(UpsertRootKey)
+	case KindDeleteRootKey:
+		return new(DeleteRootKey)
+	case KindCollect:
+		return new(Collect)
+	case KindReconcileSummaries:
+		return new(ReconcileSummaries)
+	case KindSetClusterID:
+		return new(SetClusterID)
+	case KindBatch:
+		return new(Batch)
+	}
+	return nil
+}

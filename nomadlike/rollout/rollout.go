@@ -1,0 +1,273 @@
+// Package rollout decides how deployments go on: it asks for the next wave
+// when allocations become healthy, promotes canaries that may promote
+// themselves, fails what is unhealthy or makes no progress, rolls back, and
+// ends what is complete. It is pure. The leader's loop calls Step; endpoints
+// use its rules for what is done by hand.
+package rollout
+
+import (
+	"slices"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// What deployments say of themselves. Clients read these.
+const (
+	descRunning     = "Deployment is running"
+	descPromotion   = "Deployment is running but requires manual promotion"
+	descAutoPromote = "Deployment is running pending automatic promotion"
+	descSuccessful  = "Deployment completed successfully"
+	descUnhealthy   = "Failed due to unhealthy allocations"
+	descNoProgress  = "Failed due to progress deadline"
+)
+
+const (
+	// evalEvery bounds how often the job of a deployment is evaluated because
+	// of the health of its allocations: what becomes healthy together is looked
+	// at together.
+	evalEvery = 250 * time.Millisecond
+	// settleAfter is how long a deployment may stay open that has all it wants.
+	// The evaluation that its last healthy allocation caused closes it; this is
+	// for when that one was lost.
+	settleAfter = 5 * time.Second
+)
+
+// Watcher follows deployments. Its memory only saves work: one that starts
+// empty, on a new leader, evaluates the job of each deployment once more.
+type Watcher struct {
+	seen map[string]*progress // by deployment ID
+}
+
+// progress is what was last acted on.
+type progress struct {
+	health    int       // allocations whose health was known then
+	evaluated time.Time // when the job was last evaluated for it
+}
+
+// New makes a watcher without memory.
+func New() *Watcher { return &Watcher{seen: map[string]*progress{}} }
+
+// Step gives what is to be written now, and when to look again at the latest.
+func (w *Watcher) Step(now time.Time, s *store.Snapshot, newID func() string) (ops []op.Op, wake time.Time) {
+	active := map[string]bool{}
+	for d := range s.Deployments(nl.AllNamespaces) {
+		if !d.Active() {
+			continue
+		}
+		active[d.ID] = true
+		c := &check{now: now, s: s, d: d, job: s.Job(d.Namespace, d.JobID), newID: newID}
+		o, next := w.step(c)
+		if o != nil {
+			ops = append(ops, o)
+		}
+		if !next.IsZero() && (wake.IsZero() || next.Before(wake)) {
+			wake = next
+		}
+	}
+	for id := range w.seen {
+		if !active[id] {
+			delete(w.seen, id)
+		}
+	}
+	return ops, wake
+}
+
+// check is one deployment being looked at.
+type check struct {
+	now   time.Time
+	s     *store.Snapshot
+	d     *nl.Deployment
+	job   *nl.Job
+	newID func() string
+}
+
+func (w *Watcher) step(c *check) (op.Op, time.Time) {
+	if c.job == nil || c.job.Stop || c.job.CreateIndex != c.d.JobCreateIndex || c.job.Version != c.d.JobVersion {
+		return nil, time.Time{} // the evaluation of that change cancels it
+	}
+	if c.d.Status != nl.DeploymentStatusRunning {
+		return nil, time.Time{}
+	}
+	p := w.seen[c.d.ID]
+	if p == nil {
+		p = &progress{}
+		w.seen[c.d.ID] = p
+	}
+	sick := c.unhealthy()
+	if FailsOnUnhealthy(c.d, c.s, sick) {
+		return c.fail(descUnhealthy), time.Time{}
+	}
+	if c.promotes() {
+		return &op.PromoteDeployment{DeploymentID: c.d.ID, All: true, Eval: c.eval(), Time: c.now.UnixNano()}, time.Time{}
+	}
+	deadline := c.deadline()
+	if !deadline.IsZero() && !deadline.After(c.now) {
+		return c.fail(descNoProgress), time.Time{}
+	}
+	if known := healthKnown(c.d); known != p.health {
+		if next := p.evaluated.Add(evalEvery); next.After(c.now) && len(sick) == 0 {
+			return nil, sooner(next, deadline)
+		}
+		p.health, p.evaluated = known, c.now
+		return c.goOn(sick), sooner(c.now.Add(settleAfter), deadline)
+	}
+	if !c.complete() {
+		return nil, deadline
+	}
+	if next := p.evaluated.Add(settleAfter); next.After(c.now) {
+		return nil, next
+	}
+	return c.end(nl.DeploymentStatusSuccessful, descSuccessful, nil), time.Time{}
+}
+
+// sooner is the earlier of two times, of which the second may be zero.
+func sooner(a, b time.Time) time.Time {
+	if !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// unhealthy are the allocations that were found unhealthy and are not being
+// replaced yet, by ID.
+func (c *check) unhealthy() []string {
+	count := 0
+	for _, state := range c.d.TaskGroups {
+		count += state.UnhealthyAllocs
+	}
+	if count == 0 {
+		return nil
+	}
+	var ids []string
+	for a := range c.s.AllocsByDeployment(c.d.ID) {
+		marked := a.DesiredTransition.Reschedule != nil && *a.DesiredTransition.Reschedule
+		if is := health(a); is != nil && !*is && !marked && !a.TerminalDesired() && a.NextAllocation == "" {
+			ids = append(ids, a.ID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// goOn lets the scheduler look at the job again: to place the next wave, to
+// replace what is unhealthy, or to close the deployment.
+func (c *check) goOn(sick []string) op.Op {
+	if len(sick) == 0 {
+		return &op.UpsertEvals{Evals: []*nl.Eval{c.eval()}}
+	}
+	yes := true
+	o := &op.TransitionAllocs{
+		Transitions: map[string]*nl.DesiredTransition{}, Evals: []*nl.Eval{c.eval()}, Time: c.now.UnixNano(),
+	}
+	for _, id := range sick {
+		o.Transitions[id] = &nl.DesiredTransition{Reschedule: &yes}
+	}
+	return o
+}
+
+// promotes tells whether every group with canaries promotes itself and has
+// them healthy.
+func (c *check) promotes() bool {
+	any := false
+	for _, state := range c.d.TaskGroups {
+		if state.DesiredCanaries == 0 || state.Promoted {
+			continue
+		}
+		if !state.AutoPromote || c.healthyCanaries(state) < state.DesiredCanaries {
+			return false
+		}
+		any = true
+	}
+	return any
+}
+
+func (c *check) healthyCanaries(state *nl.DeploymentState) int {
+	n := 0
+	for _, id := range state.PlacedCanaries {
+		if a := c.s.Alloc(id); a != nil && !a.Terminal() {
+			if is := health(a); is != nil && *is {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// deadline is when the first group must have made progress, zero for never.
+// Groups that have all they want, or wait to be promoted, need not.
+func (c *check) deadline() time.Time {
+	var first time.Time
+	for _, state := range c.d.TaskGroups {
+		by := state.RequireProgressBy.Time
+		switch {
+		case by.IsZero() || state.ProgressDeadline == 0:
+		case state.DesiredCanaries > 0 && !state.Promoted && c.healthyCanaries(state) >= state.DesiredCanaries:
+		case hasAll(state):
+		case first.IsZero() || by.Before(first):
+			first = by
+		}
+	}
+	return first
+}
+
+func hasAll(state *nl.DeploymentState) bool {
+	return state.HealthyAllocs >= max(state.DesiredTotal, state.DesiredCanaries) && (state.DesiredCanaries == 0 || state.Promoted)
+}
+
+// complete tells whether the deployment has all it wants, nothing older runs
+// and nobody is about to look at the job.
+func (c *check) complete() bool {
+	for _, state := range c.d.TaskGroups {
+		if !hasAll(state) {
+			return false
+		}
+	}
+	for e := range c.s.EvalsByJob(c.d.Namespace, c.d.JobID) {
+		if e.Status == nl.EvalStatusPending {
+			return false
+		}
+	}
+	for a := range c.s.AllocsByJob(c.d.Namespace, c.d.JobID) {
+		if !a.Terminal() && a.JobVersion != c.d.JobVersion {
+			return false
+		}
+	}
+	return true
+}
+
+// fail ends the deployment and, if its groups say so, goes back to the last
+// version that was stable.
+func (c *check) fail(why string) op.Op {
+	desc, revert := OnFailure(c.s, c.d, why)
+	return c.end(nl.DeploymentStatusFailed, desc, revert)
+}
+
+func (c *check) end(status, why string, revert *nl.Job) op.Op {
+	o := &op.UpdateDeployment{
+		Update: nl.DeploymentStatusUpdate{
+			DeploymentID: c.d.ID, Status: status, StatusDescription: why, UpdatedAt: c.now.UnixNano(),
+		},
+		Eval: c.eval(),
+	}
+	if revert != nil {
+		o.Revert = revert.Copy()
+		o.Revert.VersionTag, o.Revert.Stable, o.Revert.Stop = nil, false, false
+		o.Revert.SubmitTime = c.now.UnixNano()
+	}
+	return o
+}
+
+func (c *check) eval() *nl.Eval {
+	e := &nl.Eval{
+		ID: c.newID(), Namespace: c.d.Namespace, Priority: c.d.EvalPriority, Type: c.job.Type,
+		TriggeredBy: nl.TriggerDeploymentWatcher, JobID: c.d.JobID, DeploymentID: c.d.ID,
+		Status: nl.EvalStatusPending, CreateTime: c.now.UnixNano(), ModifyTime: c.now.UnixNano(),
+	}
+	if e.Priority == 0 {
+		e.Priority = c.job.Priority
+	}
+	return e
+}

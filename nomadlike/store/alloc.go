@@ -1,0 +1,191 @@
+package store
+
+import (
+	"maps"
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+)
+
+// allocStateClientStatus is the Field of the states that note changes of the
+// client status.
+const allocStateClientStatus = "ClientStatus"
+
+// putAlloc stores next in place of old (nil: it is new) and derives what
+// follows: indexes, the job's summary, its deployment's counters, services.
+// next is the transaction's own copy.
+func (t *tx) putAlloc(old, next *nl.Alloc) {
+	row := t.jobRow(next.Namespace, next.JobID)
+	t.touch(row)
+	t.allocs.Set(t.owner, allocRow{next})
+	row.allocs.Set(t.owner, allocRow{next})
+	t.nodeAllocs(next.NodeID).allocs.Set(t.owner, allocRow{next})
+	from := ""
+	if old == nil {
+		t.allocsCreated.SetRanked(t.owner, next.CreateIndex, name(next.ID))
+	} else {
+		from = old.ClientStatus
+		if !old.Terminal() {
+			row.liveAllocs--
+		}
+		if old.NodeID != next.NodeID {
+			t.leaveNode(old)
+		}
+	}
+	if old == nil || old.EvalID != next.EvalID {
+		if old != nil {
+			t.leaveEval(old)
+		}
+		t.evalAllocs(next.EvalID).ids.Set(t.owner, name(next.ID))
+	}
+	if !next.Terminal() {
+		row.liveAllocs++
+	}
+	t.countAlloc(row, next, from, next.ClientStatus)
+	t.countInDeployment(old, next)
+	if next.TerminalClient() {
+		t.deleteServicesOf(next.ID)
+	}
+	change(t, TableAllocs, next.Namespace, next.ID, old, next)
+}
+
+func (t *tx) deleteAlloc(a *nl.Alloc) {
+	row := t.jobRow(a.Namespace, a.JobID)
+	t.touch(row)
+	t.allocs.Delete(t.owner, a.ID)
+	t.allocsCreated.DeleteRanked(t.owner, a.CreateIndex, a.ID)
+	row.allocs.Delete(t.owner, a.ID)
+	if !a.Terminal() {
+		row.liveAllocs--
+	}
+	t.leaveNode(a)
+	t.leaveEval(a)
+	t.deleteServicesOf(a.ID)
+	change(t, TableAllocs, a.Namespace, a.ID, a, nil)
+}
+
+func (t *tx) nodeAllocs(nodeID string) *allocSet {
+	set, _ := t.allocsByNode.Get(nodeID)
+	switch {
+	case set == nil:
+		set = &allocSet{owner: t.owner, key: nodeID}
+		t.allocsByNode.Set(t.owner, set)
+	case set.owner != t.owner:
+		set = &allocSet{owner: t.owner, key: set.key, allocs: set.allocs}
+		t.allocsByNode.Set(t.owner, set)
+	}
+	return set
+}
+
+func (t *tx) leaveNode(a *nl.Alloc) {
+	set := t.nodeAllocs(a.NodeID)
+	set.allocs.Delete(t.owner, a.ID)
+	if set.allocs.Len() == 0 {
+		t.allocsByNode.Delete(t.owner, a.NodeID)
+	}
+}
+
+func (t *tx) evalAllocs(evalID string) *idSet {
+	set, _ := t.allocsByEval.Get(evalID)
+	switch {
+	case set == nil:
+		set = &idSet{owner: t.owner, key: evalID}
+		t.allocsByEval.Set(t.owner, set)
+	case set.owner != t.owner:
+		set = &idSet{owner: t.owner, key: set.key, ids: set.ids}
+		t.allocsByEval.Set(t.owner, set)
+	}
+	return set
+}
+
+func (t *tx) leaveEval(a *nl.Alloc) {
+	set := t.evalAllocs(a.EvalID)
+	set.ids.Delete(t.owner, a.ID)
+	if set.ids.Len() == 0 {
+		t.allocsByEval.Delete(t.owner, a.EvalID)
+	}
+}
+
+// updateAllocs takes what a node tells. Allocations the servers no longer know
+// are passed over: the node will be told to drop them.
+func (t *tx) updateAllocs(o *op.UpdateAllocs) error {
+	for _, u := range o.Updates {
+		if old := t.Alloc(u.ID); old != nil {
+			t.putAlloc(old, t.withUpdate(old, u, o.Time))
+		}
+	}
+	if o.NodeID != "" {
+		t.noteAllocUpdate(o.NodeID)
+	}
+	t.upsertEvals(o.Evals)
+	return nil
+}
+
+func (t *tx) withUpdate(old *nl.Alloc, u *nl.AllocUpdate, time int64) *nl.Alloc {
+	next := *old
+	if old.ClientStatus == nl.AllocClientUnknown && u.ClientStatus != old.ClientStatus {
+		next.AllocStates = withClientStatus(old, u.ClientStatus, time)
+	}
+	next.ClientStatus = constant(u.ClientStatus)
+	next.ClientDescription = constant(u.ClientDescription)
+	next.TaskStates = u.TaskStates
+	if u.NetworkStatus != nil {
+		next.NetworkStatus = u.NetworkStatus
+	}
+	if told := u.DeploymentStatus; told != nil && told.Healthy != nil {
+		health := nl.AllocDeploymentStatus{Healthy: told.Healthy, Timestamp: told.Timestamp, ModifyIndex: t.index}
+		if before := old.DeploymentStatus; before != nil {
+			health.Canary = before.Canary
+			if before.Healthy != nil && *before.Healthy == *told.Healthy && before.Timestamp.Equal(told.Timestamp.Time) {
+				health.ModifyIndex = before.ModifyIndex
+			}
+		}
+		next.DeploymentStatus = &health
+	}
+	next.ModifyIndex = t.index
+	next.ModifyTime = time
+	return &next
+}
+
+// withClientStatus notes a change of the client status for good: reconnecting
+// is decided by these.
+func withClientStatus(a *nl.Alloc, status string, time int64) []*nl.AllocState {
+	return append(slices.Clip(a.AllocStates),
+		&nl.AllocState{Field: allocStateClientStatus, Value: constant(status), Time: timeOf(time)})
+}
+
+func (t *tx) transitionAllocs(o *op.TransitionAllocs) error {
+	ids := slices.Sorted(maps.Keys(o.Transitions))
+	for _, id := range ids {
+		old := t.Alloc(id)
+		if old == nil {
+			return nl.Errorf(nl.CodeNotFound, "alloc %q not found", id)
+		}
+		next := *old
+		mergeTransition(&next.DesiredTransition, o.Transitions[id])
+		next.ModifyIndex, next.AllocModifyIndex = t.index, t.index
+		if o.Time != 0 {
+			next.ModifyTime = o.Time
+		}
+		t.putAlloc(old, &next)
+	}
+	t.upsertEvals(o.Evals)
+	return nil
+}
+
+func mergeTransition(to, from *nl.DesiredTransition) {
+	if from == nil {
+		return
+	}
+	set := func(to **bool, from *bool) {
+		if from != nil {
+			*to = from
+		}
+	}
+	set(&to.Migrate, from.Migrate)
+	set(&to.Reschedule, from.Reschedule)
+	set(&to.ForceReschedule, from.ForceReschedule)
+	set(&to.NoShutdownDelay, from.NoShutdownDelay)
+	set(&to.MigrateDisablePlacement, from.MigrateDisablePlacement)
+}

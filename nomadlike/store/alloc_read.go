@@ -1,0 +1,70 @@
+package store
+
+import (
+	"iter"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// Alloc is nil when there is none.
+func (s *Snapshot) Alloc(id string) *nl.Alloc {
+	row, _ := s.allocs.Get(id)
+	return row.Alloc
+}
+
+func allocOf(r allocRow) *nl.Alloc { return r.Alloc }
+
+// Allocs yields allocations by create index, then ID.
+func (s *Snapshot) Allocs(namespace string) iter.Seq[*nl.Alloc] {
+	return filtered(s.allocsCreated.All(), func(id name) *nl.Alloc { return s.Alloc(string(id)) },
+		func(a *nl.Alloc) bool { return inNamespace(namespace, a.Namespace) })
+}
+
+// AllocsByPrefix yields the allocations whose ID starts with prefix, by ID.
+func (s *Snapshot) AllocsByPrefix(namespace, prefix string) iter.Seq[*nl.Alloc] {
+	return filtered(s.allocs.Prefixed(prefix), allocOf,
+		func(a *nl.Alloc) bool { return inNamespace(namespace, a.Namespace) })
+}
+
+// AllocsByJob yields the allocations of a job, by ID, also those of an earlier
+// job of the same ID.
+func (s *Snapshot) AllocsByJob(namespace, id string) iter.Seq[*nl.Alloc] {
+	row := s.jobRowOf(namespace, id)
+	if row == nil {
+		return empty[*nl.Alloc]
+	}
+	return filtered(row.allocs.All(), allocOf, always)
+}
+
+// AllocsByNode yields the allocations of a node, by ID.
+func (s *Snapshot) AllocsByNode(nodeID string) iter.Seq[*nl.Alloc] {
+	set, _ := s.allocsByNode.Get(nodeID)
+	if set == nil {
+		return empty[*nl.Alloc]
+	}
+	return filtered(set.allocs.All(), allocOf, always)
+}
+
+// AllocsByEval yields the allocations that an evaluation created or last
+// changed, by ID.
+func (s *Snapshot) AllocsByEval(id string) iter.Seq[*nl.Alloc] {
+	set, _ := s.allocsByEval.Get(id)
+	if set == nil {
+		return empty[*nl.Alloc]
+	}
+	return filtered(set.ids.All(), func(id name) *nl.Alloc { return s.Alloc(string(id)) }, always)
+}
+
+// AllocsByDeployment yields the allocations of a deployment, by ID. It looks
+// through those of its job, so that allocations carry one index less.
+func (s *Snapshot) AllocsByDeployment(id string) iter.Seq[*nl.Alloc] {
+	d := s.Deployment(id)
+	if d == nil {
+		return empty[*nl.Alloc]
+	}
+	row := s.jobRowOf(d.Namespace, d.JobID)
+	if row == nil {
+		return empty[*nl.Alloc]
+	}
+	return filtered(row.allocs.All(), allocOf, func(a *nl.Alloc) bool { return a.DeploymentID == id })
+}

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"iter"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// Node is nil when there is none.
+func (s *Snapshot) Node(id string) *nl.Node {
+	row, _ := s.nodes.Get(id)
+	return row.Node
+}
+
+func nodeOf(r nodeRow) *nl.Node { return r.Node }
+
+// Nodes yields the nodes by ID.
+func (s *Snapshot) Nodes() iter.Seq[*nl.Node] { return filtered(s.nodes.All(), nodeOf, always) }
+
+// NodesByPrefix yields the nodes whose ID starts with prefix, by ID.
+func (s *Snapshot) NodesByPrefix(prefix string) iter.Seq[*nl.Node] {
+	return filtered(s.nodes.Prefixed(prefix), nodeOf, always)
+}
+
+// NodeBySecret finds the node that authenticates with secret; nil when none does.
+func (s *Snapshot) NodeBySecret(secret string) *nl.Node {
+	l, found := s.nodeSecrets.Get(secret)
+	if !found {
+		return nil
+	}
+	return s.Node(l.to)
+}
+
+// NodeCount is the number of nodes.
+func (s *Snapshot) NodeCount() int { return s.nodes.Len() }

@@ -1,0 +1,207 @@
+package store
+
+import (
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+)
+
+// PlanDelta turns a verified plan into what the log carries; now is the unix
+// ns that becomes the time of everything in it. The plan is not changed.
+func PlanDelta(p *nl.Plan, now int64) *op.PlanDelta {
+	place := make([]*nl.Alloc, len(p.Place))
+	for i, a := range p.Place {
+		next := *a
+		switch {
+		case a.Job != nil:
+			next.JobVersion = a.Job.Version
+		case a.JobVersion == 0 && p.Job != nil && p.Job.ID == a.JobID && p.Job.Namespace == a.Namespace:
+			next.JobVersion = p.Job.Version
+		}
+		place[i] = &next
+	}
+	return &op.PlanDelta{
+		EvalID: p.EvalID, Time: now, Place: place, Stop: p.Stop, Preempt: p.Preempt,
+		Deployment: p.Deployment, DeploymentUpdates: p.DeploymentUpdates, Evals: p.Evals,
+	}
+}
+
+// applyPlans commits verified plans. What a plan refers to and is gone by now
+// is passed over: the plan was verified on a state that may be a little older.
+func (t *tx) applyPlans(o *op.ApplyPlans) error {
+	for _, p := range o.Plans {
+		if p.Deployment != nil {
+			t.putPlannedDeployment(p.Deployment, p.Time)
+		}
+		for i := range p.DeploymentUpdates {
+			u := &p.DeploymentUpdates[i]
+			if d := t.Deployment(u.DeploymentID); d != nil && d.Active() {
+				t.setDeploymentStatus(u, p.Time)
+			}
+		}
+		for i := range p.Stop {
+			t.stopAlloc(&p.Stop[i], p.Time)
+		}
+		for i := range p.Preempt {
+			t.preemptAlloc(&p.Preempt[i], p.Time)
+		}
+		for _, a := range p.Place {
+			t.placeAlloc(a, p.Time)
+		}
+		t.upsertEvals(p.Evals)
+	}
+	return nil
+}
+
+func (t *tx) stopAlloc(stop *nl.AllocStop, time int64) {
+	old := t.Alloc(stop.AllocID)
+	if old == nil {
+		return
+	}
+	next := *old
+	next.DesiredStatus = nl.AllocDesiredStop
+	if stop.Desired != "" {
+		next.DesiredStatus = constant(stop.Desired)
+	}
+	if stop.ClientStatus == nl.AllocClientUnknown {
+		next.ClientDescription = stop.Description
+	} else {
+		next.DesiredDescription = stop.Description
+	}
+	if stop.ClientStatus != "" && stop.ClientStatus != old.ClientStatus {
+		next.ClientStatus = constant(stop.ClientStatus)
+		next.AllocStates = withClientStatus(old, stop.ClientStatus, time)
+	}
+	if stop.FollowupEvalID != "" {
+		next.FollowupEvalID = stop.FollowupEvalID
+	}
+	if stop.Tracker != nil {
+		next.RescheduleTracker = stop.Tracker
+	}
+	t.putServerAlloc(old, &next, time)
+}
+
+func (t *tx) preemptAlloc(p *nl.AllocPreemption, time int64) {
+	old := t.Alloc(p.AllocID)
+	if old == nil {
+		return
+	}
+	next := *old
+	next.DesiredStatus = nl.AllocDesiredEvict
+	next.DesiredDescription = "Preempted by alloc ID " + p.ByAlloc
+	next.PreemptedByAllocation = p.ByAlloc
+	t.putServerAlloc(old, &next, time)
+}
+
+// putServerAlloc stores a change that servers decided.
+func (t *tx) putServerAlloc(old, next *nl.Alloc, time int64) {
+	next.ModifyIndex, next.AllocModifyIndex, next.ModifyTime = t.index, t.index, time
+	t.putAlloc(old, next)
+}
+
+// placeAlloc stores a new allocation or the rewriting of an existing one.
+func (t *tx) placeAlloc(a *nl.Alloc, time int64) {
+	old := t.Alloc(a.ID)
+	next := *a
+	t.attachJob(old, &next)
+	if old != nil {
+		keepClientFields(old, &next)
+		t.putServerAlloc(old, &next, time)
+		return
+	}
+	next.CreateIndex, next.CreateTime = t.index, time
+	next.DesiredStatus = constant(next.DesiredStatus)
+	if next.ClientStatus = constant(next.ClientStatus); next.ClientStatus == "" {
+		next.ClientStatus = nl.AllocClientPending
+	}
+	if next.DesiredStatus == "" {
+		next.DesiredStatus = nl.AllocDesiredRun
+	}
+	t.shareStrings(&next)
+	t.putServerAlloc(nil, &next, time)
+	if previous := t.Alloc(next.PreviousAllocation); previous != nil && previous.NextAllocation != next.ID {
+		replaced := *previous
+		replaced.NextAllocation = next.ID
+		replaced.ModifyIndex, replaced.ModifyTime = t.index, time
+		t.putAlloc(previous, &replaced)
+	}
+}
+
+// keepClientFields takes from the stored allocation what nodes tell of it.
+func keepClientFields(old, next *nl.Alloc) {
+	next.CreateIndex, next.CreateTime = old.CreateIndex, old.CreateTime
+	next.TaskStates, next.NetworkStatus = old.TaskStates, old.NetworkStatus
+	if next.ClientStatus != nl.AllocClientLost && next.ClientStatus != nl.AllocClientUnknown {
+		next.ClientStatus, next.ClientDescription = old.ClientStatus, old.ClientDescription
+	}
+	next.ClientStatus, next.DesiredStatus = constant(next.ClientStatus), constant(next.DesiredStatus)
+	if next.DeploymentID == old.DeploymentID && next.DeploymentStatus != nil && old.DeploymentStatus != nil {
+		next.DeploymentStatus = old.DeploymentStatus
+	}
+	if len(next.AllocStates) < len(old.AllocStates) {
+		next.AllocStates = old.AllocStates
+	}
+	if next.NextAllocation == "" {
+		next.NextAllocation = old.NextAllocation
+	}
+	if next.SigningKeyID == "" {
+		next.SigningKeyID = old.SigningKeyID
+	}
+}
+
+// attachJob gives an allocation the job of its version: the one kept, or, when
+// that version is kept no longer, the one another allocation still holds.
+func (t *tx) attachJob(old, next *nl.Alloc) {
+	row := t.jobRow(next.Namespace, next.JobID)
+	given := next.Job
+	switch previous := t.Alloc(next.PreviousAllocation); {
+	case old != nil && old.Job != nil && old.JobVersion == next.JobVersion:
+		next.Job = old.Job
+	case row.version(next.JobVersion) != nil:
+		next.Job = row.version(next.JobVersion)
+	case previous != nil && previous.Job != nil && previous.JobVersion == next.JobVersion:
+		next.Job = previous.Job
+	default:
+		next.Job = row.heldVersion(next.JobVersion)
+		if next.Job == nil {
+			next.Job = given
+		}
+		if next.Job == nil {
+			next.Job = row.job
+		}
+	}
+}
+
+// heldVersion looks for a version among the allocations of the job.
+func (r *jobRow) heldVersion(version uint64) *nl.Job {
+	for a := range r.allocs.All() {
+		if a.JobVersion == version && a.Job != nil {
+			return a.Job
+		}
+	}
+	return nil
+}
+
+// shareStrings replaces strings of a new allocation that its job, node and
+// deployment hold already by theirs.
+func (t *tx) shareStrings(a *nl.Alloc) {
+	if a.Job != nil && a.Job.ID == a.JobID && a.Job.Namespace == a.Namespace {
+		a.JobID, a.Namespace = a.Job.ID, a.Job.Namespace
+		if at := slices.IndexFunc(a.Job.TaskGroups, func(g *nl.Group) bool { return g.Name == a.TaskGroup }); at >= 0 {
+			a.TaskGroup = a.Job.TaskGroups[at].Name
+		}
+	}
+	if set, _ := t.allocsByNode.Get(a.NodeID); set != nil {
+		a.NodeID = set.key
+	}
+	if n := t.Node(a.NodeID); n != nil && n.Name == a.NodeName {
+		a.NodeName = n.Name
+	}
+	if set, _ := t.allocsByEval.Get(a.EvalID); set != nil {
+		a.EvalID = set.key
+	}
+	if d := t.deployment[a.DeploymentID]; d != nil {
+		a.DeploymentID = d.ID
+	}
+}

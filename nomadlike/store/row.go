@@ -1,0 +1,101 @@
+package store
+
+import (
+	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// Rows give the nouns the keys by which trees order them.
+type (
+	allocRow      struct{ *nl.Alloc }
+	evalRow       struct{ *nl.Eval }
+	deploymentRow struct{ *nl.Deployment }
+	nodeRow       struct{ *nl.Node }
+	namespaceRow  struct{ *nl.Namespace }
+	nodePoolRow   struct{ *nl.NodePool }
+	rootKeyRow    struct{ *nl.RootKey }
+	// name is an entry that is nothing but its key.
+	name string
+	// link is an entry that leads to an object of another key.
+	link struct{ key, to string }
+	// serviceRow and policyRow stand in several trees under several keys.
+	serviceRow struct {
+		key string
+		*nl.ServiceRegistration
+	}
+	policyRow struct {
+		key string
+		*nl.ScalingPolicy
+	}
+)
+
+func (r allocRow) Key() string      { return r.ID }
+func (r evalRow) Key() string       { return r.ID }
+func (r deploymentRow) Key() string { return r.ID }
+func (r nodeRow) Key() string       { return r.ID }
+func (r namespaceRow) Key() string  { return r.Name }
+func (r nodePoolRow) Key() string   { return r.Name }
+func (r rootKeyRow) Key() string    { return r.Meta.KeyID }
+func (n name) Key() string          { return string(n) }
+func (l link) Key() string          { return l.key }
+func (r serviceRow) Key() string    { return r.key }
+func (r policyRow) Key() string     { return r.key }
+
+// jobRow holds all that belongs to one job ID, so that one lookup finds it.
+// It outlives the job while allocations, evaluations or deployments of it are
+// left. A transaction changes only rows it owns.
+type jobRow struct {
+	owner *cow.Owner
+	key   string // JobKey
+
+	job      *nl.Job   // nil when there is none (any more)
+	versions []*nl.Job // newest first; the first is job itself
+
+	summary      *nl.JobSummary
+	summaryOwner *cow.Owner // transaction that may change summary in place
+
+	submissions []*nl.JobSubmission // newest first
+	events      []groupEvents       // by group
+	launch      int64               // last periodic launch, unix ns
+
+	allocs      cow.Tree[allocRow]
+	evals       cow.Tree[evalRow]
+	deployments cow.Tree[name] // ranked by create index
+	children    cow.Tree[name]
+	tokens      cow.Tree[link] // idempotency tokens of dispatched children
+
+	// What the status of the job is derived from.
+	liveAllocs        int
+	liveEvals         int
+	activeDeployments int
+}
+
+type groupEvents struct {
+	Group  string
+	Events []*nl.ScalingEvent // newest first
+}
+
+func (r *jobRow) Key() string { return r.key }
+
+func (r *jobRow) empty() bool {
+	return r.job == nil && r.allocs.Len() == 0 && r.evals.Len() == 0 && r.deployments.Len() == 0 &&
+		r.children.Len() == 0
+}
+
+// allocSet is the allocations of a node; idSet those of an evaluation, by ID
+// only: it is read seldom and need not change when an allocation does.
+type allocSet struct {
+	owner  *cow.Owner
+	key    string
+	allocs cow.Tree[allocRow]
+}
+
+type idSet struct {
+	owner *cow.Owner
+	key   string
+	ids   cow.Tree[name]
+}
+
+func (s *allocSet) Key() string { return s.key }
+func (s *idSet) Key() string    { return s.key }

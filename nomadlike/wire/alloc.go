@@ -1,0 +1,231 @@
+package wire
+
+import (
+	"fmt"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// allocBlock is the compact form of many allocations: what repeats among them
+// is written once and referred to by position, starting at 1; 0 is absent.
+// Decoding it gives allocations that share what they shared.
+type allocBlock struct {
+	_         struct{} `cbor:",toarray"`
+	Strings   []string
+	Resources []*nl.AllocatedResources
+	Metrics   []*nl.AllocMetric
+	Allocs    []allocForm
+}
+
+// allocForm is one allocation of a block. Fields that are seldom set, and are
+// not worth a place of their own, are in More.
+type allocForm struct {
+	_                                                                  struct{} `cbor:",toarray"`
+	ID, Name                                                           string
+	Namespace, JobID, TaskGroup, EvalID, NodeID, NodeName              uint32
+	DesiredStatus, DesiredDescription, ClientStatus, ClientDescription uint32
+	PreviousAllocation, NextAllocation, DeploymentID, SigningKeyID     uint32
+	JobVersion                                                         uint64
+	AllocatedResources, Metrics                                        uint32
+	DeploymentStatus                                                   *nl.AllocDeploymentStatus
+	TaskStates                                                         map[string]*nl.TaskState
+	NetworkStatus                                                      *nl.AllocNetworkStatus
+	RescheduleTracker                                                  *nl.RescheduleTracker
+	CreateIndex, ModifyIndex, AllocModifyIndex                         uint64
+	CreateTime, ModifyTime                                             int64
+	More                                                               *allocMore
+}
+
+type allocMore struct {
+	Resources             *nl.Resources            `cbor:",omitempty"`
+	SharedResources       *nl.Resources            `cbor:",omitempty"`
+	TaskResources         map[string]*nl.Resources `cbor:",omitempty"`
+	AllocStates           []*nl.AllocState         `cbor:",omitempty"`
+	DesiredTransition     *nl.DesiredTransition    `cbor:",omitempty"`
+	FollowupEvalID        string                   `cbor:",omitempty"`
+	PreemptedAllocations  []string                 `cbor:",omitempty"`
+	PreemptedByAllocation string                   `cbor:",omitempty"`
+}
+
+// EncodeAllocs writes allocations without their jobs.
+func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) {
+	e := blockEncoder{
+		strings:   map[string]uint32{},
+		resources: newInterner[nl.AllocatedResources](),
+		metrics:   newInterner[nl.AllocMetric](),
+	}
+	e.block.Allocs = make([]allocForm, len(allocs))
+	for i, a := range allocs {
+		if a == nil {
+			return nil, fmt.Errorf("encoding allocations: number %d is nil", i)
+		}
+		if err := e.add(&e.block.Allocs[i], a); err != nil {
+			return nil, fmt.Errorf("encoding allocation %s: %w", a.ID, err)
+		}
+	}
+	e.block.Resources, e.block.Metrics = e.resources.list, e.metrics.list
+	return Encode(&e.block)
+}
+
+type blockEncoder struct {
+	block     allocBlock
+	strings   map[string]uint32
+	resources *interner[nl.AllocatedResources]
+	metrics   *interner[nl.AllocMetric]
+}
+
+func (e *blockEncoder) add(f *allocForm, a *nl.Alloc) (err error) {
+	f.ID, f.Name = a.ID, a.Name
+	for _, s := range shared(f, a) {
+		*s.position = e.text(*s.text)
+	}
+	if f.AllocatedResources, err = e.resources.position(a.AllocatedResources); err != nil {
+		return err
+	}
+	if f.Metrics, err = e.metrics.position(a.Metrics); err != nil {
+		return err
+	}
+	f.JobVersion = a.JobVersion
+	f.DeploymentStatus, f.TaskStates, f.NetworkStatus, f.RescheduleTracker = a.DeploymentStatus, a.TaskStates, a.NetworkStatus, a.RescheduleTracker
+	f.CreateIndex, f.ModifyIndex, f.AllocModifyIndex = a.CreateIndex, a.ModifyIndex, a.AllocModifyIndex
+	f.CreateTime, f.ModifyTime = a.CreateTime, a.ModifyTime
+	m := allocMore{
+		Resources: a.Resources, SharedResources: a.SharedResources, TaskResources: a.TaskResources,
+		AllocStates: a.AllocStates, FollowupEvalID: a.FollowupEvalID,
+		PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
+	}
+	transition := a.DesiredTransition
+	if transition != (nl.DesiredTransition{}) {
+		m.DesiredTransition = &transition
+	}
+	if m.Resources != nil || m.SharedResources != nil || m.TaskResources != nil || m.AllocStates != nil ||
+		m.DesiredTransition != nil || m.FollowupEvalID != "" || m.PreemptedAllocations != nil || m.PreemptedByAllocation != "" {
+		f.More = &m
+	}
+	return nil
+}
+
+// text is the position of s among the block's strings.
+func (e *blockEncoder) text(s string) uint32 {
+	if s == "" {
+		return 0
+	}
+	at, found := e.strings[s]
+	if !found {
+		e.block.Strings = append(e.block.Strings, s)
+		at = uint32(len(e.block.Strings))
+		e.strings[s] = at
+	}
+	return at
+}
+
+// sharedText pairs a string of an allocation with its position in the form.
+type sharedText struct {
+	position *uint32
+	text     *string
+}
+
+func shared(f *allocForm, a *nl.Alloc) [14]sharedText {
+	return [...]sharedText{
+		{&f.Namespace, &a.Namespace}, {&f.JobID, &a.JobID}, {&f.TaskGroup, &a.TaskGroup},
+		{&f.EvalID, &a.EvalID}, {&f.NodeID, &a.NodeID}, {&f.NodeName, &a.NodeName},
+		{&f.DesiredStatus, &a.DesiredStatus}, {&f.DesiredDescription, &a.DesiredDescription},
+		{&f.ClientStatus, &a.ClientStatus}, {&f.ClientDescription, &a.ClientDescription},
+		{&f.PreviousAllocation, &a.PreviousAllocation}, {&f.NextAllocation, &a.NextAllocation},
+		{&f.DeploymentID, &a.DeploymentID}, {&f.SigningKeyID, &a.SigningKeyID},
+	}
+}
+
+// interner gives equal objects one position.
+type interner[T any] struct {
+	list   []*T
+	known  map[*T]uint32
+	formed map[string]uint32
+}
+
+func newInterner[T any]() *interner[T] {
+	return &interner[T]{known: map[*T]uint32{}, formed: map[string]uint32{}}
+}
+
+func (in *interner[T]) position(v *T) (uint32, error) {
+	if v == nil {
+		return 0, nil
+	}
+	if at, found := in.known[v]; found {
+		return at, nil
+	}
+	b, err := Encode(v)
+	if err != nil {
+		return 0, err
+	}
+	at, found := in.formed[string(b)]
+	if !found {
+		in.list = append(in.list, v)
+		at = uint32(len(in.list))
+		in.formed[string(b)] = at
+	}
+	in.known[v] = at
+	return at, nil
+}
+
+// DecodeAllocs reads what EncodeAllocs wrote.
+func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
+	var block allocBlock
+	if err := Decode(b, &block); err != nil {
+		return nil, fmt.Errorf("decoding allocations: %w", err)
+	}
+	allocs := make([]*nl.Alloc, len(block.Allocs))
+	for i := range block.Allocs {
+		a, err := block.alloc(&block.Allocs[i])
+		if err != nil {
+			return nil, fmt.Errorf("decoding allocation %d of %d: %w", i, len(allocs), err)
+		}
+		allocs[i] = a
+	}
+	return allocs, nil
+}
+
+func (b *allocBlock) alloc(f *allocForm) (*nl.Alloc, error) {
+	a := &nl.Alloc{
+		ID: f.ID, Name: f.Name, JobVersion: f.JobVersion,
+		DeploymentStatus: f.DeploymentStatus, TaskStates: f.TaskStates,
+		NetworkStatus: f.NetworkStatus, RescheduleTracker: f.RescheduleTracker,
+		CreateIndex: f.CreateIndex, ModifyIndex: f.ModifyIndex, AllocModifyIndex: f.AllocModifyIndex,
+		CreateTime: f.CreateTime, ModifyTime: f.ModifyTime,
+	}
+	for _, s := range shared(f, a) {
+		text, err := at(b.Strings, *s.position)
+		if err != nil {
+			return nil, err
+		}
+		*s.text = text
+	}
+	var err error
+	if a.AllocatedResources, err = at(b.Resources, f.AllocatedResources); err != nil {
+		return nil, err
+	}
+	if a.Metrics, err = at(b.Metrics, f.Metrics); err != nil {
+		return nil, err
+	}
+	if m := f.More; m != nil {
+		a.Resources, a.SharedResources, a.TaskResources = m.Resources, m.SharedResources, m.TaskResources
+		a.AllocStates, a.FollowupEvalID = m.AllocStates, m.FollowupEvalID
+		a.PreemptedAllocations, a.PreemptedByAllocation = m.PreemptedAllocations, m.PreemptedByAllocation
+		if m.DesiredTransition != nil {
+			a.DesiredTransition = *m.DesiredTransition
+		}
+	}
+	return a, nil
+}
+
+// at is the element at a position of a block, which counts from 1; 0 is none.
+func at[T any](list []T, position uint32) (T, error) {
+	var none T
+	if position == 0 {
+		return none, nil
+	}
+	if int(position) > len(list) {
+		return none, fmt.Errorf("it refers to element %d of %d", position, len(list))
+	}
+	return list[position-1], nil
+}

@@ -1,0 +1,221 @@
+// Package applier commits plans. On the leader it takes plans of all workers,
+// the most important first, verifies each against the newest state and what is
+// already on its way into the log, proposes what fits, and tells the worker
+// what became of it. Workers call Submit; the server runs Run while it leads.
+// It never decides where something is placed: what does not fit is dropped,
+// node by node, for the scheduler to try again.
+package applier
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+const (
+	// entriesMax bounds the entries of the log that are proposed and not yet
+	// committed: one is written to disk while the next is verified.
+	entriesMax = 2
+	// entryPlansMax and entryAllocsMax bound what goes into one entry. Plans of
+	// many small jobs share a write to disk; a single larger plan is not split.
+	entryPlansMax  = 64
+	entryAllocsMax = 4096
+	// queueMax bounds the plans that wait, far above the number of workers,
+	// each of which waits for one.
+	queueMax = 8192
+)
+
+// errNotLeader is the answer while Run does not run.
+var errNotLeader = nl.Errorf(nl.CodeUnavailable, "plan refused: this server does not lead; the evaluation is delivered again by the one that does")
+
+// Config is what an applier stands on. Store, Propose, Verify and Outstanding
+// are required.
+type Config struct {
+	Store *store.Store
+	// Propose puts an op into the log and returns the index of its commit.
+	Propose func(ctx context.Context, o op.Op) (uint64, error)
+	// Verify gives the part of a plan that fits, and the nodes whose part does
+	// not.
+	Verify func(s *store.Snapshot, p *nl.Plan) (accepted *nl.Plan, rejected []string)
+	// Outstanding is an error unless the evaluation is with the worker that
+	// has token: plans of those that were given up on are refused.
+	Outstanding func(evalID, token string) error
+	// Rejections tracks nodes whose part of plans is rejected over and over;
+	// nil does not.
+	Rejections *Rejections
+	Now        func() time.Time // time.Now when nil
+	Logger     hclog.Logger     // silent when nil
+	// Observe is told how long the phases of a plan took; may be nil.
+	Observe func(phase string, took time.Duration)
+}
+
+// Applier commits plans.
+type Applier struct {
+	cfg   Config
+	wake  chan struct{} // there is something in the queue
+	slots chan struct{} // one for each entry in the log that is not committed
+
+	mu      sync.Mutex
+	running bool
+	queue   planQueue
+	flights []*flight
+}
+
+// submission is a plan and who waits for it.
+type submission struct {
+	plan  *nl.Plan
+	order uint64 // of arrival
+	since time.Time
+	done  chan outcome // room for one
+}
+
+type outcome struct {
+	result *nl.PlanResult
+	err    error
+}
+
+// flight is one proposed entry of the log.
+type flight struct {
+	held []*op.PlanDelta // what it will use, if it arrives
+	done chan struct{}   // closed when its fate is known
+}
+
+// New makes an applier.
+func New(cfg Config) (*Applier, error) {
+	if cfg.Store == nil || cfg.Propose == nil || cfg.Verify == nil || cfg.Outstanding == nil {
+		return nil, errors.New("applier: Store, Propose, Verify and Outstanding are required")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, time.Duration) {}
+	}
+	return &Applier{cfg: cfg, wake: make(chan struct{}, 1), slots: make(chan struct{}, entriesMax)}, nil
+}
+
+// Submit waits until a plan is committed, as far as it fits.
+func (a *Applier) Submit(ctx context.Context, p *nl.Plan) (*nl.PlanResult, error) {
+	if err := a.cfg.Outstanding(p.EvalID, p.EvalToken); err != nil {
+		return nil, err
+	}
+	s := &submission{plan: p, since: a.cfg.Now(), done: make(chan outcome, 1)}
+	if err := a.enqueue(s); err != nil {
+		return nil, err
+	}
+	select {
+	case o := <-s.done:
+		a.cfg.Observe("plan.submit", a.cfg.Now().Sub(s.since))
+		return o.result, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Depth is how many plans wait.
+func (a *Applier) Depth() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.queue.len()
+}
+
+// Run commits plans until ctx ends.
+func (a *Applier) Run(ctx context.Context) error {
+	a.setRunning(true)
+	var commits sync.WaitGroup
+	defer commits.Wait()
+	defer a.setRunning(false)
+	for {
+		// The slot comes first: while the log is busy, plans gather.
+		select {
+		case a.slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		batch := a.take(ctx)
+		if batch == nil {
+			<-a.slots
+			return ctx.Err()
+		}
+		e := a.verify(batch)
+		commits.Go(func() {
+			defer func() { <-a.slots }()
+			a.commit(ctx, e)
+		})
+	}
+}
+
+// setRunning opens or closes the queue; what is left in it is refused.
+func (a *Applier) setRunning(running bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.running = running
+	if running {
+		return
+	}
+	for s := a.queue.pop(); s != nil; s = a.queue.pop() {
+		s.done <- outcome{err: errNotLeader}
+	}
+}
+
+func (a *Applier) enqueue(s *submission) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.running {
+		return errNotLeader
+	}
+	if a.queue.len() >= queueMax {
+		return nl.Errorf(nl.CodeTooMany, "plan of evaluation %s refused: %d plans wait already; it is tried again later", s.plan.EvalID, queueMax)
+	}
+	a.queue.push(s)
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// take waits for plans and gives what goes into the next entry, nil when ctx
+// ends.
+func (a *Applier) take(ctx context.Context) []*submission {
+	for {
+		if batch := a.next(); len(batch) > 0 {
+			return batch
+		}
+		select {
+		case <-a.wake:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *Applier) next() []*submission {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var batch []*submission
+	allocs := 0
+	for len(batch) < entryPlansMax {
+		s := a.queue.head()
+		if s == nil {
+			break
+		}
+		size := len(s.plan.Place) + len(s.plan.Stop) + len(s.plan.Preempt)
+		if len(batch) > 0 && allocs+size > entryAllocsMax {
+			break
+		}
+		allocs += size
+		batch = append(batch, a.queue.pop())
+	}
+	return batch
+}

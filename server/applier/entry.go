@@ -1,0 +1,195 @@
+package applier
+
+import (
+	"context"
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// entry is what will become one entry of the log, with those who wait for it.
+type entry struct {
+	parts []*part
+	own   *flight
+	ahead []*flight // what was on its way when this was verified
+}
+
+// part is one plan of an entry.
+type part struct {
+	from     *submission
+	delta    *op.PlanDelta // nil: nothing is left of it
+	rejected []string
+}
+
+// verify decides what of a batch fits. It counts against every plan what the
+// plans before it in the batch change and what is on its way into the log.
+func (a *Applier) verify(batch []*submission) *entry {
+	start := a.cfg.Now()
+	e := &entry{own: &flight{done: make(chan struct{})}}
+	var s *store.Snapshot
+	var unseen []*op.PlanDelta // of this batch, not in s yet
+	for _, from := range batch {
+		if !changesAllocs(from.plan) {
+			e.parts = append(e.parts, &part{from: from, delta: store.PlanDelta(from.plan, start.UnixNano())})
+			continue
+		}
+		if s == nil {
+			s, e.ahead = a.optimistic()
+		}
+		if len(unseen) > 0 {
+			s = assume(s, unseen...)
+			unseen = nil
+		}
+		p := a.verifyPlan(s, from, start.UnixNano())
+		if p.delta != nil {
+			unseen = append(unseen, p.delta)
+			e.own.held = append(e.own.held, placements(p.delta))
+		}
+		e.parts = append(e.parts, p)
+	}
+	a.mu.Lock()
+	a.flights = append(a.flights, e.own)
+	a.mu.Unlock()
+	a.cfg.Observe("plan.evaluate", a.cfg.Now().Sub(start))
+	return e
+}
+
+func (a *Applier) verifyPlan(s *store.Snapshot, from *submission, now int64) *part {
+	accepted, rejected := a.cfg.Verify(s, from.plan)
+	p := &part{from: from, rejected: rejected}
+	if len(rejected) > 0 {
+		a.reject(rejected)
+		if accepted != nil {
+			// The evaluation is not finished: its worker goes on with the rest.
+			left := *accepted
+			left.Evals = nil
+			accepted = &left
+		}
+	}
+	if accepted != nil && (changesAllocs(accepted) || len(accepted.Evals) > 0) {
+		p.delta = store.PlanDelta(accepted, now)
+	}
+	return p
+}
+
+// optimistic is the newest state with the placements that are on their way.
+// What they stop or evict is not counted: should they fail to arrive, nothing
+// was built on room they would have made.
+func (a *Applier) optimistic() (*store.Snapshot, []*flight) {
+	a.mu.Lock()
+	ahead := slices.Clone(a.flights)
+	a.mu.Unlock()
+	// Taken after the flights, so that one that lands in between is counted
+	// twice, which changes nothing, rather than not at all.
+	s := a.cfg.Store.Snapshot()
+	for _, f := range ahead {
+		s = assume(s, f.held...)
+	}
+	return s, ahead
+}
+
+// assume is s after deltas. One that the state refuses will be refused when it
+// arrives, too, and uses nothing.
+func assume(s *store.Snapshot, deltas ...*op.PlanDelta) *store.Snapshot {
+	for _, d := range deltas {
+		next, _, _, err := store.Apply(s, s.Index(), &op.ApplyPlans{Plans: []*op.PlanDelta{d}})
+		if err == nil {
+			s = next
+		}
+	}
+	return s
+}
+
+// placements is what d uses.
+func placements(d *op.PlanDelta) *op.PlanDelta {
+	return &op.PlanDelta{EvalID: d.EvalID, Time: d.Time, Place: d.Place}
+}
+
+// changesAllocs tells whether p touches anything but evaluations.
+func changesAllocs(p *nl.Plan) bool {
+	return len(p.Place)+len(p.Stop)+len(p.Preempt)+len(p.DeploymentUpdates) > 0 || p.Deployment != nil
+}
+
+// commit proposes an entry and tells everybody what became of it.
+func (a *Applier) commit(ctx context.Context, e *entry) {
+	start := a.cfg.Now()
+	index, err := a.propose(ctx, e.parts)
+	if err != nil && len(e.parts) > 1 && ctx.Err() == nil {
+		// One plan that the state refuses must not take the others with it.
+		a.land(e.own)
+		for _, p := range e.parts {
+			i, err := a.propose(ctx, []*part{p})
+			a.answer(ctx, p, e.ahead, i, err)
+		}
+		return
+	}
+	a.land(e.own)
+	a.cfg.Observe("plan.apply", a.cfg.Now().Sub(start))
+	for _, p := range e.parts {
+		a.answer(ctx, p, e.ahead, index, err)
+	}
+}
+
+// propose puts what is left of parts into the log, as one entry. The index is
+// 0 when nothing is left.
+func (a *Applier) propose(ctx context.Context, parts []*part) (uint64, error) {
+	var deltas []*op.PlanDelta
+	var evals []*nl.Eval
+	onlyEvals := true
+	for _, p := range parts {
+		if p.delta == nil {
+			continue
+		}
+		deltas = append(deltas, p.delta)
+		evals = append(evals, p.delta.Evals...)
+		onlyEvals = onlyEvals && !changesAllocs(p.from.plan)
+	}
+	switch {
+	case len(deltas) == 0:
+		return 0, nil
+	case onlyEvals:
+		return a.cfg.Propose(ctx, &op.UpsertEvals{Evals: evals})
+	}
+	return a.cfg.Propose(ctx, &op.ApplyPlans{Plans: deltas})
+}
+
+// land ends a flight.
+func (a *Applier) land(f *flight) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.flights = slices.DeleteFunc(a.flights, func(o *flight) bool { return o == f })
+	close(f.done)
+}
+
+// answer tells a worker what became of its plan.
+func (a *Applier) answer(ctx context.Context, p *part, ahead []*flight, index uint64, err error) {
+	if err != nil {
+		p.from.done <- outcome{err: err}
+		return
+	}
+	r := &nl.PlanResult{Index: index, RejectedNodes: p.rejected}
+	if p.delta == nil {
+		r.Index = 0
+	}
+	if len(p.rejected) > 0 {
+		// What was in the way may itself be on its way: the worker is to see it.
+		for _, f := range ahead {
+			select {
+			case <-f.done:
+			case <-ctx.Done():
+			}
+		}
+		r.RefreshIndex = max(index, a.cfg.Store.Snapshot().Index())
+	}
+	p.from.done <- outcome{result: r}
+}
+
+// reject counts rejections and, when a node has had too many, takes it out.
+func (a *Applier) reject(nodes []string) {
+	if a.cfg.Rejections == nil {
+		return
+	}
+	a.cfg.Rejections.Note(a.cfg.Now(), nodes)
+}

@@ -1,0 +1,261 @@
+package endpoint
+
+import (
+	"context"
+	"crypto/subtle"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/query"
+	"github.com/nomadlike/nomadlike/nomadlike/session"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/server/watch"
+)
+
+// featuresNow is what this version of the servers supports beyond the first.
+const featuresNow = 0
+
+// authNode checks a node's secret and returns the node as state has it.
+func (e *Endpoints) authNode(nodeID, secret string) (*nl.Node, error) {
+	n := e.snapshot().Node(nodeID)
+	if n == nil {
+		return nil, nl.Errorf(nl.CodeNotFound, "node not found")
+	}
+	if subtle.ConstantTimeCompare([]byte(n.SecretID), []byte(secret)) != 1 {
+		return nil, nl.Errorf(nl.CodeDenied, "node secret ID does not match. Not registering node.")
+	}
+	return n, nil
+}
+
+func (e *Endpoints) nodeRegister(ctx context.Context, req *query.NodeRegister, reply *query.NodeUpdate) error {
+	n := req.Node
+	if n == nil {
+		return nl.Errorf(nl.CodeInvalid, "missing node for client registration")
+	}
+	if err := checkNode(n); err != nil {
+		return err
+	}
+	s := e.snapshot()
+	old := s.Node(n.ID)
+	if old != nil {
+		if _, err := e.authNode(n.ID, n.SecretID); err != nil {
+			return err
+		}
+	}
+	n.NodePool = poolOf(n)
+	if n.Status == "" {
+		n.Status = nl.NodeStatusInit
+	}
+	n.StatusUpdatedAt = e.cfg.Now().Unix()
+	o := &op.RegisterNode{Node: n, Time: e.now()}
+	if s.NodePool(n.NodePool) == nil {
+		o.NodePool = &nl.NodePool{Name: n.NodePool}
+	}
+	if old == nil || watch.StatusNeedsEvals(old.Status, n.Status) {
+		o.Evals = watch.EvalsForJoiningNode(s, n, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
+	}
+	r, err := e.propose(ctx, o)
+	if err != nil {
+		return err
+	}
+	e.cfg.Nodes.Bind(ctx, n.ID)
+	e.answerNode(n.ID, r.Index, reply)
+	return nil
+}
+
+func (e *Endpoints) nodeHeartbeat(ctx context.Context, req *query.NodeHeartbeat, reply *query.NodeUpdate) error {
+	n, err := e.authNode(req.NodeID, req.SecretID)
+	if err != nil {
+		return err
+	}
+	status := req.Status
+	if status == "" {
+		status = nl.NodeStatusReady
+	}
+	index := e.snapshot().Index()
+	if n.Status != status {
+		o := &op.SetNodeStatus{NodeID: n.ID, Status: status, Time: e.now()}
+		if n.Status == nl.NodeStatusDown || n.Status == nl.NodeStatusDisconnected {
+			o.Event = e.nodeEvent("Cluster", "Node reregistered by heartbeat")
+		}
+		if watch.StatusNeedsEvals(n.Status, status) {
+			o.Evals = watch.EvalsForNode(e.snapshot(), n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
+		}
+		r, err := e.propose(ctx, o)
+		if err != nil {
+			return err
+		}
+		index = r.Index
+	}
+	e.cfg.Nodes.Bind(ctx, n.ID)
+	e.answerNode(n.ID, index, reply)
+	return nil
+}
+
+// answerNode tells a node how long it may stay silent and whom it may call.
+func (e *Endpoints) answerNode(nodeID string, index uint64, reply *query.NodeUpdate) {
+	reply.Index = index
+	reply.HeartbeatTTL = e.cfg.Heartbeats.Beat(nodeID)
+	reply.Features = featuresNow
+	if n := e.snapshot().Node(nodeID); n != nil {
+		reply.Eligibility = n.SchedulingEligibility
+	}
+	for _, m := range e.cfg.Cluster.Servers("") {
+		reply.Servers = append(reply.Servers, query.Server{ID: m.ID, Name: m.Name, Datacenter: m.Datacenter, RPCAddr: m.RPCAddr, Leader: m.Leader})
+	}
+}
+
+func (e *Endpoints) nodeUpdateAllocs(ctx context.Context, req *query.NodeAllocUpdates, reply *query.Written) error {
+	n, err := e.authNode(req.NodeID, req.SecretID)
+	if err != nil {
+		return err
+	}
+	s := e.snapshot()
+	updates := req.Updates[:0]
+	for _, u := range req.Updates {
+		// A node may only speak for its own allocations.
+		if a := s.Alloc(u.ID); a != nil && a.NodeID == n.ID {
+			updates = append(updates, u)
+		}
+	}
+	if len(updates) == 0 {
+		reply.Index = s.Index()
+		return nil
+	}
+	o := &op.UpdateAllocs{NodeID: n.ID, Updates: updates, Time: e.now(),
+		Evals: watch.EvalsForAllocUpdates(s, updates, e.now(), e.cfg.NewID)}
+	r, err := e.propose(ctx, o)
+	reply.Index = r.Index
+	return err
+}
+
+func (e *Endpoints) nodeUpdateServices(ctx context.Context, req *query.NodeServices, reply *query.Written) error {
+	n, err := e.authNode(req.NodeID, req.SecretID)
+	if err != nil {
+		return err
+	}
+	s := e.snapshot()
+	b := &op.Batch{}
+	var up []*nl.ServiceRegistration
+	for _, r := range req.Upsert {
+		if a := s.Alloc(r.AllocID); a != nil && a.NodeID == n.ID && !a.TerminalClient() {
+			r.NodeID, r.Namespace, r.Datacenter = n.ID, a.Namespace, n.Datacenter
+			up = append(up, r)
+		}
+	}
+	if len(up) > 0 {
+		b.Ops = append(b.Ops, &op.UpsertServices{Services: up})
+	}
+	gone := map[string][]string{}
+	for _, id := range req.Delete {
+		for r := range s.Services(nl.AllNamespaces) {
+			if r.ID == id && r.NodeID == n.ID {
+				gone[r.Namespace] = append(gone[r.Namespace], id)
+			}
+		}
+	}
+	for _, ns := range sortedKeys(gone) {
+		b.Ops = append(b.Ops, &op.DeleteServices{Namespace: ns, IDs: gone[ns]})
+	}
+	reply.Index = s.Index()
+	if len(b.Ops) == 0 {
+		return nil
+	}
+	r, err := e.propose(ctx, b)
+	reply.Index = r.Index
+	return err
+}
+
+func (e *Endpoints) nodeAddEvents(ctx context.Context, req *query.NodeEvents, reply *query.Written) error {
+	n, err := e.authNode(req.NodeID, req.SecretID)
+	if err != nil {
+		return err
+	}
+	r, err := e.propose(ctx, &op.AddNodeEvents{Events: map[string][]*nl.NodeEvent{n.ID: req.Events}})
+	reply.Index = r.Index
+	return err
+}
+
+// nodeAllocs streams a node its allocations: all of them first, then what
+// changes. It holds what it has sent by modify index, so that a change that
+// the node itself reported is not sent back.
+func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, stream session.Stream) error {
+	e.cfg.Nodes.Bind(ctx, req.NodeID)
+	if _, err := e.authNode(req.NodeID, req.SecretID); err != nil {
+		return err
+	}
+	sent := allocFeed{known: map[string]uint64{}, jobs: map[string]bool{}}
+	index := uint64(0)
+	for first := true; ; first = false {
+		var msg *query.NodeAllocChanges
+		err := e.cfg.Store.Query(ctx, index, nodeAllocsWait, func(s *store.Snapshot) (uint64, []store.Key, error) {
+			msg = sent.changes(s, req.NodeID, first)
+			at := index
+			if msg != nil {
+				at = max(s.Index(), index+1)
+				msg.Index = s.Index()
+			}
+			return at, []store.Key{store.AllocsOfNode(req.NodeID)}, nil
+		})
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if msg == nil {
+			msg = &query.NodeAllocChanges{Index: index} // tells a broken connection from a quiet one
+		}
+		index = max(index, msg.Index)
+		if err := stream.Send(msg); err != nil {
+			return err
+		}
+		sent.commit(msg)
+	}
+}
+
+// allocFeed is what one node has been told.
+type allocFeed struct {
+	known map[string]uint64 // allocation ID -> AllocModifyIndex it was sent at
+	jobs  map[string]bool   // job versions sent
+}
+
+// changes is what the node does not know yet, nil when that is nothing.
+func (f *allocFeed) changes(s *store.Snapshot, nodeID string, first bool) *query.NodeAllocChanges {
+	msg := &query.NodeAllocChanges{Reset: first}
+	live := map[string]bool{}
+	jobs := map[string]bool{}
+	for a := range s.AllocsByNode(nodeID) {
+		live[a.ID] = true
+		if at, ok := f.known[a.ID]; ok && at == a.AllocModifyIndex {
+			continue
+		}
+		if key := jobVersionKey(a); a.Job != nil && !f.jobs[key] && !jobs[key] {
+			jobs[key] = true
+			msg.Jobs = append(msg.Jobs, a.Job)
+		}
+		msg.Allocs = append(msg.Allocs, a)
+	}
+	for _, id := range sortedKeys(f.known) {
+		if !live[id] {
+			msg.Removed = append(msg.Removed, id)
+		}
+	}
+	if !first && len(msg.Allocs)+len(msg.Removed) == 0 {
+		return nil
+	}
+	return msg
+}
+
+// commit remembers that msg was sent.
+func (f *allocFeed) commit(msg *query.NodeAllocChanges) {
+	for _, j := range msg.Jobs {
+		f.jobs[jobVersionKey(&nl.Alloc{Namespace: j.Namespace, JobID: j.ID, JobVersion: j.Version, Job: j})] = true
+	}
+	for _, a := range msg.Allocs {
+		f.known[a.ID] = a.AllocModifyIndex
+	}
+	for _, id := range msg.Removed {
+		delete(f.known, id)
+	}
+}
