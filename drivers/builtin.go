@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/nomadlike/nomadlike/drivers/docker"
 	"github.com/nomadlike/nomadlike/drivers/internal/supervise"
 	"github.com/nomadlike/nomadlike/drivers/internal/supervise/core"
 	"github.com/nomadlike/nomadlike/drivers/mock"
@@ -29,7 +30,7 @@ const ServeCommand = "plugin-serve"
 
 // Names lists the built-in drivers.
 func Names() []string {
-	return []string{mock.Name, rawexec.Name}
+	return []string{docker.Name, mock.Name, rawexec.Name}
 }
 
 // Serve runs a driver until its host ends it.
@@ -38,6 +39,8 @@ func Serve(name string) error {
 	switch name {
 	case rawexec.Name:
 		factory = func(log hclog.Logger) (driver.Driver, error) { return rawexec.New(log) }
+	case docker.Name:
+		factory = func(log hclog.Logger) (driver.Driver, error) { return docker.New(log) }
 	case mock.Name:
 		factory = func(log hclog.Logger) (driver.Driver, error) { return mock.New(log) }
 	default:

@@ -58,8 +58,8 @@ func (d *decoder) body(s *shape, b scoped) object {
 	if f := finishers(s.name); f != nil && !d.diags.hasErrors() {
 		f(out)
 	}
-	if s.name == taskScalingShape {
-		d.taskScaling(b, out)
+	if s.name == groupScalingShape || s.name == taskScalingShape {
+		d.scalingType(s.name, b, out)
 	}
 	return out
 }

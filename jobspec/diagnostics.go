@@ -26,8 +26,8 @@ type Diagnostic struct {
 	Detail   string
 	// File, Line and Column say where the problem starts, counted from one;
 	// they are empty when it has no place, as for a variable without a value.
-	File              string
-	Line, Column      int
+	File               string
+	Line, Column       int
 	EndLine, EndColumn int
 	// Snippet is the source line, without its line break.
 	Snippet string
@@ -67,12 +67,12 @@ func (d *Diagnostics) has(n *hcl.Diagnostic) bool {
 func (d *Diagnostics) hasErrors() bool { return d.list.HasErrors() }
 
 // sortByPlace orders the problems as they appear in the source; those without
-// a place come first.
+// a place come last.
 func (d *Diagnostics) sortByPlace() {
 	sort.SliceStable(d.list, func(i, j int) bool {
 		a, b := d.list[i].Subject, d.list[j].Subject
 		if a == nil || b == nil {
-			return a == nil && b != nil
+			return a != nil && b == nil
 		}
 		if a.Filename != b.Filename {
 			return false

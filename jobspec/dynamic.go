@@ -34,7 +34,7 @@ type dynamicSpec struct {
 }
 
 func (d *decoder) expandOne(s *shape, b scoped) []scoped {
-	if !checkLabels(d.diags, b.Block, 1) {
+	if !checkLabels(d.diags, b.Block, 1) || d.made > dynamicBlocksMax {
 		return nil
 	}
 	sp, ok := d.dynamicSpec(s, b)

@@ -23,10 +23,8 @@ func finishers(shape string) func(object) {
 		return finishTemplate
 	case "change_script":
 		return finishChangeScript
-	case "vault":
+	case "vault", "group_vault":
 		return finishVault
-	case "scaling":
-		return func(o object) { fill(o, object{"Type": "horizontal"}) }
 	case "task":
 		return finishTask
 	}
@@ -146,16 +144,13 @@ func finishTask(o object) {
 		return
 	}
 	o["Identity"] = list[i]
-	delete(o, "Identities")
-	var rest []any
+	rest := []any{}
 	for j, id := range list {
 		if j != i {
 			rest = append(rest, id)
 		}
 	}
-	if rest != nil {
-		o["Identities"] = rest
-	}
+	o["Identities"] = rest
 }
 
 // finishJob names the job after its label, gives groups and tasks what blocks

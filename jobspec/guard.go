@@ -3,6 +3,7 @@ package jobspec
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -75,12 +76,12 @@ func growth(name string) estimate {
 		return growRegexReplace
 	case "setproduct":
 		return growProduct
-	case "yamldecode", "jsondecode":
+	case "jsondecode":
 		return checkDocument
+	case "yamldecode":
+		return growYAML
 	case "bcrypt":
 		return growBcrypt
-	case "cidrsubnets", "cidrsubnet", "cidrhost":
-		return nil
 	}
 	return nil
 }
@@ -164,12 +165,17 @@ func growReplace(args []cty.Value) (int64, error) {
 	return int64(strings.Count(text(args, 0), text(args, 1))) * int64(len(text(args, 2))), nil
 }
 
-// growRegexReplace assumes a match at every byte, and that each reference in
-// the replacement stands for the whole text.
+// growRegexReplace counts the matches; each reference in the replacement may
+// stand for all of them.
 func growRegexReplace(args []cty.Value) (int64, error) {
 	subject, replacement := text(args, 0), text(args, 2)
-	length := int64(len(subject) + 1)
-	return length*int64(len(replacement)) + length*int64(strings.Count(replacement, "$")), nil
+	pattern, err := regexp.Compile(text(args, 1))
+	if err != nil {
+		return 0, fmt.Errorf("invalid regular expression: %w", err)
+	}
+	matches := int64(len(pattern.FindAllStringIndex(subject, -1)))
+	references := int64(strings.Count(replacement, "$"))
+	return matches*int64(len(replacement)) + int64(len(subject))*references, nil
 }
 
 func growProduct(args []cty.Value) (int64, error) {
@@ -208,7 +214,33 @@ func checkDocument(args []cty.Value) (int64, error) {
 	return 0, nil
 }
 
-// growBcrypt bounds the time a hash takes and charges for it.
+// growYAML bounds documents whose anchors contain aliases of other anchors: at
+// worst each multiplies what it refers to.
+func growYAML(args []cty.Value) (int64, error) {
+	if _, err := checkDocument(args); err != nil {
+		return 0, err
+	}
+	anchors, aliases := map[string]bool{}, 0
+	doc := text(args, 0)
+	for _, word := range strings.FieldsFunc(doc, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",[]{}", r) }) {
+		switch {
+		case word[0] == '&':
+			anchors[word[1:]] = true
+		case word[0] == '*' && anchors[word[1:]]:
+			aliases++
+		}
+	}
+	size := int64(len(doc))
+	for range anchors {
+		if size > valueBytesMax {
+			break
+		}
+		size *= int64(1 + (aliases+len(anchors)-1)/len(anchors))
+	}
+	return size, nil
+}
+
+// growBcrypt bounds the time a hash takes, and charges for time as for bytes.
 func growBcrypt(args []cty.Value) (int64, error) {
 	cost := int64(10)
 	if len(args) > 1 {
@@ -217,5 +249,5 @@ func growBcrypt(args []cty.Value) (int64, error) {
 	if cost > bcryptCostMax {
 		return 0, fmt.Errorf("the cost may be at most %d", bcryptCostMax)
 	}
-	return int64(1) << max(cost+10, 0), nil
+	return int64(1) << max(cost+12, 0), nil
 }

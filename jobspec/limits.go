@@ -18,16 +18,16 @@ const (
 	valueBytesMax = 16 << 20
 	// evaluationBudget bounds the values a file makes in total while it is
 	// evaluated, in bytes; small files with nested loops are the ones it stops.
-	evaluationBudget = 256 << 20
+	evaluationBudget = 128 << 20
 	// evaluationCost is charged for every evaluated expression, in bytes.
-	evaluationCost = 16
+	evaluationCost = 256
 	// attributeCost and blockCost are charged for every decoded attribute and
 	// block, in bytes: what they take in a document.
 	attributeCost = 128
 	blockCost     = 4 << 10
 	// failureCost is charged for every expression that fails, in bytes: a
 	// failing loop makes a diagnostic per element.
-	failureCost = 16 << 10
+	failureCost = 32 << 10
 	// numberExponentMax bounds numbers to 2 to this power; written out in
 	// decimal a number is about a third as many digits.
 	numberExponentMax = 4096
@@ -38,8 +38,9 @@ const (
 	fileBytesMax = 8 << 20
 	// filesMax bounds the names a file set holds.
 	filesMax = 10_000
-	// bcryptCostMax bounds the work of one password hash: about a second.
-	bcryptCostMax = 14
+	// bcryptCostMax bounds the work of one password hash: about a quarter of a
+	// second.
+	bcryptCostMax = 12
 	// diagnosticsMax bounds the problems reported at once.
 	diagnosticsMax = 100
 )

@@ -55,6 +55,43 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 // UnwrapExpression gives static analysis the expression itself.
 func (e *metered) UnwrapExpression() hcl.Expression { return e.Expression }
 
+// templateMeter is a template that bounds its text while the parts come
+// together; they add up to more than any of them.
+type templateMeter struct {
+	*hclsyntax.TemplateExpr
+	size int64
+}
+
+// Value evaluates the parts.
+func (e *templateMeter) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	e.size = 0
+	return e.TemplateExpr.Value(ctx)
+}
+
+// UnwrapExpression gives static analysis the expression itself.
+func (e *templateMeter) UnwrapExpression() hcl.Expression { return e.TemplateExpr }
+
+// templatePart is a part of a metered template.
+type templatePart struct {
+	hclsyntax.Expression
+	whole *templateMeter
+}
+
+// Value evaluates the part, unless the template is already too large.
+func (e *templatePart) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
+	v, diags := e.Expression.Value(ctx)
+	if v.IsKnown() && !v.IsNull() && v.Type() == cty.String {
+		e.whole.size += int64(len(v.AsString()))
+	}
+	if e.whole.size > valueBytesMax {
+		return cty.DynamicVal, append(diags, problem(e.whole.SrcRange.Ptr(), "Value out of bounds", "The text is larger than 16 MiB."))
+	}
+	return v, diags
+}
+
+// UnwrapExpression gives static analysis the expression itself.
+func (e *templatePart) UnwrapExpression() hcl.Expression { return e.Expression }
+
 // Size of a value besides the text it holds, in bytes.
 const elementSize = 16
 
@@ -90,7 +127,8 @@ func (s *sizer) add(v cty.Value, depth int) {
 			s.fault = "The value is larger than 16 MiB."
 		}
 	case t == cty.Number:
-		if e := v.AsBigFloat().MantExp(nil); e > numberExponentMax || e < -numberExponentMax {
+		n := v.AsBigFloat()
+		if e := n.MantExp(nil); n.IsInf() || e > numberExponentMax || e < -numberExponentMax {
 			s.fault = "The number is too large or too small."
 		}
 	case t.IsCollectionType() || t.IsTupleType() || t.IsObjectType():

@@ -21,6 +21,9 @@ type referenceWalker struct {
 
 // Enter notes references and the names of inner scopes.
 func (w *referenceWalker) Enter(node hclsyntax.Node) hcl.Diagnostics {
+	if e, ok := node.(hclsyntax.Expression); ok {
+		node = unwrapped(e)
+	}
 	switch n := node.(type) {
 	case *hclsyntax.ScopeTraversalExpr:
 		w.note(n.Traversal)
@@ -30,6 +33,22 @@ func (w *referenceWalker) Enter(node hclsyntax.Node) hcl.Diagnostics {
 		w.scopes = append(w.scopes, n.LocalNames)
 	}
 	return nil
+}
+
+// unwrapped is an expression as it was before it was prepared. The children of
+// a wrapper are those of the expression in it, so that nothing is seen twice.
+func unwrapped(e hclsyntax.Expression) hclsyntax.Expression {
+	for {
+		w, ok := e.(interface{ UnwrapExpression() hcl.Expression })
+		if !ok {
+			return e
+		}
+		inner, ok := w.UnwrapExpression().(hclsyntax.Expression)
+		if !ok {
+			return e
+		}
+		e = inner
+	}
 }
 
 // Exit leaves an inner scope.

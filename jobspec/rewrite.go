@@ -17,7 +17,7 @@ type rewriter struct {
 	// byte: in JSON, each string is a source of its own.
 	text []byte
 	base int
-	// defer is off where run-time names are not allowed.
+	// deferring is off where run-time names are not allowed.
 	deferring bool
 }
 
@@ -30,10 +30,11 @@ func (r rewriter) expr(e hclsyntax.Expression) hclsyntax.Expression {
 		}
 		return e
 	case *hclsyntax.TemplateExpr:
+		whole := &templateMeter{TemplateExpr: e}
 		for i, part := range e.Parts {
-			e.Parts[i] = r.templatePart(part)
+			e.Parts[i] = &templatePart{Expression: r.templatePart(part), whole: whole}
 		}
-		return r.metered(e)
+		return r.metered(whole)
 	case *hclsyntax.TemplateWrapExpr:
 		e.Wrapped = r.templatePart(e.Wrapped)
 		return e

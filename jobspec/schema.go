@@ -152,6 +152,7 @@ func (s *schema) check() error {
 
 func (s *shape) addAttr(words []string) error {
 	typ, nullable := strings.CutSuffix(words[2], "?")
+	nullable = nullable || typ == "strings" || strings.HasPrefix(typ, "[]")
 	convert := converterOf(typ)
 	if convert == nil {
 		return fmt.Errorf("unknown type %s", words[2])

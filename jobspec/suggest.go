@@ -8,8 +8,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// suggestionDistance is how many letters a name may differ from the one that
-// was probably meant.
+// suggestionDistance is in how many letters a name must at least differ not to
+// be taken for the other; half of the letters must be right in any case.
 const suggestionDistance = 3
 
 // suggestion proposes the known name nearest to an unknown one, as a sentence
@@ -17,7 +17,7 @@ const suggestionDistance = 3
 func suggestion(given string, known []string) string {
 	best, distance := "", suggestionDistance
 	for _, name := range known {
-		if d := levenshtein.Distance(given, name, nil); d < distance {
+		if d := levenshtein.Distance(given, name, nil); d < distance && 2*d <= len(name) {
 			best, distance = name, d
 		}
 	}

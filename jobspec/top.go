@@ -12,8 +12,10 @@ func (p *parser) readTop(body *hclsyntax.Body, src source) *hclsyntax.Block {
 		p.diags.add(unknownArgument(top, attr))
 	}
 	var job *hclsyntax.Block
+	found := false
 	for _, b := range body.Blocks {
 		def := top.block(b.Type)
+		found = found || b.Type == "job"
 		switch {
 		case def == nil:
 			p.diags.add(unknownBlock(top, b))
@@ -37,8 +39,10 @@ func (p *parser) readTop(body *hclsyntax.Body, src source) *hclsyntax.Block {
 			job = b
 		}
 	}
-	if job == nil {
+	if !found {
 		p.diags.add(problem(nil, "Missing job block", "A job file must hold a job block."))
+	}
+	if job == nil {
 		return nil
 	}
 	if !src.json {

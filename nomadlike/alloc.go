@@ -93,10 +93,10 @@ type AllocStub struct {
 
 // AllocDeploymentStatus is a noun of the HTTP API.
 type AllocDeploymentStatus struct {
-	Healthy     *bool
-	Timestamp   Time
-	Canary      bool
-	ModifyIndex uint64
+	Healthy     *bool  `cbor:"1,keyasint,omitzero"`
+	Timestamp   Time   `cbor:"2,keyasint,omitzero"`
+	Canary      bool   `cbor:"3,keyasint,omitzero"`
+	ModifyIndex uint64 `cbor:"4,keyasint,omitzero"`
 }
 
 // AllocState is a noun of the HTTP API.
@@ -108,10 +108,10 @@ type AllocState struct {
 
 // AllocNetworkStatus is a noun of the HTTP API.
 type AllocNetworkStatus struct {
-	InterfaceName string
-	Address       string
-	AddressIPv6   string
-	DNS           *DNSConfig
+	InterfaceName string     `cbor:"1,keyasint,omitzero"`
+	Address       string     `cbor:"2,keyasint,omitzero"`
+	AddressIPv6   string     `cbor:"3,keyasint,omitzero"`
+	DNS           *DNSConfig `cbor:"4,keyasint,omitzero"`
 }
 
 // DesiredTransition is a noun of the HTTP API.

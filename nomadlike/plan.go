@@ -73,12 +73,12 @@ func (r *PlanResult) Full() bool { return r.RefreshIndex == 0 }
 
 // AllocUpdate is what a node tells about one of its allocations.
 type AllocUpdate struct {
-	ID                string
-	ClientStatus      string
-	ClientDescription string
-	TaskStates        map[string]*TaskState
-	DeploymentStatus  *AllocDeploymentStatus // nil leaves it
-	NetworkStatus     *AllocNetworkStatus    // nil leaves it
+	ID                string                 `cbor:"1,keyasint,omitzero"`
+	ClientStatus      string                 `cbor:"2,keyasint,omitzero"`
+	ClientDescription string                 `cbor:"3,keyasint,omitzero"`
+	TaskStates        map[string]*TaskState  `cbor:"4,keyasint,omitzero"`
+	DeploymentStatus  *AllocDeploymentStatus `cbor:"5,keyasint,omitzero"` // nil leaves it
+	NetworkStatus     *AllocNetworkStatus    `cbor:"6,keyasint,omitzero"` // nil leaves it
 }
 
 // PlanAnnotations say what a plan would change.

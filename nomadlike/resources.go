@@ -84,52 +84,52 @@ type CNIConfig struct {
 // AllocatedResources is a noun of the HTTP API.
 type AllocatedResources struct {
 	// per task, null when main
-	TaskLifecycles map[string]*Lifecycle
+	TaskLifecycles map[string]*Lifecycle `cbor:"1,keyasint,omitzero"`
 	// group-level
-	Shared AllocatedSharedResources
-	Tasks  map[string]*AllocatedTaskResources
+	Shared AllocatedSharedResources           `cbor:"2,keyasint,omitzero"`
+	Tasks  map[string]*AllocatedTaskResources `cbor:"3,keyasint,omitzero"`
 }
 
 // AllocatedTaskResources is a noun of the HTTP API.
 type AllocatedTaskResources struct {
-	Cpu      AllocatedCpuResources
-	Memory   AllocatedMemoryResources
-	Networks []*Network
-	Devices  []*AllocatedDeviceResource
+	Cpu      AllocatedCpuResources      `cbor:"1,keyasint,omitzero"`
+	Memory   AllocatedMemoryResources   `cbor:"2,keyasint,omitzero"`
+	Networks []*Network                 `cbor:"3,keyasint,omitzero"`
+	Devices  []*AllocatedDeviceResource `cbor:"4,keyasint,omitzero"`
 }
 
 // AllocatedCpuResources is a noun of the HTTP API.
 type AllocatedCpuResources struct {
-	CpuShares     int64
-	ReservedCores []uint64
+	CpuShares     int64    `cbor:"1,keyasint,omitzero"`
+	ReservedCores []uint64 `cbor:"2,keyasint,omitzero"`
 }
 
 // AllocatedMemoryResources is a noun of the HTTP API.
 type AllocatedMemoryResources struct {
-	MemoryMB    int64
-	MemoryMaxMB int64
+	MemoryMB    int64 `cbor:"1,keyasint,omitzero"`
+	MemoryMaxMB int64 `cbor:"2,keyasint,omitzero"`
 }
 
 // AllocatedDeviceResource is a noun of the HTTP API.
 type AllocatedDeviceResource struct {
-	Vendor    string
-	Type      string
-	Name      string
-	DeviceIDs []string
+	Vendor    string   `cbor:"1,keyasint,omitzero"`
+	Type      string   `cbor:"2,keyasint,omitzero"`
+	Name      string   `cbor:"3,keyasint,omitzero"`
+	DeviceIDs []string `cbor:"4,keyasint,omitzero"`
 }
 
 // AllocatedSharedResources is a noun of the HTTP API.
 type AllocatedSharedResources struct {
-	Networks []*Network
-	DiskMB   int64
-	Ports    []*AllocatedPortMapping
+	Networks []*Network              `cbor:"1,keyasint,omitzero"`
+	DiskMB   int64                   `cbor:"2,keyasint,omitzero"`
+	Ports    []*AllocatedPortMapping `cbor:"3,keyasint,omitzero"`
 }
 
 // AllocatedPortMapping is a noun of the HTTP API.
 type AllocatedPortMapping struct {
-	Label           string `json:"Label,omitempty,omitzero"`
-	Value           int    `json:"Value,omitempty,omitzero"`
-	To              int    `json:"To,omitempty,omitzero"`
-	HostIP          string `json:"HostIP,omitempty,omitzero"`
-	IgnoreCollision bool   `json:"IgnoreCollision,omitempty,omitzero"`
+	Label           string `json:"Label,omitempty,omitzero" cbor:"1,keyasint,omitzero"`
+	Value           int    `json:"Value,omitempty,omitzero" cbor:"2,keyasint,omitzero"`
+	To              int    `json:"To,omitempty,omitzero" cbor:"3,keyasint,omitzero"`
+	HostIP          string `json:"HostIP,omitempty,omitzero" cbor:"4,keyasint,omitzero"`
+	IgnoreCollision bool   `json:"IgnoreCollision,omitempty,omitzero" cbor:"5,keyasint,omitzero"`
 }

@@ -12,6 +12,8 @@ type HostStats struct {
 	AllocDirStats    *HostDiskStats
 	DeviceStats      []*DeviceGroupStats
 	CPUTicksConsumed float64
+	// unix ns
+	Timestamp int64
 }
 
 // HostMemoryStats is a noun of the HTTP API.
@@ -24,10 +26,12 @@ type HostMemoryStats struct {
 
 // HostCPUStats is a noun of the HTTP API.
 type HostCPUStats struct {
-	CPU    string
-	User   float64
-	System float64
-	Idle   float64
+	CPU          string
+	User         float64
+	System       float64
+	Idle         float64
+	TotalPercent float64
+	TotalTicks   float64 // MHz
 }
 
 // HostDiskStats (HostStats answers also carry `Timestamp` (unix ns); HostCPUStats also `TotalPercent`, `TotalTicks`; DeviceGroupStats = {Vendor, Type, Name, InstanceStats: object<{Summary: StatValue, Stats: StatObject, Timestamp}>}.)

@@ -303,17 +303,21 @@ func (m *Machine) onLaunched(now time.Time, in Launched) []Effect {
 		m.tell(in.Event)
 		return m.conclude(now, ended{unrecoverable: !in.Recoverable})
 	}
-	m.tell(Started(now))
-	m.change(func(s *nl.TaskState) {
-		s.State = nl.TaskStateRunning
-		s.StartedAt = nl.Time{Time: now.UTC()}
-	})
+	m.started(now)
 	if m.Phase == PhaseStopping {
 		// The kill came while the driver was starting the task.
 		return []Effect{Stop{}}
 	}
 	m.Phase = PhaseRunning
 	return nil
+}
+
+func (m *Machine) started(now time.Time) {
+	m.tell(Started(now))
+	m.change(func(s *nl.TaskState) {
+		s.State = nl.TaskStateRunning
+		s.StartedAt = nl.Time{Time: now.UTC()}
+	})
 }
 
 func (m *Machine) onRestored(now time.Time, in Restored) []Effect {
@@ -328,6 +332,10 @@ func (m *Machine) onRestored(now time.Time, in Restored) []Effect {
 	}
 	if in.Found {
 		m.Phase, m.prepared = PhaseRunning, true
+		if !m.Running() {
+			// The agent ended between the start and its news.
+			m.started(now)
+		}
 		return nil
 	}
 	m.tell(in.Event)

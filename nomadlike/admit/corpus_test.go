@@ -201,3 +201,34 @@ func TestValidateCorpus(t *testing.T) {
 		})
 	}
 }
+
+// TestReadAndSubmitAgain registers what a server answers about a registered
+// job: nothing may change.
+func TestReadAndSubmitAgain(t *testing.T) {
+	cases, names := goldens(t, "valid")
+	for _, name := range names {
+		g := cases[name]
+		if len(g.Registered) == 0 || string(g.Registered) == "null" {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			stored, _ := admitted(t, g.Job)
+			answer, err := json.Marshal(stored)
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := spec.FromJSON(answer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := spec.Register(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			Mutate(again, corpusServer())
+			if SpecChanged(stored, again) {
+				t.Errorf("the answer makes another job (-stored +again):\n%s", cmp.Diff(stored, again))
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -22,6 +23,19 @@ func (p Problems) Error() string {
 	}
 	b.WriteString("\n")
 	return b.String()
+}
+
+// Errors is the problems that an error of Validate is made of; any other error
+// is one problem.
+func Errors(err error) []string {
+	var p Problems
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &p):
+		return p
+	}
+	return []string{err.Error()}
 }
 
 // err is the problems as an error; nil when there are none.

@@ -197,10 +197,8 @@ func checkCheck(p *Problems, s serviceOf, c *nomadlike.ServiceCheck) {
 		p.addf("on_update must be %q, %q, or %q; got %q", "require_healthy", "ignore_warnings", "ignore", c.OnUpdate)
 	}
 	checkRestartOfCheck(p, c, consul)
-	if !consul && (c.TLSServerName != "" || c.InitialStatus != "" && c.InitialStatus != "critical") {
-		if c.TLSServerName != "" {
-			p.addf("tls_server_name may only be set for Consul service checks")
-		}
+	if !consul && c.TLSServerName != "" {
+		p.addf("tls_server_name may only be set for Consul service checks")
 	}
 	thresholds := c.SuccessBeforePassing > 0 || c.FailuresBeforeCritical > 0 || c.FailuresBeforeWarning > 0
 	if thresholds && (!consul || c.Type == "script") {

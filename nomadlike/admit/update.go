@@ -6,9 +6,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike"
 )
 
-// CheckUpdate tells why a registered job may not become the new one; existing
+// UpdateAllowed tells why a registered job may not become the new one; existing
 // is nil for a job that is new.
-func CheckUpdate(existing, job *nomadlike.Job) error {
+func UpdateAllowed(existing, job *nomadlike.Job) error {
 	if existing == nil {
 		if job.Dispatched {
 			return nomadlike.Errorf(nomadlike.CodeInternal, "job can't be submitted with 'Dispatched' set")

@@ -109,7 +109,7 @@ func (t *tx) leaveEval(a *nl.Alloc) {
 
 // updateAllocs takes what a node tells. Allocations the servers no longer know
 // are passed over: the node will be told to drop them.
-func (t *tx) updateAllocs(o *op.UpdateAllocs) error {
+func (t *tx) updateAllocs(o *op.UpdateAllocs) {
 	for _, u := range o.Updates {
 		if old := t.Alloc(u.ID); old != nil {
 			t.putAlloc(old, t.withUpdate(old, u, o.Time))
@@ -119,7 +119,6 @@ func (t *tx) updateAllocs(o *op.UpdateAllocs) error {
 		t.noteAllocUpdate(o.NodeID)
 	}
 	t.upsertEvals(o.Evals)
-	return nil
 }
 
 func (t *tx) withUpdate(old *nl.Alloc, u *nl.AllocUpdate, time int64) *nl.Alloc {
@@ -155,12 +154,13 @@ func withClientStatus(a *nl.Alloc, status string, time int64) []*nl.AllocState {
 		&nl.AllocState{Field: allocStateClientStatus, Value: constant(status), Time: timeOf(time)})
 }
 
-func (t *tx) transitionAllocs(o *op.TransitionAllocs) error {
+// transitionAllocs passes over allocations that are gone.
+func (t *tx) transitionAllocs(o *op.TransitionAllocs) {
 	ids := slices.Sorted(maps.Keys(o.Transitions))
 	for _, id := range ids {
 		old := t.Alloc(id)
 		if old == nil {
-			return nl.Errorf(nl.CodeNotFound, "alloc %q not found", id)
+			continue
 		}
 		next := *old
 		mergeTransition(&next.DesiredTransition, o.Transitions[id])
@@ -171,7 +171,6 @@ func (t *tx) transitionAllocs(o *op.TransitionAllocs) error {
 		t.putAlloc(old, &next)
 	}
 	t.upsertEvals(o.Evals)
-	return nil
 }
 
 func mergeTransition(to, from *nl.DesiredTransition) {

@@ -54,6 +54,10 @@ func (t *tx) setDeployment(before, next *nl.Deployment) {
 // plan decides what is desired, and what has happened since stays.
 func (t *tx) putPlannedDeployment(d *nl.Deployment, time int64) {
 	before := t.Deployment(d.ID)
+	if before != nil && (before.JobID != d.JobID || before.Namespace != d.Namespace) {
+		t.deleteDeployment(before) // an ID that was given twice: the later one stands
+		before = nil
+	}
 	next := cloneDeployment(d)
 	next.ModifyIndex, next.ModifyTime = t.index, time
 	if before == nil {

@@ -19,6 +19,10 @@ func (t *tx) putEval(e *nl.Eval) {
 	}
 	next := *e
 	old := t.Eval(e.ID)
+	if old != nil && JobKey(old.Namespace, old.JobID) != JobKey(e.Namespace, e.JobID) {
+		t.deleteEval(old) // an ID that was given twice: the later one stands
+		old = nil
+	}
 	row := t.jobRow(next.Namespace, next.JobID)
 	t.touch(row)
 	next.ModifyIndex = t.index

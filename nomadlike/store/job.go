@@ -2,6 +2,7 @@ package store
 
 import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 )
 
@@ -14,7 +15,7 @@ func (t *tx) registerJob(o *op.RegisterJob) (any, error) {
 	}
 	stored := t.Job(namespace, id)
 	if o.EnforceIndex {
-		if err := checkJobModifyIndex(stored, o.JobModifyIndex); err != nil {
+		if err := admit.CheckIndex(stored, o.JobModifyIndex); err != nil {
 			return nil, err
 		}
 	}
@@ -50,22 +51,6 @@ func registered(job *nl.Job, changed bool) *op.RegisterJobResult {
 	return r
 }
 
-// checkJobModifyIndex is the check-and-set of job writes.
-func checkJobModifyIndex(stored *nl.Job, wanted uint64) error {
-	switch {
-	case stored == nil && wanted == 0:
-		return nil
-	case stored == nil:
-		return nl.Errorf(nl.CodeInternal, "Enforcing job modify index %d: job does not exist", wanted)
-	case wanted == 0:
-		return nl.Errorf(nl.CodeInternal, "Enforcing job modify index 0: job already exists")
-	case wanted != stored.JobModifyIndex:
-		return nl.Errorf(nl.CodeInternal,
-			"Enforcing job modify index %d: job exists with conflicting job modify index: %d", wanted, stored.JobModifyIndex)
-	}
-	return nil
-}
-
 // dispatchedAs finds the child that a parent dispatched for a token.
 func (t *tx) dispatchedAs(namespace, parentID, token string) *nl.Job {
 	parent := t.jobRowOf(namespace, parentID)
@@ -87,7 +72,7 @@ func (t *tx) putJob(job *nl.Job, keepVersions int) *jobRow {
 	stored := row.job
 	next := *job
 	t.carryPolicies(row, &next)
-	if stored != nil && sameSpec(stored, &next) {
+	if stored != nil && !admit.SpecChanged(stored, &next) {
 		return row
 	}
 	next.CreateIndex, next.ModifyIndex, next.JobModifyIndex = t.index, t.index, t.index

@@ -29,7 +29,7 @@ func PlanDelta(p *nl.Plan, now int64) *op.PlanDelta {
 
 // applyPlans commits verified plans. What a plan refers to and is gone by now
 // is passed over: the plan was verified on a state that may be a little older.
-func (t *tx) applyPlans(o *op.ApplyPlans) error {
+func (t *tx) applyPlans(o *op.ApplyPlans) {
 	for _, p := range o.Plans {
 		if p.Deployment != nil {
 			t.putPlannedDeployment(p.Deployment, p.Time)
@@ -51,7 +51,6 @@ func (t *tx) applyPlans(o *op.ApplyPlans) error {
 		}
 		t.upsertEvals(p.Evals)
 	}
-	return nil
 }
 
 func (t *tx) stopAlloc(stop *nl.AllocStop, time int64) {
@@ -103,6 +102,10 @@ func (t *tx) putServerAlloc(old, next *nl.Alloc, time int64) {
 // placeAlloc stores a new allocation or the rewriting of an existing one.
 func (t *tx) placeAlloc(a *nl.Alloc, time int64) {
 	old := t.Alloc(a.ID)
+	if old != nil && (old.JobID != a.JobID || old.Namespace != a.Namespace) {
+		t.deleteAlloc(old) // an ID that was given twice: the later one stands
+		old = nil
+	}
 	next := *a
 	t.attachJob(old, &next)
 	if old != nil {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"reflect"
 	"slices"
 	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 )
 
@@ -24,7 +26,7 @@ func (t *tx) scaleJob(o *op.ScaleJob) (any, error) {
 		return nil, nl.Errorf(nl.CodeInvalid, "task group %q specified for scaling does not exist in job", o.Group)
 	}
 	if o.EnforceIndex {
-		if err := checkJobModifyIndex(stored, o.JobModifyIndex); err != nil {
+		if err := admit.CheckIndex(stored, o.JobModifyIndex); err != nil {
 			return nil, err
 		}
 	}
@@ -162,6 +164,13 @@ func (t *tx) putPolicies(row *jobRow, stored *nl.Job) {
 	if stored != nil {
 		t.dropPolicies(job.Namespace, job.ID, func(key string) bool { return !kept[key] })
 	}
+}
+
+// samePolicy compares what a job says of a policy.
+func samePolicy(a, b *nl.ScalingPolicy) bool {
+	x, y := *a, *b
+	x.CreateIndex, x.ModifyIndex, y.CreateIndex, y.ModifyIndex = 0, 0, 0, 0
+	return reflect.DeepEqual(x, y)
 }
 
 func (t *tx) setPolicy(key string, before, next *nl.ScalingPolicy) {

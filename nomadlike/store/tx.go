@@ -47,7 +47,9 @@ func Apply(s *Snapshot, index uint64, o op.Op) (next *Snapshot, changes []Change
 		touchedRows: map[*jobRow]*touch{},
 		deployment:  map[string]*nl.Deployment{},
 	}
-	result, err = t.apply(o)
+	if err = check(o); err == nil {
+		result, err = t.apply(o)
+	}
 	if err != nil {
 		refused := *s
 		refused.index = index
@@ -76,11 +78,14 @@ func (t *tx) apply(o op.Op) (any, error) {
 		t.upsertEvals(o.Evals)
 		return nil, nil
 	case *op.ApplyPlans:
-		return nil, t.applyPlans(o)
+		t.applyPlans(o)
+		return nil, nil
 	case *op.UpdateAllocs:
-		return nil, t.updateAllocs(o)
+		t.updateAllocs(o)
+		return nil, nil
 	case *op.TransitionAllocs:
-		return nil, t.transitionAllocs(o)
+		t.transitionAllocs(o)
+		return nil, nil
 	case *op.UpdateDeployment:
 		return nil, t.updateDeployment(o)
 	case *op.PromoteDeployment:

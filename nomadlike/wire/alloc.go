@@ -175,11 +175,13 @@ func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
 		return nil, fmt.Errorf("decoding allocations: %w", err)
 	}
 	allocs := make([]*nl.Alloc, len(block.Allocs))
+	sharedTexts := texts{}
 	for i := range block.Allocs {
 		a, err := block.alloc(&block.Allocs[i])
 		if err != nil {
 			return nil, fmt.Errorf("decoding allocation %d of %d: %w", i, len(allocs), err)
 		}
+		sharedTexts.shareStates(a.TaskStates)
 		allocs[i] = a
 	}
 	return allocs, nil

@@ -78,7 +78,18 @@ func decodeBody(kind op.Kind, body []byte, depth int) (op.Op, error) {
 	if o == nil {
 		return nil, &UnknownKindError{Kind: kind}
 	}
-	return o, Decode(body, o)
+	if err := Decode(body, o); err != nil {
+		return nil, err
+	}
+	if u, ok := o.(*op.UpdateAllocs); ok {
+		shared := texts{}
+		for _, one := range u.Updates {
+			if one != nil {
+				shared.shareStates(one.TaskStates)
+			}
+		}
+	}
+	return o, nil
 }
 
 func decodeBatch(body []byte, depth int) (op.Op, error) {

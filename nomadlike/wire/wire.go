@@ -1,7 +1,9 @@
 // Package wire is the one codec of the log, of snapshots and of calls between
 // agents: CBOR in its core deterministic form, with the field names of the
 // nouns' JSON. Equal values give equal bytes on every machine, which the
-// store's fingerprint needs.
+// store's fingerprint needs. Nouns that travel by the million (allocations'
+// task states, resources, metrics) have numbers for names; a number is never
+// given to another field.
 //
 // It turns values into bytes and back and never opens a socket or a file.
 package wire

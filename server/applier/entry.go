@@ -9,6 +9,10 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
+// takenOutMessage is the event of a node whose part of plans was rejected too
+// often.
+const takenOutMessage = "Node marked as ineligible for scheduling due to multiple plan rejections"
+
 // entry is what will become one entry of the log, with those who wait for it.
 type entry struct {
 	parts []*part
@@ -130,6 +134,7 @@ func (a *Applier) commit(ctx context.Context, e *entry) {
 	for _, p := range e.parts {
 		a.answer(ctx, p, e.ahead, index, err)
 	}
+	a.takeOut(ctx)
 }
 
 // propose puts what is left of parts into the log, as one entry. The index is
@@ -186,7 +191,24 @@ func (a *Applier) answer(ctx context.Context, p *part, ahead []*flight, index ui
 	p.from.done <- outcome{result: r}
 }
 
-// reject counts rejections and, when a node has had too many, takes it out.
+// takeOut makes nodes ineligible that had too many rejections.
+func (a *Applier) takeOut(ctx context.Context) {
+	if a.cfg.Rejections == nil {
+		return
+	}
+	for _, id := range a.cfg.Rejections.Take() {
+		now := a.cfg.Now()
+		_, err := a.cfg.Propose(ctx, &op.SetNodeEligibility{
+			NodeID: id, Eligibility: nl.NodeIneligible, Time: now.UnixNano(),
+			Event: &nl.NodeEvent{Message: takenOutMessage, Subsystem: "Scheduler", Timestamp: nl.Time{Time: now}},
+		})
+		if err != nil {
+			a.cfg.Logger.Warn("node with too many plan rejections could not be made ineligible", "node", id, "error", err)
+		}
+	}
+}
+
+// reject counts rejections.
 func (a *Applier) reject(nodes []string) {
 	if a.cfg.Rejections == nil {
 		return

@@ -64,7 +64,11 @@ type delivery struct {
 	eval  *nl.Eval
 	token string
 	index uint64
+	err   error // nothing is handed over
 }
+
+// errNotLeader is the answer where no evaluations are.
+var errNotLeader = nl.Errorf(nl.CodeUnavailable, "no evaluations here: this server does not lead; ask the one that does")
 
 // New makes a broker and subscribes it to the store's commits. It hands out
 // nothing until SetLeader(true).
@@ -96,12 +100,18 @@ func (b *Broker) SetLeader(leader bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.leader = leader
+	if !leader {
+		for _, w := range b.waiters {
+			w.got <- delivery{err: errNotLeader}
+		}
+		b.waiters = nil
+	}
 	b.rebuild(b.cfg.Store.Snapshot())
 }
 
 // Dequeue waits for an evaluation of one of the types. Whoever gets it must
 // Ack or Nack it with the token; waitIndex is how new the state must be that
-// it is worked on with. The error is that of ctx.
+// it is worked on with. It is an error while this server does not lead.
 func (b *Broker) Dequeue(ctx context.Context, types []string) (eval *nl.Eval, token string, waitIndex uint64, err error) {
 	return b.dequeue(ctx, types, true)
 }
@@ -127,6 +137,10 @@ func (r *Remote) Nack(evalID, token string) error { return r.b.Nack(evalID, toke
 func (b *Broker) dequeue(ctx context.Context, types []string, local bool) (*nl.Eval, string, uint64, error) {
 	w := &waiter{types: types, local: local, got: make(chan delivery, 1)}
 	b.mu.Lock()
+	if !b.leader {
+		b.mu.Unlock()
+		return nil, "", 0, errNotLeader
+	}
 	at := len(b.waiters)
 	if local {
 		at = slices.IndexFunc(b.waiters, func(o *waiter) bool { return !o.local })
@@ -140,7 +154,7 @@ func (b *Broker) dequeue(ctx context.Context, types []string, local bool) (*nl.E
 
 	select {
 	case d := <-w.got:
-		return d.eval, d.token, d.index, nil
+		return d.eval, d.token, d.index, d.err
 	case <-ctx.Done():
 	}
 	b.mu.Lock()
@@ -148,6 +162,9 @@ func (b *Broker) dequeue(ctx context.Context, types []string, local bool) (*nl.E
 	b.waiters = slices.DeleteFunc(b.waiters, func(o *waiter) bool { return o == w })
 	select {
 	case d := <-w.got: // handed over while giving up
+		if d.err != nil {
+			return nil, "", 0, d.err
+		}
 		b.queue.Return(b.cfg.Now(), d.eval.ID, d.token)
 		b.hand()
 	default:
@@ -269,7 +286,7 @@ func (b *Broker) hand() {
 			kept = append(kept, w)
 			continue
 		}
-		w.got <- delivery{e, token, max(e.ModifyIndex, b.index)}
+		w.got <- delivery{eval: e, token: token, index: max(e.ModifyIndex, b.index)}
 	}
 	clear(b.waiters[len(kept):])
 	b.waiters = kept

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -146,9 +145,7 @@ func Open(cfg Config) (*Consensus, error) {
 	c.fsm = newMachine(cfg.Store, cfg.Dir != "", c.log)
 	c.raft, err = raft.NewRaft(c.raftConfig(), c.fsm, files.logs, files.stable, files.snapshots, cfg.Transport)
 	if err != nil {
-		files.close()
-		return nil, fmt.Errorf("opening the log in %s: %w; if the disk has damaged it, move the directory away and let this server join the others again, or restore a snapshot",
-			filepath.Join(cfg.Dir), err)
+		return nil, errors.Join(damaged(cfg.Dir, err), files.close())
 	}
 	return c, nil
 }

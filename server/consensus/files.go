@@ -8,10 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/metadb"
 )
 
 // logCacheEntries are kept in memory for followers that are a little behind.
@@ -43,15 +47,23 @@ func openFiles(dir string, segmentMegabytes int, log hclog.Logger) (*logFiles, e
 	if err := os.MkdirAll(walDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of the log: %w", err)
 	}
-	w, err := wal.Open(walDir, wal.WithCodec(&checkedCodec{}), wal.WithSegmentSize(segmentMegabytes<<20), wal.WithLogger(log.Named("wal")))
+	lock, err := lockDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("opening the log in %s: %w; if the disk has damaged it, move the directory away and let this server join the others again, or restore a snapshot", walDir, err)
+		return nil, err
 	}
+	meta := &metadb.BoltMetaDB{} // given to the log, which does not close it
+	f := &logFiles{closers: []io.Closer{meta, lock}}
+	w, err := wal.Open(walDir, wal.WithMetaStore(meta), wal.WithSegmentSize(segmentMegabytes<<20), wal.WithLogger(log.Named("wal")))
+	if err != nil {
+		return nil, errors.Join(damaged(walDir, err), f.close())
+	}
+	f.stable = w
+	f.closers = slices.Insert(f.closers, 0, io.Closer(w))
 	marked, err := openMarked(w, filepath.Join(dir, "acknowledged"))
 	if err != nil {
-		return nil, errors.Join(err, w.Close())
+		return nil, errors.Join(err, f.close())
 	}
-	f := &logFiles{stable: w, closers: []io.Closer{marked, w}}
+	f.closers = slices.Insert(f.closers, 0, io.Closer(marked))
 	if f.logs, err = raft.NewLogCache(logCacheEntries, marked); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
@@ -61,40 +73,45 @@ func openFiles(dir string, segmentMegabytes int, log hclog.Logger) (*logFiles, e
 	return f, nil
 }
 
-// checkedCodec writes entries with a checksum, so that a bit that rotted on
-// disk is an error and not another state.
-type checkedCodec struct{ plain wal.BinaryCodec }
-
-// checkedCodecID is the first that the library leaves to others; it stands in
-// the heads of the files.
-const checkedCodecID = wal.FirstExternalCodecID + 1
-
-// ID tells the log which codec wrote a file.
-func (c *checkedCodec) ID() uint64 { return checkedCodecID }
-
-// Encode writes an entry and the checksum of its bytes.
-func (c *checkedCodec) Encode(l *raft.Log, w io.Writer) error {
-	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	if err := c.plain.Encode(l, io.MultiWriter(w, sum)); err != nil {
-		return err
-	}
-	_, err := w.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32()))
-	return err
+// damaged says what can be done about a log that does not open.
+func damaged(dir string, err error) error {
+	return fmt.Errorf("opening the log in %s: %w; if the disk has damaged it, move the directory away and let this server join the others again, or restore a snapshot", dir, err)
 }
 
-var errDamaged = errors.New("the entry is damaged: its checksum does not match")
+// A server that has just been killed may hold its lock for a moment longer.
+const (
+	lockAttempts = 50
+	lockPause    = 100 * time.Millisecond
+)
 
-// Decode reads an entry if its checksum matches.
-func (c *checkedCodec) Decode(b []byte, l *raft.Log) error {
-	n := len(b) - crc32.Size
-	if n < 0 || crc32.Checksum(b[:n], crc32.MakeTable(crc32.Castagnoli)) != binary.BigEndian.Uint32(b[n:]) {
-		return errDamaged
+// lockDir keeps two servers from sharing a directory.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the lock of the log: %w", err)
 	}
-	return c.plain.Decode(b[:n], l)
+	for range lockAttempts {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			return f, nil
+		}
+		time.Sleep(lockPause)
+	}
+	return nil, errors.Join(fmt.Errorf("locking the log in %s: %w; another agent is running on this directory", dir, err), f.Close())
 }
 
-// markedLog remembers beside the log how far it has been acknowledged. The
-// log itself takes a damaged end for a write that was cut off by a crash and
+// checksum is over everything an entry is.
+func checksum(l *raft.Log) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	head := make([]byte, 0, 17)
+	head = binary.BigEndian.AppendUint64(head, l.Index)
+	head = binary.BigEndian.AppendUint64(head, l.Term)
+	head = append(head, byte(l.Type))
+	return crc32.Update(crc32.Checksum(head, table), table, l.Data)
+}
+
+// markedLog keeps a checksum with every entry, so that a bit that rotted on
+// disk is an error and not another state, and remembers beside the log how far
+// it has been acknowledged. The log itself takes a damaged end for a write that was cut off by a crash and
 // drops it; the mark tells the two apart. It is not synced: it may lag behind
 // after a power failure, but is never ahead of what was synced.
 type markedLog struct {
@@ -114,13 +131,36 @@ func openMarked(w *wal.WAL, path string) (*markedLog, error) {
 	}
 	last, err := w.LastIndex()
 	if err == nil && last < acknowledged {
-		err = fmt.Errorf("the log ends at entry %d, but %d entries were acknowledged: its end in %s is damaged; move the directory away and let this server join the others again, or restore a snapshot",
-			last, acknowledged, filepath.Dir(path))
+		err = fmt.Errorf("it ends at entry %d, but %d entries were acknowledged", last, acknowledged)
+	}
+	m := &markedLog{WAL: w, mark: f}
+	if err == nil {
+		err = m.verify()
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(damaged(filepath.Dir(path), err), f.Close())
 	}
-	return &markedLog{WAL: w, mark: f}, nil
+	return m, nil
+}
+
+// verify reads every entry once: what uses the log later has no way to go on
+// without one.
+func (m *markedLog) verify() error {
+	first, err := m.FirstIndex()
+	if err != nil {
+		return err
+	}
+	last, err := m.LastIndex()
+	if err != nil {
+		return err
+	}
+	var l raft.Log
+	for i := first; i <= last && last > 0; i++ {
+		if err := m.GetLog(i, &l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *markedLog) set(index uint64) error {
@@ -135,10 +175,31 @@ func (m *markedLog) StoreLog(l *raft.Log) error { return m.StoreLogs([]*raft.Log
 
 // StoreLogs appends entries with one sync, and marks them.
 func (m *markedLog) StoreLogs(logs []*raft.Log) error {
-	if err := m.WAL.StoreLogs(logs); err != nil {
+	summed := make([]*raft.Log, len(logs))
+	for i, l := range logs {
+		if len(l.Extensions) > 0 {
+			return fmt.Errorf("entry %d of the log has extensions of its own, which nothing here writes", l.Index)
+		}
+		c := *l
+		c.Extensions = binary.BigEndian.AppendUint32(nil, checksum(l))
+		summed[i] = &c
+	}
+	if err := m.WAL.StoreLogs(summed); err != nil {
 		return err
 	}
 	return m.set(logs[len(logs)-1].Index)
+}
+
+// GetLog reads an entry and checks it.
+func (m *markedLog) GetLog(index uint64, l *raft.Log) error {
+	if err := m.WAL.GetLog(index, l); err != nil {
+		return err
+	}
+	if len(l.Extensions) != crc32.Size || binary.BigEndian.Uint32(l.Extensions) != checksum(l) {
+		return fmt.Errorf("entry %d is damaged: its checksum does not match", index)
+	}
+	l.Extensions = nil
+	return nil
 }
 
 // DeleteRange removes entries from either end. When the end goes, the mark

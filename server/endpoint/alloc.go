@@ -98,7 +98,7 @@ func (e *Endpoints) allocServices(ctx context.Context, req *query.AllocGet, repl
 		for r := range s.ServicesByAlloc(req.ID) {
 			reply.Services = append(reply.Services, r)
 		}
-		return s.TableIndex(store.TableServices), []store.Key{{Table: store.TableServices}}, nil
+		return s.TableIndex(store.TableServices), []store.Key{{Table: store.TableServices, ID: req.ID}}, nil
 	})
 }
 

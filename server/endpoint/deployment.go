@@ -3,9 +3,9 @@ package endpoint
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
 	"github.com/nomadlike/nomadlike/nomadlike/rollout"
@@ -73,7 +73,7 @@ func (e *Endpoints) deploymentAllocs(ctx context.Context, req *query.DeploymentG
 		if index == 0 {
 			index = s.TableIndex(store.TableAllocs)
 		}
-		return index, []store.Key{{Table: store.TableAllocs}}, nil
+		return index, []store.Key{{Table: store.TableAllocs, ID: req.ID}}, nil
 	})
 }
 
@@ -205,7 +205,7 @@ func (e *Endpoints) deploymentHealth(ctx context.Context, req *query.DeploymentC
 		}
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("%d errors occurred:\n\t* %s\n\n", len(wrong), strings.Join(wrong, "\n\t* "))
+		return admit.Problems(wrong)
 	}
 	eval := e.deploymentEval(d, job)
 	o := &op.SetAllocHealth{DeploymentID: d.ID, Healthy: req.Healthy, Unhealthy: req.Unhealthy, Time: e.now(), Eval: eval}

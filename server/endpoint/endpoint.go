@@ -156,7 +156,8 @@ var onNode = map[string]bool{
 	"Alloc.GC": true, "Alloc.Checks": true, "Alloc.Exec": true,
 	"Alloc.Snapshot": true,
 	"FS.List":        true, "FS.Stat": true, "FS.Read": true, "FS.Stream": true,
-	"FS.Logs": true,
+	"FS.Logs":       true,
+	"Agent.Monitor": true, "Agent.Host": true, "Agent.Profile": true,
 }
 
 // on registers a method.

@@ -141,7 +141,7 @@ func (e *Endpoints) evalAllocs(ctx context.Context, req *query.EvalGet, reply *q
 		if index == 0 {
 			index = s.TableIndex(store.TableAllocs)
 		}
-		return index, []store.Key{{Table: store.TableAllocs}}, nil
+		return index, []store.Key{{Table: store.TableAllocs, ID: req.ID}}, nil
 	})
 }
 

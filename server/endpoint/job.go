@@ -3,7 +3,6 @@ package endpoint
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/admit"
@@ -72,11 +71,11 @@ func (e *Endpoints) jobRegister(ctx context.Context, req *query.JobRegister, rep
 		return err
 	}
 	old := s.Job(job.Namespace, job.ID)
-	if err := updateAllowed(old, job); err != nil {
+	if err := admit.CheckUpdate(old, job); err != nil {
 		return err
 	}
-	keepOld(old, job, req.PreserveCounts, req.PreserveResources)
-	e.carryScalingPolicies(old, job)
+	admit.Preserve(old, job, req.PreserveCounts, req.PreserveResources)
+	admit.AssignPolicyIDs(old, job, e.cfg.NewID)
 	if sub := req.Submission; sub != nil && len(sub.Source) > jobSourceBytesMax {
 		warnings = append(warnings, fmt.Sprintf("job source size of %s exceeds maximum of %s and will be discarded", bytesText(len(sub.Source)), bytesText(jobSourceBytesMax)))
 		req.Submission = nil
@@ -86,7 +85,7 @@ func (e *Endpoints) jobRegister(ctx context.Context, req *query.JobRegister, rep
 	if !job.IsPeriodic() && !job.IsParameterized() {
 		o.Eval = e.jobEval(job, nl.TriggerJobRegister, req.EvalPriority)
 	}
-	reply.Warnings = warningText(warnings)
+	reply.Warnings = admit.WarningText(warnings)
 	return e.proposeJob(ctx, o, o.Eval, reply)
 }
 
@@ -122,10 +121,7 @@ func (e *Endpoints) jobEval(job *nl.Job, trigger string, priority int) *nl.Eval 
 // admitJob fills in what servers fill in and refuses what they refuse.
 func (e *Endpoints) admitJob(s *store.Snapshot, job *nl.Job) (warnings []string, err error) {
 	settings := e.admission(s, job)
-	warnings, err = admit.Mutate(job, settings)
-	if err != nil {
-		return nil, err
-	}
+	warnings = admit.Mutate(job, settings)
 	more, err := admit.Validate(job, settings)
 	if err != nil {
 		return nil, err
@@ -141,80 +137,8 @@ func (e *Endpoints) admission(s *store.Snapshot, job *nl.Job) admit.Settings {
 		settings.MemoryOversubscription = *p.SchedulerConfiguration.MemoryOversubscriptionEnabled
 	}
 	settings.Namespace = s.Namespace(job.Namespace)
-	settings.NodePool = s.NodePool(job.NodePool)
-	settings.CheckPlacement = true
+	settings.NodePoolExists = func(name string) bool { return s.NodePool(name) != nil }
 	return settings
-}
-
-// updateAllowed refuses changes that would make another kind of job of it.
-func updateAllowed(old, job *nl.Job) error {
-	return admit.UpdateAllowed(old, job)
-}
-
-// keepOld keeps counts or resources of what is registered already.
-func keepOld(old, job *nl.Job, counts, resources bool) {
-	if old == nil {
-		return
-	}
-	for _, g := range job.TaskGroups {
-		was := old.Group(g.Name)
-		if was == nil {
-			continue
-		}
-		if counts {
-			g.Count = was.Count
-		}
-		for _, t := range g.Tasks {
-			if wasTask := was.Task(t.Name); resources && wasTask != nil {
-				t.Resources = wasTask.Resources
-			}
-		}
-	}
-}
-
-// carryScalingPolicies keeps the IDs of policies that exist and names new ones.
-func (e *Endpoints) carryScalingPolicies(old, job *nl.Job) {
-	for _, g := range job.TaskGroups {
-		var was *nl.Group
-		if old != nil {
-			was = old.Group(g.Name)
-		}
-		if g.Scaling != nil {
-			g.Scaling.ID = ""
-			if was != nil && was.Scaling != nil {
-				g.Scaling.ID = was.Scaling.ID
-			}
-			if g.Scaling.ID == "" {
-				g.Scaling.ID = e.cfg.NewID()
-			}
-		}
-		for _, t := range g.Tasks {
-			for i, p := range t.ScalingPolicies {
-				p.ID = ""
-				if was != nil {
-					if wasTask := was.Task(t.Name); wasTask != nil && i < len(wasTask.ScalingPolicies) && wasTask.ScalingPolicies[i].Type == p.Type {
-						p.ID = wasTask.ScalingPolicies[i].ID
-					}
-				}
-				if p.ID == "" {
-					p.ID = e.cfg.NewID()
-				}
-			}
-		}
-	}
-}
-
-// warningText renders warnings as the API does.
-func warningText(warnings []string) string {
-	if len(warnings) == 0 {
-		return ""
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d warning(s):\n", len(warnings))
-	for _, w := range warnings {
-		b.WriteString("\n* " + strings.ReplaceAll(w, "\n", "\n\t"))
-	}
-	return b.String()
 }
 
 // bytesText renders a size for people.
@@ -238,18 +162,14 @@ func (e *Endpoints) jobValidate(_ context.Context, req *query.JobValidate, reply
 	}
 	s := e.snapshot()
 	settings := e.admission(s, job)
-	settings.CheckPlacement = false
-	warnings, err := admit.Mutate(job, settings)
-	if err != nil {
-		return err
-	}
+	warnings := admit.Mutate(job, settings)
 	reply.DriverConfigValidated = true
 	more, err := admit.Validate(job, settings)
 	if err != nil {
 		reply.Error = err.Error()
 		reply.ValidationErrors = admit.Errors(err)
 	}
-	reply.Warnings = warningText(append(warnings, more...))
+	reply.Warnings = admit.WarningText(append(warnings, more...))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/golang/snappy"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/diff"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/periodic"
@@ -37,10 +38,10 @@ func (e *Endpoints) jobPlan(_ context.Context, req *query.JobPlan, reply *nl.Job
 		return err
 	}
 	old := s.Job(job.Namespace, job.ID)
-	if err := updateAllowed(old, job); err != nil {
+	if err := admit.CheckUpdate(old, job); err != nil {
 		return err
 	}
-	e.carryScalingPolicies(old, job)
+	admit.AssignPolicyIDs(old, job, e.cfg.NewID)
 	job.SubmitTime = e.now()
 
 	index := uint64(planIndexOfNewJob)
@@ -64,10 +65,7 @@ func (e *Endpoints) jobPlan(_ context.Context, req *query.JobPlan, reply *nl.Job
 		if old != nil && old.Stop {
 			old = nil
 		}
-		reply.Diff, err = diff.Job(old, job, true)
-		if err != nil {
-			return err
-		}
+		reply.Diff = diff.Job(old, job, true)
 		diff.Annotate(reply.Diff, reply.Annotations)
 	}
 	if job.Periodic != nil && job.Periodic.Enabled {
@@ -76,7 +74,7 @@ func (e *Endpoints) jobPlan(_ context.Context, req *query.JobPlan, reply *nl.Job
 			reply.NextPeriodicLaunch = nl.Time{Time: next.UTC()}
 		}
 	}
-	reply.Warnings = warningText(warnings)
+	reply.Warnings = admit.WarningText(warnings)
 	reply.Index = reply.JobModifyIndex
 	return nil
 }

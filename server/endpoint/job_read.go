@@ -117,11 +117,7 @@ func versionDiffs(versions []*nl.Job, req *query.JobGet) ([]*nl.JobDiff, error) 
 			}
 			old = versions[i+1]
 		}
-		d, err := diff.Job(old, v, true)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, d)
+		out = append(out, diff.Job(old, v, true))
 	}
 	return out, nil
 }
@@ -129,7 +125,7 @@ func versionDiffs(versions []*nl.Job, req *query.JobGet) ([]*nl.JobDiff, error) 
 func (e *Endpoints) jobSummary(ctx context.Context, req *query.JobGet, reply *query.JobSummaryReply) error {
 	return e.readJob(ctx, req, &reply.QueryMeta, func(s *store.Snapshot, ns string) (uint64, []store.Key, error) {
 		reply.Summary = s.JobSummary(ns, req.ID)
-		watch := []store.Key{{Table: store.TableJobSummaries, ID: ns + "\x00" + req.ID}}
+		watch := []store.Key{{Table: store.TableJobSummaries, ID: store.JobKey(ns, req.ID)}}
 		if reply.Summary == nil {
 			return s.TableIndex(store.TableJobSummaries), watch, nil
 		}
@@ -140,7 +136,7 @@ func (e *Endpoints) jobSummary(ctx context.Context, req *query.JobGet, reply *qu
 func (e *Endpoints) jobSubmission(ctx context.Context, req *query.JobGet, reply *query.SubmissionReply) error {
 	return e.readJob(ctx, req, &reply.QueryMeta, func(s *store.Snapshot, ns string) (uint64, []store.Key, error) {
 		reply.Submission = s.JobSubmission(ns, req.ID, req.Version)
-		watch := []store.Key{{Table: store.TableJobSubmissions, ID: ns + "\x00" + req.ID}}
+		watch := []store.Key{{Table: store.TableJobSubmissions, ID: store.JobKey(ns, req.ID)}}
 		if reply.Submission == nil {
 			return s.TableIndex(store.TableJobSubmissions), watch, nil
 		}
@@ -169,7 +165,7 @@ func (e *Endpoints) jobAllocs(ctx context.Context, req *query.JobGet, reply *que
 		if index == 0 {
 			index = s.TableIndex(store.TableAllocs)
 		}
-		return index, []store.Key{{Table: store.TableAllocs, ID: "job\x00" + ns + "\x00" + req.ID}}, nil
+		return index, []store.Key{{Table: store.TableAllocs, ID: store.JobKey(ns, req.ID)}}, nil
 	})
 }
 
@@ -193,7 +189,7 @@ func (e *Endpoints) jobEvals(ctx context.Context, req *query.JobGet, reply *quer
 		if index == 0 {
 			index = s.TableIndex(store.TableEvals)
 		}
-		return index, []store.Key{{Table: store.TableEvals}}, nil
+		return index, []store.Key{{Table: store.TableEvals, ID: store.JobKey(ns, req.ID)}}, nil
 	})
 }
 
@@ -212,7 +208,7 @@ func (e *Endpoints) jobDeployments(ctx context.Context, req *query.JobGet, reply
 		if index == 0 {
 			index = s.TableIndex(store.TableDeployments)
 		}
-		return index, []store.Key{{Table: store.TableDeployments}}, nil
+		return index, []store.Key{{Table: store.TableDeployments, ID: store.JobKey(ns, req.ID)}}, nil
 	})
 }
 
@@ -223,7 +219,7 @@ func (e *Endpoints) jobLatestDeployment(ctx context.Context, req *query.JobGet, 
 		if reply.Deployment != nil {
 			index = reply.Deployment.ModifyIndex
 		}
-		return index, []store.Key{{Table: store.TableDeployments}}, nil
+		return index, []store.Key{{Table: store.TableDeployments, ID: store.JobKey(ns, req.ID)}}, nil
 	})
 }
 

@@ -88,7 +88,7 @@ func (e *Endpoints) jobScaleStatus(ctx context.Context, req *query.JobGet, reply
 		return err
 	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
-		watch := []store.Key{jobKey(ns, req.ID), {Table: store.TableAllocs}, {Table: store.TableScalingEvents}}
+		watch := []store.Key{jobKey(ns, req.ID), {Table: store.TableAllocs, ID: store.JobKey(ns, req.ID)}, {Table: store.TableScalingEvents, ID: store.JobKey(ns, req.ID)}}
 		job := s.Job(ns, req.ID)
 		if job == nil {
 			reply.Status = nil
@@ -173,7 +173,7 @@ func (e *Endpoints) scalingGet(ctx context.Context, req *query.ScalingPolicyGet,
 
 // jobKey watches one job.
 func jobKey(ns, id string) store.Key {
-	return store.Key{Table: store.TableJobs, ID: ns + "\x00" + id}
+	return store.Key{Table: store.TableJobs, ID: store.JobKey(ns, id)}
 }
 
 func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(prefix)] == prefix }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
@@ -81,19 +81,11 @@ func (e *Endpoints) namespaceUpsert(ctx context.Context, req *query.NamespaceUps
 		wrong = append(wrong, fmt.Sprintf("description longer than %d", descriptionMax))
 	}
 	if len(wrong) > 0 {
-		return fmt.Errorf("Invalid namespace %q: %s", n.Name, multiError(wrong))
+		return fmt.Errorf("Invalid namespace %q: %s", n.Name, admit.Problems(wrong))
 	}
 	r, err := e.propose(ctx, &op.UpsertNamespaces{Namespaces: []*nl.Namespace{n}})
 	reply.Index = r.Index
 	return err
-}
-
-// multiError renders several problems as the API does.
-func multiError(problems []string) string {
-	if len(problems) == 1 {
-		return fmt.Sprintf("1 error occurred:\n\t* %s\n\n", problems[0])
-	}
-	return fmt.Sprintf("%d errors occurred:\n\t* %s\n\n", len(problems), strings.Join(problems, "\n\t* "))
 }
 
 func (e *Endpoints) namespaceDelete(ctx context.Context, req *query.Named, reply *query.Written) error {
@@ -111,7 +103,7 @@ func (e *Endpoints) namespaceDelete(ctx context.Context, req *query.Named, reply
 		for i, what := range why {
 			why[i] = fmt.Sprintf("namespace %q has %s in regions: [%s]", req.Name, what, e.cfg.Region)
 		}
-		return fmt.Errorf("%s", multiError(why))
+		return admit.Problems(why)
 	}
 	r, err := e.propose(ctx, &op.DeleteNamespaces{Names: []string{req.Name}})
 	reply.Index = r.Index
@@ -177,9 +169,9 @@ func (e *Endpoints) nodePoolUpsert(ctx context.Context, req *query.NodePoolUpser
 	case p.Name == nl.NodePoolAll || p.Name == nl.NodePoolDefault:
 		return nl.Errorf(nl.CodeInvalid, "modifying node pool %q is not allowed", p.Name)
 	case !nodePoolName.MatchString(p.Name):
-		return nl.Errorf(nl.CodeInvalid, "invalid node pool %q: %s", p.Name, multiError([]string{fmt.Sprintf("invalid name %q, must match regex %s", p.Name, nodePoolName)}))
+		return nl.Errorf(nl.CodeInvalid, "invalid node pool %q: %s", p.Name, admit.Problems{fmt.Sprintf("invalid name %q, must match regex %s", p.Name, nodePoolName)})
 	case len(p.Description) > descriptionMax:
-		return nl.Errorf(nl.CodeInvalid, "invalid node pool %q: %s", p.Name, multiError([]string{fmt.Sprintf("description longer than %d", descriptionMax)}))
+		return nl.Errorf(nl.CodeInvalid, "invalid node pool %q: %s", p.Name, admit.Problems{fmt.Sprintf("description longer than %d", descriptionMax)})
 	}
 	if c := p.SchedulerConfiguration; c != nil && c.SchedulerAlgorithm != "" && !validAlgorithm(c.SchedulerAlgorithm) {
 		return nl.Errorf(nl.CodeInvalid, "invalid node pool %q: invalid scheduler algorithm: %s", p.Name, c.SchedulerAlgorithm)
@@ -214,7 +206,7 @@ func (e *Endpoints) nodePoolDelete(ctx context.Context, req *query.Named, reply 
 		}
 	}
 	if len(why) > 0 {
-		return fmt.Errorf("%s", multiError(why))
+		return admit.Problems(why)
 	}
 	r, err := e.propose(ctx, &op.DeleteNodePools{Names: []string{req.Name}})
 	reply.Index = r.Index

@@ -113,7 +113,7 @@ func (e *Endpoints) nodeAllocList(ctx context.Context, req *query.NodeGet, reply
 		if index == 0 {
 			index = s.TableIndex(store.TableAllocs)
 		}
-		return index, []store.Key{{Table: store.TableAllocs}}, nil
+		return index, []store.Key{{Table: store.TableAllocs, ID: req.ID}}, nil
 	})
 }
 

@@ -180,10 +180,10 @@ func (e *Endpoints) nodeAddEvents(ctx context.Context, req *query.NodeEvents, re
 // changes. It holds what it has sent by modify index, so that a change that
 // the node itself reported is not sent back.
 func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, stream session.Stream) error {
-	e.cfg.Nodes.Bind(ctx, req.NodeID)
 	if _, err := e.authNode(req.NodeID, req.SecretID); err != nil {
 		return err
 	}
+	e.cfg.Nodes.Bind(ctx, req.NodeID)
 	sent := allocFeed{known: map[string]uint64{}, jobs: map[string]bool{}}
 	index := uint64(0)
 	for first := true; ; first = false {
@@ -195,7 +195,7 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 				at = max(s.Index(), index+1)
 				msg.Index = s.Index()
 			}
-			return at, []store.Key{store.AllocsOfNode(req.NodeID)}, nil
+			return at, []store.Key{{Table: store.TableAllocs, ID: req.NodeID}}, nil
 		})
 		if err != nil {
 			return err

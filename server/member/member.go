@@ -194,7 +194,7 @@ func (p *Pool) tags() map[string]string {
 // Run delivers changes until ctx ends, and then falls silent without saying
 // goodbye; call Leave before for that.
 func (p *Pool) Run(ctx context.Context) error {
-	defer p.serf.Shutdown()
+	defer p.Close()
 	for {
 		select {
 		case <-ctx.Done():
@@ -322,6 +322,13 @@ func (p *Pool) KeepJoining(ctx context.Context, r Retry) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// Close falls silent at once, for a pool that is not run.
+func (p *Pool) Close() {
+	if err := p.serf.Shutdown(); err != nil {
+		p.log.Debug("stopping gossip", "error", err)
 	}
 }
 

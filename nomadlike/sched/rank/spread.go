@@ -14,9 +14,9 @@ type Spread struct {
 	weight    float64            // share of this spread in all
 	desired   map[string]float64 // nil: even over all values
 	counts    map[string]int
-	lowest    float64 // lowest boost that was given
-	min, max  int     // over the counts that are not 0, for even spreads
-	stale     bool    // min and max must be computed anew
+	lowest    float64     // lowest boost that was given
+	values    map[int]int // how many values have a count, 0 left out
+	min, max  int         // of the counts that are not 0
 }
 
 // NewSpreads prepares the spreads of a job and its group.
@@ -37,7 +37,7 @@ func NewSpreads(job *nl.Job, g *nl.Group) []*Spread {
 }
 
 func newSpread(s *nl.Spread, weight float64, count int) *Spread {
-	out := &Spread{Attribute: s.Attribute, weight: weight, counts: map[string]int{}, lowest: -1}
+	out := &Spread{Attribute: s.Attribute, weight: weight, counts: map[string]int{}, values: map[int]int{}, lowest: -1}
 	if len(s.SpreadTarget) == 0 {
 		return out
 	}
@@ -56,8 +56,29 @@ func newSpread(s *nl.Spread, weight float64, count int) *Spread {
 
 // Add counts by more allocations (fewer, when negative) on nodes with the value.
 func (s *Spread) Add(value string, by int) {
-	s.counts[value] = max(0, s.counts[value]+by)
-	s.stale = true
+	before := s.counts[value]
+	after := max(0, before+by)
+	if after == before {
+		return
+	}
+	s.counts[value] = after
+	if before > 0 {
+		s.values[before]--
+	}
+	if after > 0 {
+		s.values[after]++
+	}
+	if after < before {
+		s.bounds()
+		return
+	}
+	s.max = max(s.max, after)
+	switch {
+	case before == 0 && (s.min == 0 || after < s.min):
+		s.min = after
+	case before == s.min && s.values[before] == 0:
+		s.bounds()
+	}
 }
 
 // Even tells that the spread has no targets, so that values of one count are
@@ -93,9 +114,6 @@ func (s *Spread) Boost(value string, known bool) float64 {
 
 // even likes values with fewer allocations than others have.
 func (s *Spread) even(count int) float64 {
-	if s.stale {
-		s.bounds()
-	}
 	switch {
 	case s.max == 0:
 		return 0
@@ -112,16 +130,17 @@ func (s *Spread) even(count int) float64 {
 	return float64(s.max-s.min) / float64(s.min)
 }
 
+// bounds finds the lowest and highest count that some value has.
 func (s *Spread) bounds() {
-	s.stale = false
 	s.min, s.max = 0, 0
-	for _, c := range s.counts {
-		if c == 0 {
+	for count, values := range s.values {
+		if values == 0 {
+			delete(s.values, count)
 			continue
 		}
-		if s.min == 0 || c < s.min {
-			s.min = c
+		if s.min == 0 || count < s.min {
+			s.min = count
 		}
-		s.max = max(s.max, c)
+		s.max = max(s.max, count)
 	}
 }

@@ -1,0 +1,331 @@
+package feasible
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/expr"
+)
+
+// Reasons why a node is left out, as placement metrics name them. Constraints
+// are named by their own text.
+const (
+	MissingDrivers  = "missing drivers"
+	MissingDevices  = "missing devices"
+	MissingNetwork  = "missing network"
+	MissingVolumes  = "missing compatible host volumes"
+	MissingSecrets  = "missing secrets provider"
+	ClassIneligible = "computed class ineligible"
+	DistinctHosts   = "distinct_hosts"
+)
+
+// Property is a distinct_property constraint.
+type Property struct {
+	Target expr.Target
+	Text   string // the target as it was written
+	Limit  int
+	PerJob bool // counts all groups of the job
+}
+
+// Checks are the tests of one group.
+type Checks struct {
+	// Escapes tells that nodes of one class may differ.
+	Escapes    bool
+	class      []check
+	node       []check
+	verdict    map[string]string // reason by class, "" passes
+	told       map[string]bool   // classes whose reason was counted once
+	PerAlloc   bool              // volumes depend on the index of the allocation
+	HostsJob   bool              // distinct_hosts for the job
+	HostsGroup bool              // distinct_hosts for the group
+	Properties []Property
+	// Volumes lists volumes that no node has, because the cluster does not know
+	// them.
+	Volumes []string
+}
+
+type check struct {
+	reason string
+	passes func(*nl.Node) bool
+}
+
+// Devices tells whether a node has the devices that a group asks for.
+type Devices interface {
+	WantsDevices() bool
+	HasDevices(*nl.Node) bool
+}
+
+// New prepares the tests of a group.
+func New(job *nl.Job, g *nl.Group, devices Devices) (*Checks, error) {
+	c := &Checks{verdict: map[string]string{}, told: map[string]bool{}}
+	if err := c.constraints(job.Constraints, true); err != nil {
+		return nil, err
+	}
+	c.drivers(g)
+	if err := c.constraints(g.Constraints, false); err != nil {
+		return nil, err
+	}
+	for _, t := range g.Tasks {
+		if err := c.constraints(t.Constraints, false); err != nil {
+			return nil, fmt.Errorf("task %q: %w", t.Name, err)
+		}
+	}
+	if devices != nil && devices.WantsDevices() {
+		c.class = append(c.class, check{MissingDevices, devices.HasDevices})
+	}
+	c.networks(g)
+	c.secrets(g)
+	c.volumes(g)
+	return c, nil
+}
+
+func (c *Checks) constraints(list []*nl.Constraint, ofJob bool) error {
+	for _, k := range list {
+		compiled, err := expr.Compile(k.Operand, k.LTarget, k.RTarget)
+		if err != nil {
+			return fmt.Errorf("constraint %q: %w", text(k), err)
+		}
+		switch compiled.Operand() {
+		case expr.DistinctHosts:
+			on := k.RTarget == ""
+			if !on {
+				if on, err = strconv.ParseBool(k.RTarget); err != nil {
+					return fmt.Errorf("constraint %q: its value is neither true nor false", text(k))
+				}
+			}
+			c.HostsJob = c.HostsJob || on && ofJob
+			c.HostsGroup = c.HostsGroup || on && !ofJob
+			continue
+		case expr.DistinctProperty:
+			limit := 1
+			if k.RTarget != "" {
+				if limit, err = strconv.Atoi(k.RTarget); err != nil || limit < 1 {
+					return fmt.Errorf("constraint %q: its value is not a positive number", text(k))
+				}
+			}
+			c.Properties = append(c.Properties, Property{expr.ParseTarget(k.LTarget), k.LTarget, limit, ofJob})
+			continue
+		}
+		one := check{text(k), compiled.Node}
+		if compiled.Escapes() {
+			c.Escapes = true
+			c.node = append(c.node, one)
+		} else {
+			c.class = append(c.class, one)
+		}
+	}
+	return nil
+}
+
+// text is a constraint as metrics name it.
+func text(k *nl.Constraint) string {
+	return k.LTarget + " " + k.Operand + " " + k.RTarget
+}
+
+func (c *Checks) drivers(g *nl.Group) {
+	var names []string
+	for _, t := range g.Tasks {
+		if !slices.Contains(names, t.Driver) {
+			names = append(names, t.Driver)
+		}
+	}
+	c.class = append(c.class, check{MissingDrivers, func(n *nl.Node) bool {
+		for _, name := range names {
+			if !hasDriver(n, name) {
+				return false
+			}
+		}
+		return true
+	}})
+}
+
+// hasDriver believes what the node tells of the driver, else its attribute.
+func hasDriver(n *nl.Node, name string) bool {
+	if d := n.Drivers[name]; d != nil {
+		return d.Detected && d.Healthy
+	}
+	on, err := strconv.ParseBool(n.Attributes["driver."+name])
+	return err == nil && on
+}
+
+func (c *Checks) networks(g *nl.Group) {
+	if len(g.Networks) == 0 {
+		return
+	}
+	ask := g.Networks[0]
+	switch ask.Mode {
+	case "", "host", "none":
+	default:
+		c.class = append(c.class, check{MissingNetwork, func(n *nl.Node) bool { return hasMode(n, ask.Mode) }})
+	}
+	for _, list := range [2][]*nl.Port{ask.ReservedPorts, ask.DynamicPorts} {
+		for _, p := range list {
+			if p.HostNetwork == "" || p.HostNetwork == "default" {
+				continue
+			}
+			one := check{
+				fmt.Sprintf("missing host network %q for port %q", p.HostNetwork, p.Label),
+				func(n *nl.Node) bool { return hasNetwork(n, p.HostNetwork) },
+			}
+			// Addresses are no part of the class.
+			c.node = append(c.node, one)
+		}
+	}
+}
+
+func hasMode(n *nl.Node, mode string) bool {
+	if n.NodeResources == nil {
+		return false
+	}
+	for _, nw := range n.NodeResources.NodeNetworks {
+		if nw.Mode == mode {
+			return true
+		}
+	}
+	for _, nw := range n.NodeResources.Networks {
+		if nw.Mode == mode {
+			return true
+		}
+	}
+	return false
+}
+
+func hasNetwork(n *nl.Node, alias string) bool {
+	if strings.HasPrefix(alias, "${") {
+		resolved, ok := expr.Resolve(alias, n)
+		if !ok {
+			return false
+		}
+		alias = resolved
+	}
+	if n.NodeResources == nil {
+		return false
+	}
+	for _, nw := range n.NodeResources.NodeNetworks {
+		for _, a := range nw.Addresses {
+			if a.Alias == alias {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c *Checks) secrets(g *nl.Group) {
+	for _, t := range g.Tasks {
+		for _, s := range t.Secrets {
+			attribute := "plugins.secrets." + s.Provider + ".version"
+			c.class = append(c.class, check{MissingSecrets, func(n *nl.Node) bool {
+				_, ok := n.Attributes[attribute]
+				return ok
+			}})
+		}
+	}
+}
+
+func (c *Checks) volumes(g *nl.Group) {
+	var names []string
+	for name := range g.Volumes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var hosts []*nl.VolumeRequest
+	for _, name := range names {
+		v := g.Volumes[name]
+		c.PerAlloc = c.PerAlloc || v.PerAlloc
+		if v.Type == "csi" {
+			c.Volumes = append(c.Volumes, v.Source)
+			c.node = append(c.node, check{"missing CSI Volume " + v.Source, func(*nl.Node) bool { return false }})
+			continue
+		}
+		hosts = append(hosts, v)
+	}
+	fixed := slices.DeleteFunc(slices.Clone(hosts), func(v *nl.VolumeRequest) bool { return v.PerAlloc })
+	if len(fixed) > 0 {
+		c.node = append(c.node, check{MissingVolumes, func(n *nl.Node) bool { return hasVolumes(n, fixed, "") }})
+	}
+}
+
+// Index tests the volumes of a group that depend on the allocation's index.
+func Index(n *nl.Node, g *nl.Group, index int) string {
+	var own []*nl.VolumeRequest
+	for _, v := range g.Volumes {
+		if v.PerAlloc && v.Type != "csi" {
+			own = append(own, v)
+		}
+	}
+	if !hasVolumes(n, own, "["+strconv.Itoa(index)+"]") {
+		return MissingVolumes
+	}
+	return ""
+}
+
+func hasVolumes(n *nl.Node, requests []*nl.VolumeRequest, suffix string) bool {
+	for _, v := range requests {
+		have := n.HostVolumes[v.Source+suffix]
+		if have == nil || have.ReadOnly && !v.ReadOnly {
+			return false
+		}
+	}
+	return true
+}
+
+// Node tests a node: "" when it passes, else the reason. What its class decides
+// is looked up.
+func (c *Checks) Node(n *nl.Node) string {
+	if reason := c.Class(n); reason != "" {
+		return reason
+	}
+	for i := range c.node {
+		if !c.node[i].passes(n) {
+			return c.node[i].reason
+		}
+	}
+	return ""
+}
+
+// Class tests what all nodes of the node's class have in common.
+func (c *Checks) Class(n *nl.Node) string {
+	if n.ComputedClass != "" {
+		if reason, known := c.verdict[n.ComputedClass]; known {
+			return reason
+		}
+	}
+	reason := ""
+	for i := range c.class {
+		if !c.class[i].passes(n) {
+			reason = c.class[i].reason
+			break
+		}
+	}
+	if n.ComputedClass != "" {
+		c.verdict[n.ComputedClass] = reason
+	}
+	return reason
+}
+
+// Count is the name under which metrics count a node that failed for this
+// reason: the first of its class by the reason itself, the others by the class.
+func (c *Checks) Count(n *nl.Node, reason string) string {
+	if n.ComputedClass == "" || c.verdict[n.ComputedClass] != reason {
+		return reason
+	}
+	if c.told[n.ComputedClass] {
+		return ClassIneligible
+	}
+	c.told[n.ComputedClass] = true
+	return reason
+}
+
+// Forget starts counting anew.
+func (c *Checks) Forget() { clear(c.told) }
+
+// Eligible yields which classes were seen and whether they pass.
+func (c *Checks) Eligible(yield func(class string, passes bool)) {
+	for class, reason := range c.verdict {
+		yield(class, reason == "")
+	}
+}

@@ -1,0 +1,101 @@
+package sched
+
+import (
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+)
+
+// finish brings the evaluation into its final form and adds those that follow.
+func (r *run) finish(result *reconcile.Result) *Outcome {
+	now := r.in.Now.UnixNano()
+	done := r.eval.Copy()
+	done.Status, done.StatusDescription = nl.EvalStatusComplete, ""
+	done.ModifyTime = now
+	done.SnapshotIndex = r.snapshot.Index()
+	done.Wait, done.WaitUntil = 0, r.eval.WaitUntil
+	done.BlockedEval = ""
+	done.FailedTGAllocs = nil
+	done.QueuedAllocations = r.queued
+	if d := r.deployment(result); d != nil {
+		done.DeploymentID = d.ID
+	}
+	if r.job != nil && r.job.Stop {
+		for _, g := range r.job.TaskGroups {
+			r.queued[g.Name] = 0
+		}
+	}
+	annotations := &nl.PlanAnnotations{DesiredTGUpdates: result.Updates}
+	if r.in.Annotate || len(r.preempted) > 0 {
+		annotations.PreemptedAllocs = r.preemptedStubs()
+	}
+	done.PlanAnnotations = annotations
+	r.plan.Annotations = annotations
+	evals := []*nl.Eval{done}
+	evals = append(evals, result.Later...)
+	if len(r.failures) > 0 {
+		done.FailedTGAllocs = r.failures
+		evals = append(evals, r.block(done)...)
+	}
+	r.plan.Evals = append(evals, r.preemptionEvals()...)
+	for _, p := range r.sortedPlacers() {
+		if p.failed == nil && p.ready {
+			p.summarize()
+		}
+	}
+	return &Outcome{Plan: r.plan, Eval: done, Explain: r.explanation}
+}
+
+// deployment is the one the evaluation worked on.
+func (r *run) deployment(result *reconcile.Result) *nl.Deployment {
+	if result.Current != nil {
+		return result.Current
+	}
+	return r.snapshot.LatestDeployment(r.eval.Namespace, r.eval.JobID)
+}
+
+// block makes the evaluation wait until what failed may fit. One that was
+// blocked before is blocked again under its own ID.
+func (r *run) block(done *nl.Eval) []*nl.Eval {
+	if r.eval.Status == nl.EvalStatusBlocked || r.eval.TriggeredBy == nl.TriggerQueuedAllocs {
+		done.Status = nl.EvalStatusBlocked
+		done.StatusDescription = descBlocked
+		r.setEligibility(done)
+		return nil
+	}
+	now := r.in.Now.UnixNano()
+	blocked := &nl.Eval{
+		ID: r.in.NewID(), Namespace: r.eval.Namespace, Priority: r.eval.Priority, Type: r.eval.Type,
+		TriggeredBy: nl.TriggerQueuedAllocs, JobID: r.eval.JobID, JobModifyIndex: r.eval.JobModifyIndex,
+		Status: nl.EvalStatusBlocked, StatusDescription: descBlocked, PreviousEval: r.eval.ID,
+		FailedTGAllocs: r.failures, SnapshotIndex: r.snapshot.Index(),
+		CreateTime: now, ModifyTime: now,
+	}
+	r.setEligibility(blocked)
+	done.BlockedEval = blocked.ID
+	return []*nl.Eval{blocked}
+}
+
+// setEligibility notes which classes of nodes could unblock the evaluation.
+func (r *run) setEligibility(e *nl.Eval) {
+	e.EscapedComputedClass = false
+	eligible := map[string]bool{}
+	e.MissingNonNodeResources = nil
+	for _, p := range r.sortedPlacers() {
+		if p.failed == nil {
+			continue
+		}
+		e.EscapedComputedClass = e.EscapedComputedClass || p.checks.Escapes
+		p.checks.Eligible(func(class string, passes bool) { eligible[class] = eligible[class] || passes })
+		for _, v := range p.checks.Volumes {
+			if !slices.Contains(e.MissingNonNodeResources, v) {
+				e.MissingNonNodeResources = append(e.MissingNonNodeResources, v)
+			}
+		}
+	}
+	e.ClassEligibility = nil
+	if len(eligible) > 0 && !e.EscapedComputedClass {
+		e.ClassEligibility = eligible
+	}
+}

@@ -1,0 +1,222 @@
+package sched
+
+import (
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/assign"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+)
+
+// pendingReschedule notes on a failed allocation that its replacement is wanted
+// but has no place yet.
+const pendingReschedule = "pending"
+
+// place finds nodes for all placements, those that replace something last: what
+// only adds must not lose its place to them.
+func (r *run) place(result *reconcile.Result) error {
+	if r.job != nil && !r.job.Stop {
+		for _, g := range r.job.TaskGroups {
+			r.queued[g.Name] = 0
+		}
+	}
+	for i := range result.Place {
+		r.queued[result.Place[i].Group.Name]++
+	}
+	for i := range result.Place {
+		if err := r.placeOne(&result.Place[i], result.Current); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) placeOne(place *reconcile.Placement, d *nl.Deployment) error {
+	job := r.job
+	if place.Job != nil {
+		job = place.Job
+	}
+	p, err := r.placer(job, place.Group)
+	if err != nil {
+		return err
+	}
+	p.explain.Asked++
+	old := place.Previous
+	replaces := place.Replaces != nil
+	if p.failed != nil && (!replaces || old.Terminal()) {
+		p.failed.CoalescedFailures++
+		r.noteFailure(place)
+		return nil
+	}
+	live := replaces && !old.Terminal()
+	if live {
+		r.leave(old)
+	}
+	if r.try(p, place, d) {
+		if replaces {
+			r.plan.Stop = append(r.plan.Stop, *place.Replaces)
+		}
+		return nil
+	}
+	if live {
+		r.comeBack(old)
+	}
+	if p.failed == nil {
+		p.summarize()
+		p.failed = p.failure()
+		r.failures[place.Group.Name] = p.failed
+	} else {
+		p.failed.CoalescedFailures++
+	}
+	r.noteFailure(place)
+	return nil
+}
+
+// noteFailure marks a failed allocation whose replacement found no place.
+func (r *run) noteFailure(place *reconcile.Placement) {
+	a := place.Previous
+	if !place.Reschedule || a.RescheduleTracker != nil && a.RescheduleTracker.LastReschedule == pendingReschedule {
+		return
+	}
+	noted := a.Copy()
+	noted.RescheduleTracker = &nl.RescheduleTracker{LastReschedule: pendingReschedule}
+	if a.RescheduleTracker != nil {
+		noted.RescheduleTracker.Events = a.RescheduleTracker.Events
+	}
+	r.plan.Place = append(r.plan.Place, noted)
+}
+
+// try finds a node and puts the allocation there.
+func (r *run) try(p *placer, place *reconcile.Placement, d *nl.Deployment) bool {
+	penalized := penalties(place)
+	if c := r.preferred(p, place); c != nil {
+		if r.putOn(p, c, place, d, penalized) {
+			return true
+		}
+	}
+	for {
+		c := p.pick(place, penalized)
+		if c == nil {
+			break
+		}
+		if r.putOn(p, c, place, d, penalized) {
+			return true
+		}
+	}
+	return r.preempt(p, place, d)
+}
+
+// penalties are the nodes where the allocation failed before.
+func penalties(place *reconcile.Placement) []string {
+	if !place.Reschedule || place.Previous == nil {
+		return nil
+	}
+	nodes := []string{place.Previous.NodeID}
+	if t := place.Previous.RescheduleTracker; t != nil {
+		for _, e := range t.Events {
+			if !slices.Contains(nodes, e.PrevNodeID) {
+				nodes = append(nodes, e.PrevNodeID)
+			}
+		}
+	}
+	return nodes
+}
+
+// preferred is the node whose disk the allocation wants back.
+func (r *run) preferred(p *placer, place *reconcile.Placement) *candidate {
+	disk := place.Group.EphemeralDisk
+	if place.Previous == nil || disk == nil || !disk.Sticky && !disk.Migrate {
+		return nil
+	}
+	return p.usable(place.Previous.NodeID, place)
+}
+
+// putOn assigns the node's resources to a new allocation. When the node turns
+// out to lack something, it is left out from then on.
+func (r *run) putOn(p *placer, c *candidate, place *reconcile.Placement, d *nl.Deployment, penalized []string) bool {
+	offer, reason := p.ask.Take(c.node, r.random)
+	if reason != "" {
+		c.exhausted = reason
+		c.version++
+		return false
+	}
+	a := r.newAlloc(p, c, place, offer)
+	a.Metrics = p.placedMetric(c, penalized)
+	p.note(place.Name, c, a.Metrics)
+	if d != nil && d.Active() && place.Deployed {
+		a.DeploymentID = d.ID
+		if place.Canary {
+			a.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}
+		}
+	}
+	r.commit(p, c, a, offer)
+	return true
+}
+
+// commit puts the allocation into the plan and onto its node.
+func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) {
+	r.plan.Place = append(r.plan.Place, a)
+	r.placed[a.ID] = true
+	r.queued[a.TaskGroup]--
+	p.explain.Placed++
+	c.node.AddNeed(a, offer.Need)
+	r.addCount(a.NodeID, a.TaskGroup, +1)
+	if len(r.placers) == 1 {
+		p.countAt(a.NodeID, a.TaskGroup, +1)
+		p.touch(a.NodeID)
+		return
+	}
+	for _, other := range r.sortedPlacers() {
+		other.countAt(a.NodeID, a.TaskGroup, +1)
+		other.touch(a.NodeID)
+	}
+}
+
+func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offer *assign.Offer) *nl.Alloc {
+	job := p.ask.Job
+	a := &nl.Alloc{
+		ID: r.in.NewID(), Namespace: job.Namespace, EvalID: r.eval.ID, Name: place.Name,
+		NodeID: c.node.Info.ID, NodeName: c.node.Info.Name,
+		JobID: job.ID, Job: job, JobVersion: job.Version, TaskGroup: place.Group.Name,
+		AllocatedResources: offer.Resources, Resources: offer.Total, SharedResources: offer.Shared,
+		TaskResources: offer.Tasks,
+		DesiredStatus: nl.AllocDesiredRun, ClientStatus: nl.AllocClientPending,
+	}
+	if key := r.snapshot.ActiveRootKey(); key != nil {
+		a.SigningKeyID = key.Meta.KeyID
+	}
+	if old := place.Previous; old != nil {
+		a.PreviousAllocation = old.ID
+		switch {
+		case place.Reschedule:
+			a.RescheduleTracker = reconcile.Tracker(old, r.in.Now)
+		case place.Replaces == nil && !place.Migrate:
+			a.RescheduleTracker = old.RescheduleTracker
+		}
+	}
+	return a
+}
+
+// placedMetric is the metric of a placement that succeeded.
+func (p *placer) placedMetric(c *candidate, penalized []string) *nl.AllocMetric {
+	m := *p.passed()
+	m.AllocationTime = p.run.elapsed()
+	m.ScoreMetaData = p.scores(c, penalized)
+	return &m
+}
+
+// passed is what the metrics of the group's placements share; it is counted
+// when the first is made.
+func (p *placer) passed() *nl.AllocMetric {
+	if p.shared == nil {
+		p.shared = p.metric()
+	}
+	return p.shared
+}
+
+// note keeps a choice for the explanation.
+func (p *placer) note(name string, c *candidate, m *nl.AllocMetric) {
+	if len(p.explain.Choices) < choicesMax {
+		p.explain.Choices = append(p.explain.Choices, Choice{Name: name, NodeID: c.node.Info.ID, Scores: m.ScoreMetaData})
+	}
+}

@@ -1,0 +1,441 @@
+package sched
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/expr"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/assign"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/rank"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+)
+
+// placer finds nodes for the allocations of one group. Every node is looked at
+// once; afterwards only those that change are looked at again.
+type placer struct {
+	run        *run
+	ask        *assign.Ask
+	checks     *feasible.Checks
+	algorithm  rank.Algorithm
+	affinities []affinity
+	weights    float64
+	spreads    []*rank.Spread
+	properties []*property
+
+	candidates []*candidate
+	byID       map[string]*candidate
+	lanes      []*lane
+	lane       map[laneKey]*lane
+	buckets    map[string]*bucket
+	ready      bool // lanes are built
+
+	explain *GroupExplanation
+	failed  *nl.AllocMetric // of the first placement that failed
+	shared  *nl.AllocMetric // what metrics of placements have in common
+}
+
+type laneKey struct {
+	bucket *bucket
+	terms  int
+}
+
+// bucket is one combination of values of the spread attributes.
+type bucket struct {
+	values []string
+	known  []bool
+}
+
+// candidate is a node as this group sees it.
+type candidate struct {
+	node    *fit.Node
+	order   int
+	bucket  *bucket
+	version int
+	static  string // why it may never run the group, ""
+
+	filtered  string // why it is left out now, ""
+	exhausted string // what it lacks now, ""
+	parts     rank.Parts
+}
+
+type affinity struct {
+	check  *expr.Check
+	weight float64
+}
+
+// property is a distinct_property constraint with its counts.
+type property struct {
+	feasible.Property
+	used map[string]int
+}
+
+func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
+	ask, err := assign.New(job, g, r.oversubscription(job))
+	if err != nil {
+		return nil, fmt.Errorf("group %q: %w", g.Name, err)
+	}
+	checks, err := feasible.New(job, g, ask)
+	if err != nil {
+		return nil, fmt.Errorf("group %q: %w", g.Name, err)
+	}
+	p := &placer{
+		run: r, ask: ask, checks: checks, algorithm: r.algorithm(job),
+		byID: map[string]*candidate{}, lane: map[laneKey]*lane{}, buckets: map[string]*bucket{},
+		explain: &GroupExplanation{Group: g.Name, Need: ask.Need, Cores: ask.Cores},
+	}
+	if err := p.addAffinities(job, g); err != nil {
+		return nil, err
+	}
+	p.spreads = rank.NewSpreads(job, g)
+	for i := range checks.Properties {
+		p.properties = append(p.properties, &property{checks.Properties[i], map[string]int{}})
+	}
+	p.countPresent()
+	r.explanation.Groups = append(r.explanation.Groups, p.explain)
+	return p, nil
+}
+
+func (p *placer) addAffinities(job *nl.Job, g *nl.Group) error {
+	lists := [][]*nl.Affinity{job.Affinities, g.Affinities}
+	for _, t := range g.Tasks {
+		lists = append(lists, t.Affinities)
+	}
+	for _, list := range lists {
+		for _, a := range list {
+			check, err := expr.Compile(a.Operand, a.LTarget, a.RTarget)
+			if err != nil {
+				return fmt.Errorf("group %q: affinity: %w", g.Name, err)
+			}
+			p.affinities = append(p.affinities, affinity{check, float64(a.Weight)})
+			p.weights += math.Abs(float64(a.Weight))
+		}
+	}
+	return nil
+}
+
+// countPresent counts for spreads and distinct properties what is there.
+func (p *placer) countPresent() {
+	if len(p.spreads) == 0 && len(p.properties) == 0 {
+		return
+	}
+	for _, a := range p.run.allocs {
+		if !a.Terminal() && !p.run.gone[a.ID] {
+			p.countAt(a.NodeID, a.TaskGroup, +1)
+		}
+	}
+	for _, a := range p.run.plan.Place {
+		if a.JobID == p.ask.Job.ID && p.run.placed[a.ID] {
+			p.countAt(a.NodeID, a.TaskGroup, +1)
+		}
+	}
+}
+
+// countAt counts an allocation that comes to a node or, with -1, leaves it.
+func (p *placer) countAt(nodeID, group string, by int) {
+	if len(p.spreads) == 0 && len(p.properties) == 0 {
+		return
+	}
+	info := p.run.snapshot.Node(nodeID)
+	if info == nil {
+		return
+	}
+	for _, s := range p.spreads {
+		if value, ok := expr.Resolve(s.Attribute, info); ok && group == p.ask.Group.Name {
+			s.Add(value, by)
+		}
+	}
+	for _, d := range p.properties {
+		if value, ok := d.Target.Resolve(info); ok && (d.PerJob || group == p.ask.Group.Name) {
+			d.used[value] += by
+		}
+	}
+}
+
+// prepare looks at every node.
+func (p *placer) prepare() {
+	if p.ready {
+		return
+	}
+	p.ready = true
+	nodes := p.run.cluster(p.ask.Job.NodePool).nodes
+	p.candidates = make([]*candidate, 0, len(nodes))
+	list := make([]candidate, len(nodes))
+	for i, info := range nodes {
+		c := &list[i]
+		c.node, c.order, c.static = p.run.node(info.ID), i, p.checks.Node(info)
+		c.bucket = p.bucketOf(info)
+		p.candidates = append(p.candidates, c)
+		p.byID[info.ID] = c
+		p.look(c)
+		if c.filtered == "" && c.exhausted == "" {
+			l, e := p.laneOf(c)
+			l.heap = append(l.heap, e)
+		}
+	}
+	for _, l := range p.lanes {
+		l.build()
+	}
+}
+
+// bucketOf is the bucket of the node's spread values, nil without spreads.
+func (p *placer) bucketOf(n *nl.Node) *bucket {
+	if len(p.spreads) == 0 {
+		return nil
+	}
+	b := &bucket{}
+	var key strings.Builder
+	for _, s := range p.spreads {
+		value, ok := expr.Resolve(s.Attribute, n)
+		b.values = append(b.values, value)
+		b.known = append(b.known, ok)
+		fmt.Fprintf(&key, "%t%d:%s", ok, len(value), value)
+	}
+	if known := p.buckets[key.String()]; known != nil {
+		return known
+	}
+	p.buckets[key.String()] = b
+	return b
+}
+
+// spread is how much the spreads like the bucket now.
+func (p *placer) spread(b *bucket) float64 {
+	if b == nil {
+		return 0
+	}
+	sum := 0.0
+	for i, s := range p.spreads {
+		sum += s.Boost(b.values[i], b.known[i])
+	}
+	return sum
+}
+
+func (p *placer) laneOf(c *candidate) (*lane, entry) {
+	sum, terms := c.parts.Base()
+	key := laneKey{c.bucket, terms}
+	l := p.lane[key]
+	if l == nil {
+		l = &lane{bucket: c.bucket, terms: terms}
+		p.lane[key] = l
+		p.lanes = append(p.lanes, l)
+	}
+	return l, entry{sum: sum, order: c.order, version: c.version, c: c}
+}
+
+// look tests and scores a node as things stand.
+func (p *placer) look(c *candidate) {
+	c.filtered, c.exhausted = c.static, ""
+	if c.filtered == "" {
+		c.filtered = p.distinct(c)
+	}
+	if c.filtered != "" {
+		return
+	}
+	if c.exhausted = p.ask.Fits(c.node); c.exhausted != "" {
+		return
+	}
+	c.parts = p.score(c, c.node.Used.Plus(p.ask.NeedOn(c.node)))
+}
+
+func (p *placer) score(c *candidate, used fit.Vector) rank.Parts {
+	parts := rank.Parts{
+		Fit:        rank.Fit(p.algorithm, used, c.node.Cap),
+		Collisions: p.run.count(p.ask.Group.Name, c.node.Info.ID),
+		Count:      p.ask.Group.Count,
+	}
+	if p.weights > 0 {
+		sum := 0.0
+		for _, a := range p.affinities {
+			if a.check.Node(c.node.Info) {
+				sum += a.weight
+			}
+		}
+		parts.Affinity = sum / p.weights
+	}
+	parts.Device, parts.HasDevice = p.ask.DeviceScore(c.node)
+	return parts
+}
+
+// distinct tests what depends on the job's other allocations.
+func (p *placer) distinct(c *candidate) string {
+	id := c.node.Info.ID
+	if p.checks.HostsJob && p.run.jobCount(id) > 0 || p.checks.HostsGroup && p.run.count(p.ask.Group.Name, id) > 0 {
+		return feasible.DistinctHosts
+	}
+	for _, d := range p.properties {
+		value, ok := d.Target.Resolve(c.node.Info)
+		if !ok {
+			return fmt.Sprintf("missing property %q", d.Text)
+		}
+		if n := d.used[value]; n >= d.Limit {
+			return fmt.Sprintf("distinct_property: %s=%s used by %d allocs", d.Text, value, n)
+		}
+	}
+	return ""
+}
+
+// touch looks again at a node that has changed.
+func (p *placer) touch(nodeID string) {
+	if !p.ready {
+		return
+	}
+	c := p.byID[nodeID]
+	if c == nil {
+		return
+	}
+	c.version++
+	p.look(c)
+	if c.filtered == "" && c.exhausted == "" {
+		l, e := p.laneOf(c)
+		l.push(e)
+	}
+}
+
+// pick is the best node for the placement, nil when there is none. Penalized
+// nodes are those where earlier attempts failed.
+func (p *placer) pick(place *reconcile.Placement, penalized []string) *candidate {
+	p.prepare()
+	if p.checks.PerAlloc {
+		return p.scan(place, penalized)
+	}
+	best, bestScore := (*candidate)(nil), 0.0
+	for _, l := range p.lanes {
+		e, held := p.first(l, penalized)
+		for _, h := range held {
+			l.push(h)
+		}
+		if e == nil {
+			continue
+		}
+		score := rank.Mean(e.sum, l.terms, p.spread(l.bucket))
+		if best == nil || score > bestScore || score == bestScore && e.order < best.order {
+			best, bestScore = e.c, score
+		}
+	}
+	for _, id := range penalized {
+		c := p.byID[id]
+		if c == nil || c.filtered != "" || c.exhausted != "" || p.distinct(c) != "" {
+			continue
+		}
+		parts := c.parts
+		parts.Penalty = true
+		parts.Spread = p.spread(c.bucket)
+		if score := parts.Final(); best == nil || score > bestScore {
+			best, bestScore = c, score
+		}
+	}
+	return best
+}
+
+// first is the best entry of a lane that is current, allowed and not penalized.
+// Penalized ones are handed out, to be put back.
+func (p *placer) first(l *lane, penalized []string) (found *entry, held []entry) {
+	for len(l.heap) > 0 {
+		e := &l.heap[0]
+		switch {
+		case e.stale():
+			l.pop()
+		case slices.Contains(penalized, e.c.node.Info.ID):
+			held = append(held, l.pop())
+		default:
+			if reason := p.distinct(e.c); reason != "" {
+				e.c.filtered = reason
+				e.c.version++
+				l.pop()
+				continue
+			}
+			out := *e
+			return &out, held
+		}
+	}
+	return nil, held
+}
+
+// scan is pick for groups whose allocations differ in where they may run.
+func (p *placer) scan(place *reconcile.Placement, penalized []string) *candidate {
+	var best *candidate
+	bestScore := 0.0
+	for _, c := range p.candidates {
+		if c.filtered != "" || c.exhausted != "" || nodeReason(p, c, place) != "" || p.distinct(c) != "" {
+			continue
+		}
+		parts := c.parts
+		parts.Penalty = slices.Contains(penalized, c.node.Info.ID)
+		parts.Spread = p.spread(c.bucket)
+		if score := parts.Final(); best == nil || score > bestScore {
+			best, bestScore = c, score
+		}
+	}
+	return best
+}
+
+// usable tells whether one given node can take the placement.
+func (p *placer) usable(nodeID string, place *reconcile.Placement) *candidate {
+	p.prepare()
+	c := p.byID[nodeID]
+	if c == nil || c.filtered != "" || c.exhausted != "" || p.distinct(c) != "" || nodeReason(p, c, place) != "" {
+		return nil
+	}
+	return c
+}
+
+// scores is the table of the chosen node and the best others, best first.
+func (p *placer) scores(chosen *candidate, penalized []string) []*nl.NodeScoreMeta {
+	rows := []*nl.NodeScoreMeta{p.row(chosen, penalized)}
+	if len(p.explain.Choices) >= choicesMax {
+		return rows
+	}
+	perLane := scoresMax
+	if len(p.lanes) > scoresMax*scoresMax {
+		perLane = 1
+	}
+	type rated struct {
+		c     *candidate
+		score float64
+	}
+	var others []rated
+	for _, l := range p.lanes {
+		taken := 0
+		spread := p.spread(l.bucket)
+		l.top(func(e *entry) bool {
+			if e.c != chosen {
+				others = append(others, rated{e.c, rank.Mean(e.sum, l.terms, spread)})
+				taken++
+			}
+			return taken < perLane
+		})
+	}
+	slices.SortStableFunc(others, func(a, b rated) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		}
+		return a.c.order - b.c.order
+	})
+	for _, o := range others[:min(len(others), scoresMax-1)] {
+		rows = append(rows, p.row(o.c, penalized))
+	}
+	slices.SortStableFunc(rows, func(a, b *nl.NodeScoreMeta) int {
+		switch {
+		case a.NormScore > b.NormScore:
+			return -1
+		case a.NormScore < b.NormScore:
+			return 1
+		}
+		return 0
+	})
+	return rows
+}
+
+func (p *placer) row(c *candidate, penalized []string) *nl.NodeScoreMeta {
+	parts := c.parts
+	parts.Penalty = slices.Contains(penalized, c.node.Info.ID)
+	parts.Spread = p.spread(c.bucket)
+	return &nl.NodeScoreMeta{NodeID: c.node.Info.ID, Scores: parts.Table(), NormScore: parts.Final()}
+}

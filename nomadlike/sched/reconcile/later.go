@@ -1,0 +1,135 @@
+package reconcile
+
+import (
+	"slices"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// Status descriptions of delayed evaluations, which users see.
+const (
+	descReschedule = "created for delayed rescheduling"
+	descDisconnect = "created for delayed disconnect timeout"
+)
+
+// laterWindow is how far apart delayed replacements may be that share one
+// evaluation.
+const laterWindow = 5 * time.Second
+
+// later is the ID of a delayed evaluation at about that time, made when there
+// is none.
+func (s *state) later(at time.Time, trigger, description string) string {
+	for _, e := range s.out.Later {
+		if gap := at.Sub(e.WaitUntil.Time); e.TriggeredBy == trigger && gap >= 0 && gap < laterWindow {
+			return e.ID
+		}
+	}
+	now := s.Now.UnixNano()
+	e := &nl.Eval{
+		ID: s.NewID(), Namespace: s.Namespace, Priority: s.EvalPriority, Type: s.Type,
+		TriggeredBy: trigger, JobID: s.ID, JobModifyIndex: s.JobModifyIndex,
+		Status: nl.EvalStatusPending, StatusDescription: description,
+		WaitUntil: nl.Time{Time: at.UTC()}, PreviousEval: s.EvalID,
+		CreateTime: now, ModifyTime: now,
+	}
+	s.out.Later = append(s.out.Later, e)
+	return e.ID
+}
+
+// failedAlloc is one that will be replaced later.
+type failedAlloc struct {
+	a  *nl.Alloc
+	at time.Time
+}
+
+// failures splits the untainted into those that stay, those to replace now and
+// those to replace later, which stay until then.
+func (s *state) failures(allocs []*nl.Alloc) (stay, now []*nl.Alloc, later []failedAlloc) {
+	for _, a := range allocs {
+		counts, failed := s.standing(a)
+		if !counts {
+			continue
+		}
+		if !failed {
+			stay = append(stay, a)
+			continue
+		}
+		at, may := s.due(a)
+		switch {
+		case may && !at.After(s.Now.Add(soonMax)), may && a.FollowupEvalID == s.EvalID && s.EvalID != "":
+			now = append(now, a)
+		case may && a.FollowupEvalID == "":
+			stay = append(stay, a)
+			later = append(later, failedAlloc{a, at})
+		default:
+			stay = append(stay, a)
+		}
+	}
+	slices.SortStableFunc(later, func(x, y failedAlloc) int { return x.at.Compare(y.at) })
+	return stay, now, later
+}
+
+// standing tells whether an allocation still counts for its group, and whether
+// it failed.
+func (s *state) standing(a *nl.Alloc) (counts, failed bool) {
+	switch {
+	case a.TerminalDesired():
+		return s.batch && a.ClientStatus == nl.AllocClientComplete && succeeded(a), false
+	case a.ClientStatus == nl.AllocClientFailed:
+		return true, true
+	case a.ClientStatus == nl.AllocClientComplete:
+		return s.batch, false
+	case a.ClientStatus == nl.AllocClientLost:
+		return false, false
+	}
+	return true, false
+}
+
+// succeeded tells whether every task of the allocation ended well.
+func succeeded(a *nl.Alloc) bool {
+	if len(a.TaskStates) == 0 {
+		return false
+	}
+	for _, t := range a.TaskStates {
+		if t.State != nl.TaskStateDead || t.Failed {
+			return false
+		}
+	}
+	return true
+}
+
+// due is when a failed allocation is to be replaced; may is false when it is
+// not. While its deployment runs, the deployment's watcher decides.
+func (s *state) due(a *nl.Alloc) (at time.Time, may bool) {
+	if isTrue(a.DesiredTransition.ForceReschedule) {
+		return s.Now, true
+	}
+	d := s.deployment
+	if d != nil && a.DeploymentID == d.ID && d.Active() && !isTrue(a.DesiredTransition.Reschedule) {
+		return time.Time{}, false
+	}
+	if d != nil && a.DeploymentID == d.ID && s.failed {
+		return time.Time{}, false
+	}
+	p := policyOf(a)
+	if p == nil {
+		return time.Time{}, false
+	}
+	failed := FailTime(a)
+	if !eligible(a, p, failed) {
+		return time.Time{}, false
+	}
+	return failed.Add(NextDelay(a, p)), true
+}
+
+// rescheduleLater makes the evaluations for later replacements and notes them
+// on the allocations.
+func (s *state) rescheduleLater(g *nl.Group, later []failedAlloc) {
+	for _, f := range later {
+		noted := f.a.Copy()
+		noted.FollowupEvalID = s.later(f.at, nl.TriggerRetryFailedAlloc, descReschedule)
+		s.out.Rewrite = append(s.out.Rewrite, noted)
+		s.updates(g.Name).RescheduleLater++
+	}
+}

@@ -1,0 +1,228 @@
+package reconcile
+
+import (
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// sets are the allocations of a group by what has become of their nodes.
+type sets struct {
+	// untainted are where they should be, or over.
+	untainted []*nl.Alloc
+	migrate   []*nl.Alloc // to be moved off a draining node, or by wish
+	lost      []*nl.Alloc
+	// disconnecting are on a node that cannot be reached but may come back.
+	disconnecting []*nl.Alloc
+	// unknown are that already, and were replaced.
+	unknown []*nl.Alloc
+	// reconnecting are back from being unknown.
+	reconnecting []*nl.Alloc
+	// waiting are lost, but their node stops them only later.
+	waiting []*nl.Alloc
+}
+
+// relevant drops what cannot matter any more: allocations that were replaced,
+// and of batch jobs what ended under another version.
+func (s *state) relevant(allocs []*nl.Alloc) []*nl.Alloc {
+	var out []*nl.Alloc
+	for _, a := range allocs {
+		if a.Terminal() && a.NextAllocation != "" {
+			continue
+		}
+		if s.batch && a.Terminal() && !s.current(a) {
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// current tells whether the allocation is of the job's newest version.
+func (s *state) current(a *nl.Alloc) bool {
+	return a.Job != nil && a.JobVersion == s.Job.Version && a.Job.CreateIndex == s.Job.CreateIndex
+}
+
+// sortOut puts each allocation of the group into its set.
+func (s *state) sortOut(allocs []*nl.Alloc) *sets {
+	t := &sets{}
+	for _, a := range allocs {
+		switch {
+		case a.TerminalDesired() || a.TerminalClient():
+			s.sortOver(t, a)
+		case isTrue(a.DesiredTransition.Migrate):
+			t.migrate = append(t.migrate, a)
+		default:
+			s.sortLive(t, a)
+		}
+	}
+	return t
+}
+
+// sortOver sorts an allocation that is over.
+func (s *state) sortOver(t *sets, a *nl.Alloc) {
+	if a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID != "" && a.NextAllocation == "" && a.TerminalDesired() {
+		if until, delayed := s.stopsLater(a); delayed {
+			if s.Now.Before(until) && a.FollowupEvalID != s.EvalID {
+				t.waiting = append(t.waiting, a)
+			}
+			return
+		}
+	}
+	t.untainted = append(t.untainted, a)
+}
+
+// stopsLater is when the node of a lost allocation has stopped it by itself.
+func (s *state) stopsLater(a *nl.Alloc) (time.Time, bool) {
+	if a.Job == nil {
+		return time.Time{}, false
+	}
+	after := stopOnClientAfter(a.Job.Group(a.TaskGroup))
+	if after == 0 {
+		return time.Time{}, false
+	}
+	since := time.Unix(0, a.ModifyTime)
+	for _, st := range a.AllocStates {
+		if st.Field == stateClientStatus && st.Value == nl.AllocClientLost {
+			since = st.Time.Time
+		}
+	}
+	return since.Add(after), true
+}
+
+// sortLive sorts an allocation that is not over by the state of its node.
+func (s *state) sortLive(t *sets, a *nl.Alloc) {
+	n := s.Node(a.NodeID)
+	g := s.groupOf(a)
+	unknown := a.ClientStatus == nl.AllocClientUnknown
+	if since, was := unknownSince(a); unknown && was && lostAfter(g) > 0 && !s.Now.Before(since.Add(lostAfter(g))) {
+		t.lost = append(t.lost, a)
+		return
+	}
+	switch {
+	case n == nil || n.Status == nl.NodeStatusDown:
+		switch {
+		case n != nil && !replaces(g) && unknown:
+			t.untainted = append(t.untainted, a)
+		case n != nil && !replaces(g) && a.ClientStatus == nl.AllocClientRunning:
+			t.disconnecting = append(t.disconnecting, a)
+		default:
+			t.lost = append(t.lost, a)
+		}
+	case n.Status == nl.NodeStatusDisconnected:
+		switch {
+		case unknown:
+			s.sortUnknown(t, a)
+		case a.ClientStatus == nl.AllocClientRunning && (lostAfter(g) > 0 || !replaces(g)):
+			t.disconnecting = append(t.disconnecting, a)
+		default:
+			t.lost = append(t.lost, a)
+		}
+	case unknown:
+		s.sortUnknown(t, a)
+	default:
+		if _, was := unknownSince(a); was && a.FollowupEvalID != "" {
+			t.reconnecting = append(t.reconnecting, a)
+			return
+		}
+		t.untainted = append(t.untainted, a)
+	}
+}
+
+// sortUnknown sorts an allocation that is unknown already.
+func (s *state) sortUnknown(t *sets, a *nl.Alloc) {
+	switch {
+	case !replaces(s.groupOf(a)):
+		t.untainted = append(t.untainted, a)
+	default:
+		t.unknown = append(t.unknown, a)
+	}
+}
+
+// groupOf is the group the allocation runs: strategies are those of its own
+// version.
+func (s *state) groupOf(a *nl.Alloc) *nl.Group {
+	if a.Job == nil {
+		return nil
+	}
+	return a.Job.Group(a.TaskGroup)
+}
+
+// reconnect decides for every allocation that came back whether it or its
+// replacement stays.
+func (s *state) reconnect(g *nl.Group, t *sets) {
+	u := s.updates(g.Name)
+	gone := map[string]bool{}
+	for _, a := range t.reconnecting {
+		keep := true
+		for _, other := range t.untainted {
+			if other.ID == a.ID || other.Name != a.Name || gone[other.ID] || other.Terminal() || !follows(other, a) {
+				continue
+			}
+			keep = better(a, other, g)
+			loser := a
+			if keep {
+				loser = other
+			}
+			gone[loser.ID] = true
+			s.stop(loser, DescReconnected)
+			u.Stop++
+		}
+		if !keep {
+			continue
+		}
+		back := a.Copy()
+		back.FollowupEvalID = ""
+		s.out.Rewrite = append(s.out.Rewrite, back)
+		u.Reconnect++
+		t.untainted = append(t.untainted, a)
+	}
+	t.untainted = without(t.untainted, gone)
+}
+
+// follows tells whether b was made after a, to stand in for it.
+func follows(b, a *nl.Alloc) bool {
+	return b.PreviousAllocation == a.ID || a.NextAllocation == b.ID || b.CreateIndex > a.CreateIndex
+}
+
+func without(allocs []*nl.Alloc, ids map[string]bool) []*nl.Alloc {
+	if len(ids) == 0 {
+		return allocs
+	}
+	var out []*nl.Alloc
+	for _, a := range allocs {
+		if !ids[a.ID] {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// disconnect marks allocations whose node cannot be reached as unknown, with
+// an evaluation for when they will be lost, and returns those to be replaced.
+func (s *state) disconnect(g *nl.Group, t *sets) (replace []*nl.Alloc) {
+	u := s.updates(g.Name)
+	for _, a := range t.disconnecting {
+		own := s.groupOf(a)
+		stop := nl.AllocStop{
+			AllocID: a.ID, NodeID: a.NodeID, Description: DescUnknown,
+			ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun,
+		}
+		if after := lostAfter(own); after > 0 {
+			stop.FollowupEvalID = s.later(s.Now.Add(after), nl.TriggerMaxDisconnectTimeout, descDisconnect)
+		}
+		s.out.Stop = append(s.out.Stop, stop)
+		u.Disconnect++
+		if replaces(own) {
+			replace = append(replace, a)
+		} else {
+			t.untainted = append(t.untainted, a)
+		}
+	}
+	for _, a := range t.unknown {
+		if a.NextAllocation == "" {
+			replace = append(replace, a)
+		}
+	}
+	return replace
+}

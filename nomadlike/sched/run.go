@@ -1,0 +1,273 @@
+package sched
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/rank"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// run is one evaluation being decided.
+type run struct {
+	snapshot *store.Snapshot
+	eval     *nl.Eval
+	in       Input
+	job      *nl.Job // nil when it is gone
+	config   *nl.SchedulerConfiguration
+	random   *rand.Rand
+	plan     *nl.Plan
+
+	allocs   []*nl.Alloc // of the job
+	nodes    map[string]*fit.Node
+	clusters map[string]*cluster
+	gone     map[string]bool // allocations that the plan takes off their nodes
+	placed   map[string]bool // allocations that the plan places
+	counts   map[string]*nodeCount
+
+	placers     map[placerKey]*placer
+	queued      map[string]int
+	failures    map[string]*nl.AllocMetric
+	explanation *Explanation
+	preempted   map[string]bool
+}
+
+// nodeCount is how many allocations of the job are on a node.
+type nodeCount struct {
+	job   int
+	group map[string]int
+}
+
+type placerKey struct {
+	group   string
+	version uint64
+}
+
+func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
+	r := &run{
+		snapshot: s, eval: e, in: in, job: s.Job(e.Namespace, e.JobID), config: s.SchedulerConfig(),
+		random:   rand.New(rand.NewPCG(in.Seed, portStream)),
+		nodes:    map[string]*fit.Node{},
+		clusters: map[string]*cluster{},
+		gone:     map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
+		placers: map[placerKey]*placer{}, queued: map[string]int{}, failures: map[string]*nl.AllocMetric{},
+		explanation: &Explanation{EvalID: e.ID},
+		preempted:   map[string]bool{},
+	}
+	if r.config == nil {
+		r.config = &nl.SchedulerConfiguration{}
+	}
+	r.plan = &nl.Plan{
+		EvalID: e.ID, Priority: e.Priority, SnapshotIndex: s.Index(), Job: r.job,
+		AllAtOnce: r.job != nil && r.job.AllAtOnce,
+	}
+	for a := range s.AllocsByJob(e.Namespace, e.JobID) {
+		r.allocs = append(r.allocs, a)
+		if !a.Terminal() {
+			r.addCount(a.NodeID, a.TaskGroup, +1)
+		}
+	}
+	return r
+}
+
+func (r *run) addCount(node, group string, by int) {
+	c := r.counts[node]
+	if c == nil {
+		c = &nodeCount{group: map[string]int{}}
+		r.counts[node] = c
+	}
+	c.job += by
+	c.group[group] += by
+}
+
+func (r *run) count(group, node string) int {
+	if c := r.counts[node]; c != nil {
+		return c.group[group]
+	}
+	return 0
+}
+
+func (r *run) jobCount(node string) int {
+	if c := r.counts[node]; c != nil {
+		return c.job
+	}
+	return 0
+}
+
+// elapsed is never 0: the API shows a time for every placement.
+func (r *run) elapsed() time.Duration {
+	if r.in.Elapsed == nil {
+		return 1
+	}
+	return max(r.in.Elapsed(), 1)
+}
+
+// poolConfig is the scheduler configuration of the job's pool, nil when it has
+// none of its own.
+func (r *run) poolConfig(job *nl.Job) *nl.NodePoolSchedulerConfiguration {
+	if p := r.snapshot.NodePool(job.NodePool); p != nil {
+		return p.SchedulerConfiguration
+	}
+	return nil
+}
+
+func (r *run) algorithm(job *nl.Job) rank.Algorithm {
+	name := r.config.SchedulerAlgorithm
+	if c := r.poolConfig(job); c != nil && c.SchedulerAlgorithm != "" {
+		name = c.SchedulerAlgorithm
+	}
+	if name == "spread" {
+		return rank.Even
+	}
+	return rank.Pack
+}
+
+func (r *run) oversubscription(job *nl.Job) bool {
+	if c := r.poolConfig(job); c != nil && c.MemoryOversubscriptionEnabled != nil {
+		return *c.MemoryOversubscriptionEnabled
+	}
+	return r.config.MemoryOversubscriptionEnabled
+}
+
+func (r *run) preemption() bool {
+	switch r.eval.Type {
+	case nl.JobTypeSystem:
+		return r.config.PreemptionConfig.SystemSchedulerEnabled
+	case nl.JobTypeSysBatch:
+		return r.config.PreemptionConfig.SysBatchSchedulerEnabled
+	case nl.JobTypeBatch:
+		return r.config.PreemptionConfig.BatchSchedulerEnabled
+	}
+	return r.config.PreemptionConfig.ServiceSchedulerEnabled
+}
+
+// generic decides for service and batch jobs.
+func (r *run) generic() (*Outcome, error) {
+	result := reconcile.Run(r.reconcileInput())
+	r.applyResult(result)
+	if err := r.place(result); err != nil {
+		return nil, err
+	}
+	return r.finish(result), nil
+}
+
+func (r *run) reconcileInput() reconcile.Input {
+	return reconcile.Input{
+		Job: r.job, Namespace: r.eval.Namespace, ID: r.eval.JobID, Type: r.eval.Type,
+		Allocs: r.allocs, Node: r.snapshot.Node,
+		Deployment: r.snapshot.LatestDeployment(r.eval.Namespace, r.eval.JobID),
+		EvalID:     r.eval.ID, EvalPriority: r.eval.Priority, JobModifyIndex: r.eval.JobModifyIndex,
+		Now: r.in.Now, NewID: r.in.NewID, InPlace: r.inPlace,
+	}
+}
+
+// inPlace tells whether an allocation may stay on its node as the group now is:
+// the node must still be feasible and must still have room.
+func (r *run) inPlace(a *nl.Alloc, g *nl.Group) bool {
+	n := r.node(a.NodeID)
+	if n == nil {
+		return false
+	}
+	p, err := r.placer(r.job, g)
+	if err != nil {
+		return false
+	}
+	return p.checks.Node(n.Info) == "" && inPool(n.Info, r.job.NodePool)
+}
+
+// applyResult puts what needs no node into the plan.
+func (r *run) applyResult(result *reconcile.Result) {
+	byID := make(map[string]*nl.Alloc, len(r.allocs))
+	for _, a := range r.allocs {
+		byID[a.ID] = a
+	}
+	for i := range result.Stop {
+		stop := &result.Stop[i]
+		r.plan.Stop = append(r.plan.Stop, *stop)
+		if a := byID[stop.AllocID]; a != nil && !a.Terminal() && stop.Desired != nl.AllocDesiredRun {
+			r.leave(a)
+		}
+	}
+	r.plan.Place = append(r.plan.Place, result.Rewrite...)
+	for _, a := range result.InPlace {
+		next := a.Copy()
+		next.Job, next.JobVersion = r.job, r.job.Version
+		next.EvalID = r.eval.ID
+		next.DeploymentID, next.DeploymentStatus = "", nil
+		if d := result.Current; d != nil && d.Active() {
+			next.DeploymentID = d.ID
+		}
+		r.plan.Place = append(r.plan.Place, next)
+	}
+	r.plan.Deployment = result.Deployment
+	r.plan.DeploymentUpdates = result.DeploymentUpdates
+}
+
+// leave takes an allocation of the job off its node.
+func (r *run) leave(a *nl.Alloc) {
+	r.remove(a)
+	r.addCount(a.NodeID, a.TaskGroup, -1)
+	for _, p := range r.sortedPlacers() {
+		p.countAt(a.NodeID, a.TaskGroup, -1)
+		p.touch(a.NodeID)
+		p.release()
+	}
+}
+
+// comeBack undoes leave.
+func (r *run) comeBack(a *nl.Alloc) {
+	r.restore(a)
+	r.addCount(a.NodeID, a.TaskGroup, +1)
+	for _, p := range r.sortedPlacers() {
+		p.countAt(a.NodeID, a.TaskGroup, +1)
+		p.touch(a.NodeID)
+	}
+}
+
+// release looks again at nodes that were left out because of others.
+func (p *placer) release() {
+	if !p.ready || len(p.properties) == 0 {
+		return
+	}
+	for _, c := range p.candidates {
+		if c.static == "" && c.filtered != "" {
+			p.touch(c.node.Info.ID)
+		}
+	}
+}
+
+func (r *run) sortedPlacers() []*placer {
+	out := make([]*placer, 0, len(r.placers))
+	for _, p := range r.placers {
+		out = append(out, p)
+	}
+	if len(out) > 1 {
+		slices.SortFunc(out, func(a, b *placer) int {
+			if a.explain.Group != b.explain.Group {
+				if a.explain.Group < b.explain.Group {
+					return -1
+				}
+				return 1
+			}
+			return int(a.ask.Job.Version) - int(b.ask.Job.Version)
+		})
+	}
+	return out
+}
+
+func (r *run) placer(job *nl.Job, g *nl.Group) (*placer, error) {
+	key := placerKey{g.Name, job.Version}
+	if p := r.placers[key]; p != nil {
+		return p, nil
+	}
+	p, err := r.newPlacer(job, g)
+	if err != nil {
+		return nil, err
+	}
+	r.placers[key] = p
+	return p, nil
+}

@@ -1,0 +1,124 @@
+package watch
+
+import (
+	"path"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/rollout"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+type jobKey struct{ namespace, id string }
+
+// StatusNeedsEvals tells whether a node's change of status is of interest to
+// the scheduler.
+func StatusNeedsEvals(from, to string) bool {
+	switch {
+	case from == to:
+		return false
+	case to == nl.NodeStatusDown || to == nl.NodeStatusDisconnected:
+		return true
+	case from == nl.NodeStatusDisconnected:
+		return true
+	}
+	return to == nl.NodeStatusReady
+}
+
+// EvalsForNode makes the evaluations of jobs that a change of a node concerns:
+// those with allocations there, and those that run on every node.
+func EvalsForNode(s *store.Snapshot, nodeID, trigger string, now int64, newID func() string) []*nl.Eval {
+	n := s.Node(nodeID)
+	if n == nil {
+		return nil
+	}
+	return EvalsForJoiningNode(s, n, trigger, now, newID)
+}
+
+// EvalsForJoiningNode is EvalsForNode for a node as it is about to be written.
+func EvalsForJoiningNode(s *store.Snapshot, n *nl.Node, trigger string, now int64, newID func() string) []*nl.Eval {
+	var evals []*nl.Eval
+	seen := map[jobKey]bool{}
+	add := func(job *nl.Job) {
+		if job == nil || seen[jobKey{job.Namespace, job.ID}] {
+			return
+		}
+		seen[jobKey{job.Namespace, job.ID}] = true
+		e := evalFor(job, trigger, now, newID())
+		e.NodeID, e.NodeModifyIndex = n.ID, n.ModifyIndex
+		evals = append(evals, e)
+	}
+	for a := range s.AllocsByNode(n.ID) {
+		if !a.Terminal() {
+			add(a.Job)
+		}
+	}
+	for job := range s.Jobs(nl.AllNamespaces, "") {
+		if runsOnEvery(job) && suits(job, n) {
+			add(job)
+		}
+	}
+	return evals
+}
+
+// runsOnEvery tells whether the job wants to run on each node that comes up.
+func runsOnEvery(job *nl.Job) bool {
+	if job.Stop || job.IsPeriodic() || job.IsParameterized() {
+		return false
+	}
+	return job.Type == nl.JobTypeSystem || job.Type == nl.JobTypeSysBatch && job.Status != nl.JobStatusDead
+}
+
+// suits tells whether the node is in a pool and a datacenter of the job.
+func suits(job *nl.Job, n *nl.Node) bool {
+	pool := n.NodePool
+	if pool == "" {
+		pool = nl.NodePoolDefault
+	}
+	if job.NodePool != nl.NodePoolAll && job.NodePool != "" && job.NodePool != pool {
+		return false
+	}
+	for _, glob := range job.Datacenters {
+		if ok, err := path.Match(glob, n.Datacenter); err == nil && ok {
+			return true
+		}
+	}
+	return len(job.Datacenters) == 0
+}
+
+// EvalsForAllocUpdates makes the evaluations that follow from what a node
+// tells: one for each job with an allocation that failed and may be replaced,
+// or that is back after its node was away.
+func EvalsForAllocUpdates(s *store.Snapshot, updates []*nl.AllocUpdate, now int64, newID func() string) []*nl.Eval {
+	var evals []*nl.Eval
+	seen := map[jobKey]bool{}
+	for _, u := range updates {
+		a := s.Alloc(u.ID)
+		if a == nil || seen[jobKey{a.Namespace, a.JobID}] {
+			continue
+		}
+		trigger := triggerOf(a, u, now)
+		job := s.Job(a.Namespace, a.JobID)
+		if trigger == "" || job == nil || job.Stop {
+			continue
+		}
+		seen[jobKey{a.Namespace, a.JobID}] = true
+		evals = append(evals, evalFor(job, trigger, now, newID()))
+	}
+	return evals
+}
+
+// triggerOf says why an update needs an evaluation, "" when it does not.
+func triggerOf(a *nl.Alloc, u *nl.AllocUpdate, now int64) string {
+	if a.ClientStatus == nl.AllocClientUnknown && u.ClientStatus != nl.AllocClientUnknown {
+		return nl.TriggerReconnect
+	}
+	if u.ClientStatus != nl.AllocClientFailed || a.ClientStatus == nl.AllocClientFailed || a.TerminalDesired() || a.FollowupEvalID != "" {
+		return ""
+	}
+	after := a.Copy()
+	after.ClientStatus, after.TaskStates, after.ModifyTime = u.ClientStatus, u.TaskStates, now
+	if !rollout.Reschedulable(after) {
+		return ""
+	}
+	return nl.TriggerRetryFailedAlloc
+}
