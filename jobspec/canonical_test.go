@@ -51,15 +51,19 @@ func registered(t *testing.T, doc spec.Document) *nomadlike.Job {
 // TestCanonical checks what becomes of the corpus's job files once they are
 // parsed.
 func TestCanonical(t *testing.T) {
-	eachGolden(t, "valid/*.json", func(t *testing.T, path string, _ golden) {
+	check := func(t *testing.T, path string, _ golden) {
 		var want struct {
 			Job      any `json:"job"`
-			Validate struct {
-				OK bool `json:"ok"`
+			Validate *struct {
+				OK       bool `json:"ok"`
+				Warnings bool `json:"warnings"`
 			} `json:"validate"`
 		}
 		if err := json.Unmarshal(read(t, path+".json"), &want); err != nil {
 			t.Fatal(err)
+		}
+		if want.Job == nil {
+			return // refused by the parser already
 		}
 		doc := parsedFile(t, path)
 		spec.Canonicalize(doc)
@@ -70,11 +74,17 @@ func TestCanonical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		admit.Mutate(job, corpusServer())
-		if _, err := admit.Validate(job, corpusServer()); (err == nil) != want.Validate.OK {
+		warnings := admit.Mutate(job, corpusServer())
+		more, err := admit.Validate(job, corpusServer())
+		if (err == nil) != want.Validate.OK {
 			t.Errorf("valid: want %v, got %v", want.Validate.OK, err)
 		}
-	})
+		if warned := len(warnings)+len(more) > 0; warned != want.Validate.Warnings {
+			t.Errorf("warnings: want %v, got %q", want.Validate.Warnings, append(warnings, more...))
+		}
+	}
+	eachGolden(t, "valid/*.json", check)
+	eachGolden(t, "invalid/*.json", check)
 }
 
 // TestUpdates checks the difference between each pair of jobs of the corpus,

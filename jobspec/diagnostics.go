@@ -48,6 +48,8 @@ func (d *Diagnostics) add(diags ...*hcl.Diagnostic) {
 		if len(d.list) >= diagnosticsMax {
 			return
 		}
+		// Texts that mention a place hold the key of the source.
+		n.Detail = strings.ReplaceAll(n.Detail, "\x00", "")
 		if !d.has(n) {
 			d.list = append(d.list, n)
 		}

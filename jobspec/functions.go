@@ -15,8 +15,10 @@ import (
 // functions is every function expressions may call, by name.
 func functions(in Input, m *meter) map[string]function.Function {
 	out := map[string]function.Function{}
-	for name, f := range pureFunctions() {
-		out[name] = guarded(f, m, growth(name))
+	for _, group := range []map[string]function.Function{numberFunctions(), textFunctions(), collectionFunctions(), encodingFunctions()} {
+		for name, f := range group {
+			out[name] = guarded(f, m, growth(name))
+		}
 	}
 	for name, f := range fileFunctions(in) {
 		out[name] = guarded(f, m, nil)
@@ -29,9 +31,7 @@ func functions(in Input, m *meter) map[string]function.Function {
 	return out
 }
 
-// pureFunctions are the functions that depend on their arguments only, or on
-// chance.
-func pureFunctions() map[string]function.Function {
+func numberFunctions() map[string]function.Function {
 	return map[string]function.Function{
 		"abs":      stdlib.AbsoluteFunc,
 		"ceil":     stdlib.CeilFunc,
@@ -42,7 +42,11 @@ func pureFunctions() map[string]function.Function {
 		"max":      stdlib.MaxFunc,
 		"min":      stdlib.MinFunc,
 		"parseint": stdlib.ParseIntFunc,
+	}
+}
 
+func textFunctions() map[string]function.Function {
+	return map[string]function.Function{
 		"chomp":         stdlib.ChompFunc,
 		"format":        stdlib.FormatFunc,
 		"formatlist":    stdlib.FormatListFunc,
@@ -64,7 +68,11 @@ func pureFunctions() map[string]function.Function {
 		"trimprefix":    stdlib.TrimPrefixFunc,
 		"trimsuffix":    stdlib.TrimSuffixFunc,
 		"trimspace":     stdlib.TrimSpaceFunc,
+	}
+}
 
+func collectionFunctions() map[string]function.Function {
+	return map[string]function.Function{
 		"chunklist":       stdlib.ChunklistFunc,
 		"coalesce":        stdlib.CoalesceFunc,
 		"coalescelist":    stdlib.CoalesceListFunc,
@@ -87,7 +95,12 @@ func pureFunctions() map[string]function.Function {
 		"slice":           stdlib.SliceFunc,
 		"sort":            stdlib.SortFunc,
 		"zipmap":          stdlib.ZipmapFunc,
+	}
+}
 
+// encodingFunctions are those of encodings, hashes, identifiers and addresses.
+func encodingFunctions() map[string]function.Function {
+	return map[string]function.Function{
 		"csvdecode":    stdlib.CSVDecodeFunc,
 		"jsondecode":   stdlib.JSONDecodeFunc,
 		"jsonencode":   stdlib.JSONEncodeFunc,

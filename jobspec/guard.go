@@ -4,11 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"unicode"
 
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
+)
+
+// What work costs, in the bytes that the budget counts.
+const (
+	// partSize is a value made of a part of a text.
+	partSize = 128
+	// matchSteps is how many steps of matching cost one byte.
+	matchSteps = 16
 )
 
 // estimate bounds from above how many bytes a call makes beyond its arguments,
@@ -60,8 +69,8 @@ func admit(args []cty.Value, m *meter, grows estimate) error {
 	return nil
 }
 
-// growth is the estimate of functions whose result can be larger than their
-// arguments; nil for the others.
+// growth is the estimate of functions whose result can be larger, or whose
+// work can be longer, than their arguments; nil for the others.
 func growth(name string) estimate {
 	switch name {
 	case "format", "formatlist":
@@ -70,14 +79,18 @@ func growth(name string) estimate {
 		return growIndent
 	case "join":
 		return growJoin
+	case "split":
+		return growSplit
 	case "replace":
 		return growReplace
 	case "regex_replace":
 		return growRegexReplace
 	case "setproduct":
 		return growProduct
-	case "jsondecode":
-		return checkDocument
+	case "distinct":
+		return growDistinct
+	case "jsondecode", "csvdecode":
+		return growDocument
 	case "yamldecode":
 		return growYAML
 	case "bcrypt":
@@ -161,21 +174,44 @@ func growJoin(args []cty.Value) (int64, error) {
 	return n * int64(len(text(args, 0))), nil
 }
 
+func growSplit(args []cty.Value) (int64, error) {
+	return int64(strings.Count(text(args, 1), text(args, 0))) * partSize, nil
+}
+
 func growReplace(args []cty.Value) (int64, error) {
 	return int64(strings.Count(text(args, 0), text(args, 1))) * int64(len(text(args, 2))), nil
 }
 
 // growRegexReplace counts the matches; each reference in the replacement may
-// stand for all of them.
+// stand for all of them. Matching takes a step per instruction of the compiled
+// expression and byte of the text.
 func growRegexReplace(args []cty.Value) (int64, error) {
 	subject, replacement := text(args, 0), text(args, 2)
+	parsed, err := syntax.Parse(text(args, 1), syntax.Perl)
+	if err != nil {
+		return 0, fmt.Errorf("invalid regular expression: %w", err)
+	}
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0, fmt.Errorf("invalid regular expression: %w", err)
+	}
+	steps := int64(len(program.Inst)) * int64(len(subject)) / matchSteps
+	if steps > valueBytesMax {
+		return steps, nil
+	}
 	pattern, err := regexp.Compile(text(args, 1))
 	if err != nil {
 		return 0, fmt.Errorf("invalid regular expression: %w", err)
 	}
 	matches := int64(len(pattern.FindAllStringIndex(subject, -1)))
 	references := int64(strings.Count(replacement, "$"))
-	return matches*int64(len(replacement)) + int64(len(subject))*references, nil
+	return steps + matches*int64(len(replacement)) + int64(len(subject))*references, nil
+}
+
+// growDistinct charges for comparing every element with every other.
+func growDistinct(args []cty.Value) (int64, error) {
+	n := elements(args)
+	return n * n, nil
 }
 
 func growProduct(args []cty.Value) (int64, error) {
@@ -191,10 +227,11 @@ func growProduct(args []cty.Value) (int64, error) {
 	return n * elementSize * int64(len(args)+1), nil
 }
 
-// checkDocument refuses documents that nest too deep to be read safely.
-func checkDocument(args []cty.Value) (int64, error) {
+// growDocument counts the separators of a document, and refuses one that nests
+// too deep to be read safely.
+func growDocument(args []cty.Value) (int64, error) {
 	doc := text(args, 0)
-	depth, deepest := 0, 0
+	depth, deepest, parts := 0, 0, int64(0)
 	for _, c := range []byte(doc) {
 		switch c {
 		case '[', '{':
@@ -202,6 +239,8 @@ func checkDocument(args []cty.Value) (int64, error) {
 			deepest = max(deepest, depth)
 		case ']', '}':
 			depth = max(depth-1, 0)
+		case ',', '\n':
+			parts++
 		}
 	}
 	for line := range strings.Lines(doc) {
@@ -211,13 +250,14 @@ func checkDocument(args []cty.Value) (int64, error) {
 	if deepest > nestingMax {
 		return 0, fmt.Errorf("the document nests more than %d levels deep", nestingMax)
 	}
-	return 0, nil
+	return parts * partSize, nil
 }
 
 // growYAML bounds documents whose anchors contain aliases of other anchors: at
 // worst each multiplies what it refers to.
 func growYAML(args []cty.Value) (int64, error) {
-	if _, err := checkDocument(args); err != nil {
+	size, err := growDocument(args)
+	if err != nil {
 		return 0, err
 	}
 	anchors, aliases := map[string]bool{}, 0
@@ -230,7 +270,7 @@ func growYAML(args []cty.Value) (int64, error) {
 			aliases++
 		}
 	}
-	size := int64(len(doc))
+	size += int64(len(doc))
 	for range anchors {
 		if size > valueBytesMax {
 			break

@@ -27,7 +27,7 @@ type jsonReader struct {
 
 // parseJSON reads the syntax alone.
 func parseJSON(text []byte, key string) (hcl.Body, hcl.Diagnostics) {
-	if d := checkJSONNesting(text, key); d != nil {
+	if d := checkJSON(text, key); d != nil {
 		return nil, hcl.Diagnostics{d}
 	}
 	file, diags := json.ParseWithStartPos(text, key, hcl.InitialPos)
@@ -48,10 +48,10 @@ func readJSON(text []byte, key string, sch *schema, m *meter) (*hclsyntax.Body, 
 	return out, append(diags, r.diags...)
 }
 
-// checkJSONNesting bounds the depth of the syntax tree.
-func checkJSONNesting(text []byte, key string) *hcl.Diagnostic {
-	depth, inString := 0, false
-	pos := hcl.InitialPos
+// checkJSON bounds the size and depth of the syntax tree.
+func checkJSON(text []byte, key string) *hcl.Diagnostic {
+	depth, signs, inString := 0, 0, false
+	at := hcl.Range{Filename: key, Start: hcl.InitialPos, End: hcl.InitialPos}
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case inString && c == '\\':
@@ -61,13 +61,18 @@ func checkJSONNesting(text []byte, key string) *hcl.Diagnostic {
 		case inString:
 		case c == '{' || c == '[':
 			depth++
+			signs++
 		case c == '}' || c == ']':
 			depth--
+		case c == ',' || c == ':':
+			signs++
 		}
+		at.Start.Byte, at.End.Byte = i, i
 		if depth > nestingMax {
-			pos.Byte = i
-			return problem(&hcl.Range{Filename: key, Start: pos, End: pos}, "Nesting too deep",
-				"Objects and lists may nest %d levels deep.", nestingMax)
+			return problem(&at, "Nesting too deep", "Objects and lists may nest %d levels deep.", nestingMax)
+		}
+		if signs > tokensMax {
+			return tooManyTokens(at)
 		}
 	}
 	return nil

@@ -6,6 +6,9 @@ const (
 	// sourceBytesMax bounds the job file and each file of variables, in bytes.
 	// It is twice the size of source a server keeps by default.
 	sourceBytesMax = 2 << 20
+	// tokensMax bounds the words and signs of a source; the tree made of them
+	// takes about a kilobyte for each.
+	tokensMax = 250_000
 	// nestingMax bounds how deep blocks, brackets, templates and directives
 	// nest: reading and evaluating are recursive.
 	nestingMax = 200
@@ -15,10 +18,10 @@ const (
 	// dynamicBlocksMax bounds the blocks all dynamic blocks of a file make.
 	dynamicBlocksMax = 10_000
 	// valueBytesMax bounds one value, as counted by valueSize, in bytes.
-	valueBytesMax = 16 << 20
+	valueBytesMax = 8 << 20
 	// evaluationBudget bounds the values a file makes in total while it is
 	// evaluated, in bytes; small files with nested loops are the ones it stops.
-	evaluationBudget = 128 << 20
+	evaluationBudget = 64 << 20
 	// evaluationCost is charged for every evaluated expression, in bytes.
 	evaluationCost = 256
 	// attributeCost and blockCost are charged for every decoded attribute and
@@ -35,7 +38,7 @@ const (
 	// characters.
 	formatWidthMax = 10_000
 	// fileBytesMax bounds a file that a file function reads, in bytes.
-	fileBytesMax = 8 << 20
+	fileBytesMax = 4 << 20
 	// filesMax bounds the names a file set holds.
 	filesMax = 10_000
 	// bcryptCostMax bounds the work of one password hash: about a quarter of a

@@ -27,6 +27,7 @@ const (
 	localPending localState = iota
 	localActive
 	localDone
+	localFailed
 )
 
 // collectLocals notes the arguments of a locals block; a later one of the same
@@ -68,19 +69,18 @@ func (p *parser) evalLocals(ctx *hcl.EvalContext, src source) {
 		}
 	}
 	for _, l := range p.locals {
-		if byName[l.name] == l && !l.all && !e.eval(l) {
-			return
+		if byName[l.name] == l && !l.all {
+			e.eval(l)
 		}
 	}
 	for _, l := range whole {
-		if !e.eval(l) {
-			return
-		}
+		e.eval(l)
 	}
-	ctx.Variables["local"] = cty.ObjectVal(e.values(nil))
+	ctx.Variables["local"] = cty.ObjectVal(e.done())
 }
 
-// localEvaluator evaluates locals depth first.
+// localEvaluator evaluates locals depth first. What depends on a local that
+// failed is not evaluated: it would only repeat the problem.
 type localEvaluator struct {
 	*parser
 	ctx    *hcl.EvalContext
@@ -91,6 +91,8 @@ func (e *localEvaluator) eval(l *local) bool {
 	switch l.state {
 	case localDone:
 		return true
+	case localFailed:
+		return false
 	case localActive:
 		e.diags.add(problem(l.expr.Range().Ptr(), "Locals refer to each other in a circle",
 			"The value of local.%s depends on itself.", l.name))
@@ -99,35 +101,40 @@ func (e *localEvaluator) eval(l *local) bool {
 	l.state = localActive
 	for _, name := range l.needs {
 		if need := e.byName[name]; need != nil && !e.eval(need) {
+			l.state = localFailed
 			return false
 		}
 	}
-	inner := e.ctx.NewChild()
-	needs := l.needs
+	values := e.some(l.needs)
 	if l.all {
-		needs = nil
+		values = e.done()
 	}
-	inner.Variables = map[string]cty.Value{"local": cty.ObjectVal(e.values(needs))}
-	if needs == nil && !l.all {
-		inner.Variables["local"] = cty.EmptyObjectVal
-	}
+	inner := e.ctx.NewChild()
+	inner.Variables = map[string]cty.Value{"local": cty.ObjectVal(values)}
 	v, diags := l.expr.Value(inner)
 	e.diags.add(diags...)
+	if diags.HasErrors() {
+		l.state = localFailed
+		return false
+	}
 	l.value, l.state = v, localDone
-	return !diags.HasErrors()
+	return true
 }
 
-// values are the evaluated locals of the given names; of all names when nil.
-func (e *localEvaluator) values(names []string) map[string]cty.Value {
+// done are the values of all locals evaluated so far.
+func (e *localEvaluator) done() map[string]cty.Value {
 	out := map[string]cty.Value{}
-	if names == nil {
-		for name, l := range e.byName {
-			if l.state == localDone {
-				out[name] = l.value
-			}
+	for name, l := range e.byName {
+		if l.state == localDone {
+			out[name] = l.value
 		}
-		return out
 	}
+	return out
+}
+
+// some are the values of the named locals.
+func (e *localEvaluator) some(names []string) map[string]cty.Value {
+	out := map[string]cty.Value{}
 	for _, name := range names {
 		if l := e.byName[name]; l != nil && l.state == localDone {
 			out[name] = l.value

@@ -1,6 +1,8 @@
 package jobspec
 
 import (
+	"fmt"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -33,6 +35,8 @@ func (m *meter) charge(cost int64, at *hcl.Range) {
 type metered struct {
 	hclsyntax.Expression
 	meter *meter
+	// pairs is set where a tuple or object costs the square of its length.
+	pairs bool
 }
 
 // Value evaluates the expression within the budget.
@@ -46,6 +50,10 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	}
 	size, fault := valueSize(v)
 	e.meter.charge(size, &at)
+	if t := v.Type(); e.pairs && fault == "" && v.IsKnown() && !v.IsNull() && (t.IsTupleType() || t.IsObjectType()) {
+		n := int64(v.LengthInt())
+		e.meter.charge(pairCost*n*n, &at)
+	}
 	if fault != "" {
 		return cty.DynamicVal, append(diags, problem(&at, "Value out of bounds", "%s", fault))
 	}
@@ -84,7 +92,7 @@ func (e *templatePart) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) 
 		e.whole.size += int64(len(v.AsString()))
 	}
 	if e.whole.size > valueBytesMax {
-		return cty.DynamicVal, append(diags, problem(e.whole.SrcRange.Ptr(), "Value out of bounds", "The text is larger than 16 MiB."))
+		return cty.DynamicVal, append(diags, problem(e.whole.SrcRange.Ptr(), "Value out of bounds", "%s", faultTooLarge()))
 	}
 	return v, diags
 }
@@ -92,8 +100,17 @@ func (e *templatePart) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) 
 // UnwrapExpression gives static analysis the expression itself.
 func (e *templatePart) UnwrapExpression() hcl.Expression { return e.Expression }
 
-// Size of a value besides the text it holds, in bytes.
-const elementSize = 16
+// elementSize is the size of a value besides the text it holds, in bytes.
+const elementSize = 128
+
+// pairCost is what comparing the types of two elements costs, in the bytes
+// that the budget counts.
+const pairCost = 2
+
+// faultTooLarge says that a value exceeds valueBytesMax.
+func faultTooLarge() string {
+	return fmt.Sprintf("The value is larger than %d MiB.", valueBytesMax>>20)
+}
 
 // valueSize estimates the memory of a value, and says what is out of bounds
 // in it. It stops counting at the bound.
@@ -111,7 +128,7 @@ type sizer struct {
 func (s *sizer) add(v cty.Value, depth int) {
 	s.size += elementSize
 	if s.size > valueBytesMax {
-		s.fault = "The value is larger than 16 MiB."
+		s.fault = faultTooLarge()
 	}
 	if depth > nestingMax {
 		s.fault = "The value nests too deep."
@@ -124,7 +141,7 @@ func (s *sizer) add(v cty.Value, depth int) {
 	case t == cty.String:
 		s.size += int64(len(v.AsString()))
 		if s.size > valueBytesMax {
-			s.fault = "The value is larger than 16 MiB."
+			s.fault = faultTooLarge()
 		}
 	case t == cty.Number:
 		n := v.AsBigFloat()

@@ -27,7 +27,7 @@ func summary(t *testing.T, in jobspec.Input) string {
 }
 
 func TestParse_RefusesWhatIsTooDeepOrLong(t *testing.T) {
-	const deep = 100_000
+	const deep = 5_000
 	tests := map[string]struct {
 		source string
 		want   string
@@ -46,6 +46,8 @@ func TestParse_RefusesWhatIsTooDeepOrLong(t *testing.T) {
 		"splats":       {"x = a" + strings.Repeat(".*", deep), "1: Expression too long"},
 		"JSON":         {`{"job": ` + strings.Repeat("[", deep), "1: Nesting too deep"},
 		"JSON text":    {`{"job": {"a": {"type": "` + strings.Repeat("${(", deep) + `"}}}`, "1: Nesting too deep"},
+		"tokens":       {"x = [" + strings.Repeat("1,", 130_000), "1: Source too large"},
+		"JSON tokens":  {"{\"job\": [" + strings.Repeat("1,", 260_000), "1: Source too large"},
 		"source":       {strings.Repeat("#", 2<<20+1), "1: Source too large"},
 	}
 	for name, tt := range tests {
@@ -58,7 +60,7 @@ func TestParse_RefusesWhatIsTooDeepOrLong(t *testing.T) {
 }
 
 func TestParse_AcceptsWhatIsLongButFlat(t *testing.T) {
-	const long = 5000
+	const long = 2500
 	tests := map[string]string{
 		"list":       "job \"a\" {\n datacenters = [" + strings.Repeat("\"${1 + 1}\",\n", long) + "]\n}",
 		"template":   "job \"a\" {\n type = \"" + strings.Repeat("${1}", long) + "\"\n}",

@@ -42,7 +42,9 @@ func (r rewriter) expr(e hclsyntax.Expression) hclsyntax.Expression {
 		e.Tuple = r.expr(e.Tuple)
 		return r.metered(e)
 	case *hclsyntax.FunctionCallExpr:
-		r.all(e.Args)
+		for i, arg := range e.Args {
+			e.Args[i] = r.converted(arg)
+		}
 		return r.metered(e)
 	case *hclsyntax.TupleConsExpr:
 		r.all(e.Exprs)
@@ -54,9 +56,9 @@ func (r rewriter) expr(e hclsyntax.Expression) hclsyntax.Expression {
 		return r.metered(e)
 	case *hclsyntax.ForExpr:
 		e.CollExpr = r.expr(e.CollExpr)
-		e.KeyExpr = r.loop(e.KeyExpr)
-		e.ValExpr = r.loop(e.ValExpr)
-		e.CondExpr = r.loop(e.CondExpr)
+		e.KeyExpr = r.always(e.KeyExpr)
+		e.ValExpr = r.always(e.ValExpr)
+		e.CondExpr = r.always(e.CondExpr)
 		return r.metered(e)
 	}
 	return r.operator(e)
@@ -71,8 +73,8 @@ func (r rewriter) operator(e hclsyntax.Expression) hclsyntax.Expression {
 		e.Source = r.expr(e.Source)
 	case *hclsyntax.ConditionalExpr:
 		e.Condition = r.expr(e.Condition)
-		e.TrueResult = r.expr(e.TrueResult)
-		e.FalseResult = r.expr(e.FalseResult)
+		e.TrueResult = r.converted(e.TrueResult)
+		e.FalseResult = r.converted(e.FalseResult)
 		return r.metered(e)
 	case *hclsyntax.IndexExpr:
 		e.Collection = r.expr(e.Collection)
@@ -82,8 +84,9 @@ func (r rewriter) operator(e hclsyntax.Expression) hclsyntax.Expression {
 		e.Each = r.expr(e.Each)
 		return r.metered(e)
 	case *hclsyntax.BinaryOpExpr:
-		e.LHS = r.expr(e.LHS)
-		e.RHS = r.expr(e.RHS)
+		// Comparing costs as much as the values are large.
+		e.LHS = r.always(e.LHS)
+		e.RHS = r.always(e.RHS)
 		return r.metered(e)
 	case *hclsyntax.UnaryOpExpr:
 		e.Val = r.expr(e.Val)
@@ -99,8 +102,8 @@ func (r rewriter) all(list []hclsyntax.Expression) {
 	}
 }
 
-// loop prepares an expression that is evaluated once per element.
-func (r rewriter) loop(e hclsyntax.Expression) hclsyntax.Expression {
+// always prepares an expression that is metered whatever it is.
+func (r rewriter) always(e hclsyntax.Expression) hclsyntax.Expression {
 	if e == nil {
 		return nil
 	}
@@ -109,6 +112,12 @@ func (r rewriter) loop(e hclsyntax.Expression) hclsyntax.Expression {
 		return out
 	}
 	return r.metered(out)
+}
+
+// converted prepares an expression whose value may be converted, which for
+// tuples and objects compares each element with every other.
+func (r rewriter) converted(e hclsyntax.Expression) hclsyntax.Expression {
+	return &metered{Expression: r.expr(e), meter: r.meter, pairs: true}
 }
 
 // key prepares the key of an object element; a bare name is the key itself.

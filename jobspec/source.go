@@ -67,7 +67,7 @@ func (p *parser) readJobFile() (*hclsyntax.Body, source, bool) {
 // exhaust the stack.
 func readNative(text []byte, key string) (*hclsyntax.Body, hcl.Diagnostics) {
 	tokens, _ := hclsyntax.LexConfig(text, key, hcl.InitialPos)
-	if d := checkNesting(tokens); d != nil {
+	if d := checkTokens(tokens); d != nil {
 		return nil, hcl.Diagnostics{d}
 	}
 	file, diags := hclsyntax.ParseConfig(text, key, hcl.InitialPos)
@@ -80,7 +80,7 @@ func readNative(text []byte, key string) (*hclsyntax.Body, hcl.Diagnostics) {
 // readExpression reads one native expression.
 func readExpression(text []byte, key string, at hcl.Pos) (hclsyntax.Expression, hcl.Diagnostics) {
 	tokens, _ := hclsyntax.LexExpression(text, key, at)
-	if d := checkNesting(tokens); d != nil {
+	if d := checkTokens(tokens); d != nil {
 		return nil, hcl.Diagnostics{d}
 	}
 	return hclsyntax.ParseExpression(text, key, at)
@@ -89,10 +89,22 @@ func readExpression(text []byte, key string, at hcl.Pos) (hclsyntax.Expression, 
 // readTemplate reads the content of a quoted string.
 func readTemplate(text []byte, key string, at hcl.Pos) (hclsyntax.Expression, hcl.Diagnostics) {
 	tokens, _ := hclsyntax.LexTemplate(text, key, at)
-	if d := checkNesting(tokens); d != nil {
+	if d := checkTokens(tokens); d != nil {
 		return nil, hcl.Diagnostics{d}
 	}
 	return hclsyntax.ParseTemplate(text, key, at)
+}
+
+// checkTokens bounds the tree that will be made of the tokens.
+func checkTokens(tokens hclsyntax.Tokens) *hcl.Diagnostic {
+	if len(tokens) > tokensMax {
+		return tooManyTokens(tokens[tokensMax].Range)
+	}
+	return checkNesting(tokens)
+}
+
+func tooManyTokens(at hcl.Range) *hcl.Diagnostic {
+	return problem(&at, "Source too large", "The source has more than %d words and signs.", tokensMax)
 }
 
 // level is what is open around a token.

@@ -2,7 +2,8 @@ package nomadlike
 
 import "time"
 
-// ConsulConnect is a noun of the HTTP API.
+// ConsulConnect makes a service part of the mesh: it speaks for itself, has a
+// sidecar, or is a gateway.
 type ConsulConnect struct {
 	Native         bool
 	SidecarService *ConsulSidecarService
@@ -10,7 +11,7 @@ type ConsulConnect struct {
 	Gateway        *ConsulGateway
 }
 
-// ConsulSidecarService is a noun of the HTTP API.
+// ConsulSidecarService is the registration of a sidecar proxy.
 type ConsulSidecarService struct {
 	Tags                   []string
 	Port                   string
@@ -19,7 +20,7 @@ type ConsulSidecarService struct {
 	Meta                   map[string]string
 }
 
-// SidecarTask is a noun of the HTTP API.
+// SidecarTask is what a job says about the task that runs an injected proxy.
 type SidecarTask struct {
 	Name          string
 	Driver        string
@@ -36,7 +37,7 @@ type SidecarTask struct {
 	Identities    []*WorkloadIdentity
 }
 
-// ConsulProxy is a noun of the HTTP API.
+// ConsulProxy configures a sidecar proxy.
 type ConsulProxy struct {
 	LocalServiceAddress string
 	LocalServicePort    int
@@ -46,7 +47,7 @@ type ConsulProxy struct {
 	Config              map[string]any
 }
 
-// ConsulUpstream is a noun of the HTTP API.
+// ConsulUpstream is a service that a proxy gives access to.
 type ConsulUpstream struct {
 	DestinationName      string
 	DestinationNamespace string
@@ -62,17 +63,17 @@ type ConsulUpstream struct {
 	Config               map[string]any
 }
 
-// ConsulMeshGateway is a noun of the HTTP API.
+// ConsulMeshGateway is how an upstream in another datacenter is reached.
 type ConsulMeshGateway struct {
 	Mode string
 }
 
-// ConsulExposeConfig is a noun of the HTTP API.
+// ConsulExposeConfig lists paths that can be reached past the mesh.
 type ConsulExposeConfig struct {
 	Paths []*ConsulExposePath
 }
 
-// ConsulExposePath is a noun of the HTTP API.
+// ConsulExposePath is a path that can be reached past the mesh.
 type ConsulExposePath struct {
 	Path          string
 	Protocol      string
@@ -80,7 +81,7 @@ type ConsulExposePath struct {
 	ListenerPort  string
 }
 
-// ConsulTransparentProxy is a noun of the HTTP API.
+// ConsulTransparentProxy catches all traffic of the tasks for the proxy.
 type ConsulTransparentProxy struct {
 	UID                  string
 	OutboundPort         uint64
@@ -91,7 +92,7 @@ type ConsulTransparentProxy struct {
 	NoDNS                bool
 }
 
-// ConsulGateway is a noun of the HTTP API.
+// ConsulGateway makes a service a gateway of one of three kinds.
 type ConsulGateway struct {
 	Proxy       *ConsulGatewayProxy
 	Ingress     *ConsulIngressConfigEntry
@@ -99,7 +100,7 @@ type ConsulGateway struct {
 	Mesh        *ConsulMeshConfigEntry
 }
 
-// ConsulGatewayProxy is a noun of the HTTP API.
+// ConsulGatewayProxy configures the proxy of a gateway.
 type ConsulGatewayProxy struct {
 	ConnectTimeout                  *time.Duration
 	EnvoyGatewayBindTaggedAddresses bool
@@ -109,26 +110,26 @@ type ConsulGatewayProxy struct {
 	Config                          map[string]any
 }
 
-// ConsulGatewayBindAddress is a noun of the HTTP API.
+// ConsulGatewayBindAddress is an address at which a gateway listens.
 type ConsulGatewayBindAddress struct {
 	Address string
 	Port    int
 }
 
-// ConsulIngressConfigEntry is a noun of the HTTP API.
+// ConsulIngressConfigEntry lets traffic into the mesh.
 type ConsulIngressConfigEntry struct {
 	TLS       *ConsulGatewayTLSConfig
 	Listeners []*ConsulIngressListener
 }
 
-// ConsulIngressListener is a noun of the HTTP API.
+// ConsulIngressListener is a port at which traffic enters the mesh.
 type ConsulIngressListener struct {
 	Port     int
 	Protocol string
 	Services []*ConsulIngressService
 }
 
-// ConsulIngressService is a noun of the HTTP API.
+// ConsulIngressService is a service behind a listener.
 type ConsulIngressService struct {
 	Name                  string
 	Hosts                 []string
@@ -140,7 +141,7 @@ type ConsulIngressService struct {
 	MaxConcurrentRequests *uint64
 }
 
-// ConsulGatewayTLSConfig is a noun of the HTTP API.
+// ConsulGatewayTLSConfig is how a gateway speaks TLS.
 type ConsulGatewayTLSConfig struct {
 	Enabled       bool
 	TLSMinVersion string
@@ -149,25 +150,25 @@ type ConsulGatewayTLSConfig struct {
 	SDS           *ConsulGatewayTLSSDSConfig
 }
 
-// ConsulGatewayTLSSDSConfig is a noun of the HTTP API.
+// ConsulGatewayTLSSDSConfig is where a gateway gets its certificate.
 type ConsulGatewayTLSSDSConfig struct {
 	ClusterName  string
 	CertResource string
 }
 
-// ConsulHTTPHeaderModifiers is a noun of the HTTP API.
+// ConsulHTTPHeaderModifiers change headers on their way through a gateway.
 type ConsulHTTPHeaderModifiers struct {
 	Add    map[string]string
 	Set    map[string]string
 	Remove []string
 }
 
-// ConsulTerminatingConfigEntry is a noun of the HTTP API.
+// ConsulTerminatingConfigEntry lets traffic out of the mesh.
 type ConsulTerminatingConfigEntry struct {
 	Services []*ConsulLinkedService
 }
 
-// ConsulLinkedService (Requests: `ConsulExposeConfig` also accepts `Path`; `ConsulProxy` also `ExposeConfig`; bind addresses carry `Name`. Gateway proxy ConnectTimeout default 5 s; ingress listener Protocol default `tcp`.)
+// ConsulLinkedService is a service outside the mesh.
 type ConsulLinkedService struct {
 	Name     string
 	CAFile   string

@@ -1,6 +1,6 @@
 package nomadlike
 
-// Constraint is a noun of the HTTP API.
+// Constraint is a condition that a node must meet.
 type Constraint struct {
 	// `${...}` interpolation or literal
 	LTarget string
@@ -9,7 +9,7 @@ type Constraint struct {
 	RTarget string
 }
 
-// Affinity is a noun of the HTTP API.
+// Affinity is a condition that makes a node more, or less, welcome.
 type Affinity struct {
 	// as Constraint
 	Operand string
@@ -19,7 +19,7 @@ type Affinity struct {
 	RTarget string
 }
 
-// Spread is a noun of the HTTP API.
+// Spread distributes allocations over the values of an attribute.
 type Spread struct {
 	// default 50; 1..100
 	Weight int
@@ -28,7 +28,7 @@ type Spread struct {
 	Attribute    string
 }
 
-// SpreadTarget is a noun of the HTTP API.
+// SpreadTarget is the share of allocations that one value should get.
 type SpreadTarget struct {
 	Value   string
 	Percent uint64

@@ -1,6 +1,6 @@
 package nomadlike
 
-// JobDiff is a noun of the HTTP API.
+// JobDiff is how two versions of a job differ.
 type JobDiff struct {
 	Type       string
 	ID         string
@@ -9,7 +9,8 @@ type JobDiff struct {
 	TaskGroups []*GroupDiff
 }
 
-// GroupDiff is what the HTTP API shows as TaskGroupDiff.
+// GroupDiff is how two versions of a group differ; the API calls it
+// TaskGroupDiff.
 type GroupDiff struct {
 	Type    string
 	Name    string
@@ -19,7 +20,7 @@ type GroupDiff struct {
 	Updates map[string]uint64
 }
 
-// TaskDiff is a noun of the HTTP API.
+// TaskDiff is how two versions of a task differ.
 type TaskDiff struct {
 	Type        string
 	Name        string
@@ -28,7 +29,7 @@ type TaskDiff struct {
 	Annotations []string
 }
 
-// ObjectDiff is a noun of the HTTP API.
+// ObjectDiff is how two versions of a nested object differ.
 type ObjectDiff struct {
 	Type    string
 	Name    string
@@ -36,7 +37,7 @@ type ObjectDiff struct {
 	Objects []*ObjectDiff
 }
 
-// FieldDiff is a noun of the HTTP API.
+// FieldDiff is how two versions of a value differ.
 type FieldDiff struct {
 	Type        string
 	Name        string

@@ -2,7 +2,8 @@ package nomadlike
 
 import "time"
 
-// Group is what the HTTP API shows as TaskGroup.
+// Group is a set of tasks that run together on one node, Count times; the API
+// calls it TaskGroup.
 type Group struct {
 	// required, unique
 	Name string
@@ -36,11 +37,11 @@ type Group struct {
 	ShutdownDelay *time.Duration
 	// null = none; limited to some job types
 	MaxRunDuration *time.Duration
-	// deprecated, folded into Disconnect.StopOnClientAfter
+	// no longer supported: admission warns and clears it
 	StopAfterClientDisconnect *time.Duration
-	// deprecated, folded into Disconnect.LostAfter
+	// no longer supported: admission warns and clears it
 	MaxClientDisconnect *time.Duration
-	// deprecated, folded into Disconnect.Replace
+	// no longer supported: admission warns and clears it
 	PreventRescheduleOnLost bool
 	Tasks                   []*Task
 	Meta                    map[string]string
@@ -48,7 +49,7 @@ type Group struct {
 	Services                []*Service
 }
 
-// MigrateStrategy is a noun of the HTTP API.
+// MigrateStrategy is how allocations leave a node that is drained.
 type MigrateStrategy struct {
 	// default 1
 	MaxParallel int
@@ -60,7 +61,9 @@ type MigrateStrategy struct {
 	HealthyDeadline time.Duration
 }
 
-// ReschedulePolicy (Defaults: service {Delay 30 s, DelayFunction exponential, MaxDelay 1 h, Unlimited true, Attempts 0, Interval 0}; batch {Attempts 1, Interval 24 h, Delay 5 s, DelayFunction constant, MaxDelay 0, Unlimited false}; others zero.)
+// ReschedulePolicy is when and how often a failed allocation is replaced by one
+// on another node. Service jobs try without end, ever more slowly; batch jobs
+// once a day; system jobs never.
 type ReschedulePolicy struct {
 	// min 5 s
 	Delay time.Duration
@@ -72,7 +75,9 @@ type ReschedulePolicy struct {
 	Unlimited     bool
 }
 
-// RestartPolicy (Defaults: service/system {Attempts 2, Interval 30 m, Delay 15 s, Mode fail, RenderTemplates false}; batch/sysbatch {Attempts 3, Interval 24 h, Delay 15 s, Mode fail, RenderTemplates false}.)
+// RestartPolicy is when and how often a failed task is started again on its
+// node. By default service and system tasks are restarted twice in 30 minutes,
+// batch tasks three times a day.
 type RestartPolicy struct {
 	// min 5 s
 	Interval time.Duration
@@ -83,7 +88,8 @@ type RestartPolicy struct {
 	RenderTemplates bool
 }
 
-// Disconnect is what the HTTP API shows as DisconnectStrategy.
+// Disconnect is what happens to allocations whose node stops answering; the API
+// calls it DisconnectStrategy.
 type Disconnect struct {
 	// ns; 0 = lost at once
 	LostAfter time.Duration
@@ -95,7 +101,7 @@ type Disconnect struct {
 	Reconcile string
 }
 
-// EphemeralDisk is a noun of the HTTP API.
+// EphemeralDisk is the disk space that the tasks of an allocation share.
 type EphemeralDisk struct {
 	// default false
 	Sticky bool

@@ -2,7 +2,8 @@ package nomadlike
 
 import "time"
 
-// Job (Request-only extras accepted: `Reschedule`, `Migrate` (merged into every group that lacks its own), `Update` (merged into groups).)
+// Job is one version of a job: what its author asked for, filled up with what
+// admission adds, and what the servers keep about it.
 type Job struct {
 	// true after deregister
 	Stop bool
@@ -28,7 +29,7 @@ type Job struct {
 	NodePool string
 	// always an object; only MaxParallel and Stagger are carried at job level (service/system default 1 and 30 s, other members zero; batch/sysbatch all zero). Effective values are in the groups
 	Update UpdateStrategy
-	// enterprise upstream
+	// nil runs the job in one region
 	Multiregion *Multiregion
 	// batch/sysbatch only
 	Periodic *Periodic
@@ -46,7 +47,7 @@ type Job struct {
 	NomadTokenID string
 	// pending|running|dead
 	Status string
-	// see behaviour 1.3
+	// its deployment succeeded, or someone said so
 	Stable bool
 	// 0-based
 	Version uint64
@@ -68,7 +69,7 @@ type Job struct {
 	JobModifyIndex           uint64
 }
 
-// UpdateStrategy is a noun of the HTTP API.
+// UpdateStrategy is how a group is rolled from one version to the next.
 type UpdateStrategy struct {
 	// default 30 s
 	Stagger time.Duration
@@ -90,7 +91,8 @@ type UpdateStrategy struct {
 	Canary int
 }
 
-// Periodic is what the HTTP API shows as PeriodicConfig.
+// Periodic launches children of a batch job by the clock; the API calls it
+// PeriodicConfig.
 type Periodic struct {
 	// default true
 	Enabled bool
@@ -106,7 +108,8 @@ type Periodic struct {
 	TimeZone string
 }
 
-// Parameterized is what the HTTP API shows as ParameterizedJobConfig.
+// Parameterized makes a batch job a template whose children are dispatched; the
+// API calls it ParameterizedJobConfig.
 type Parameterized struct {
 	// default `optional`; optional|required|forbidden
 	Payload      string
@@ -114,19 +117,19 @@ type Parameterized struct {
 	MetaOptional []string
 }
 
-// Multiregion is a noun of the HTTP API.
+// Multiregion runs a job in several regions.
 type Multiregion struct {
 	Strategy *MultiregionStrategy
 	Regions  []*MultiregionRegion
 }
 
-// MultiregionStrategy is a noun of the HTTP API.
+// MultiregionStrategy is how a multi-region job is rolled out.
 type MultiregionStrategy struct {
 	MaxParallel int
 	OnFailure   string
 }
 
-// MultiregionRegion is a noun of the HTTP API.
+// MultiregionRegion is what differs in one region of a multi-region job.
 type MultiregionRegion struct {
 	Name        string
 	Count       int
@@ -135,19 +138,19 @@ type MultiregionRegion struct {
 	Meta        map[string]string
 }
 
-// JobUIConfig is a noun of the HTTP API.
+// JobUIConfig is what the console shows beside a job.
 type JobUIConfig struct {
 	Description string
 	Links       []*JobUILink
 }
 
-// JobUILink is a noun of the HTTP API.
+// JobUILink is a link the console shows beside a job.
 type JobUILink struct {
 	Label string
 	Url   string
 }
 
-// JobVersionTag is a noun of the HTTP API.
+// JobVersionTag names a version of a job and keeps it from being forgotten.
 type JobVersionTag struct {
 	// <= 1000 chars
 	Description string
@@ -156,7 +159,7 @@ type JobVersionTag struct {
 	Name       string
 }
 
-// JobDispatchResponse is a noun of the HTTP API.
+// JobDispatchResponse tells which child a dispatch made.
 type JobDispatchResponse struct {
 	DispatchedJobID string
 	EvalID          string
@@ -165,7 +168,7 @@ type JobDispatchResponse struct {
 	WriteMeta
 }
 
-// JobStub is what the HTTP API shows as JobListStub.
+// JobStub is a job in a list; the API calls it JobListStub.
 type JobStub struct {
 	// bool here
 	Periodic bool
@@ -194,7 +197,7 @@ type JobStub struct {
 	JobModifyIndex    uint64
 }
 
-// JobSummary is a noun of the HTTP API.
+// JobSummary counts the allocations of a job by group and status.
 type JobSummary struct {
 	JobID       string
 	Namespace   string
@@ -204,7 +207,8 @@ type JobSummary struct {
 	ModifyIndex uint64
 }
 
-// GroupSummary is what the HTTP API shows as TaskGroupSummary.
+// GroupSummary counts the allocations of one group; the API calls it
+// TaskGroupSummary.
 type GroupSummary struct {
 	Queued   int
 	Complete int
@@ -215,14 +219,14 @@ type GroupSummary struct {
 	Unknown  int
 }
 
-// JobChildrenSummary is a noun of the HTTP API.
+// JobChildrenSummary counts the children of a periodic or parameterized job.
 type JobChildrenSummary struct {
 	Pending int
 	Running int
 	Dead    int
 }
 
-// JobSubmission is a noun of the HTTP API.
+// JobSubmission is the source a version of a job was made from.
 type JobSubmission struct {
 	// hcl2|json|hcl1
 	Format string
@@ -237,7 +241,7 @@ type JobSubmission struct {
 	JobModifyIndex uint64
 }
 
-// JobStatusesJob is a noun of the HTTP API.
+// JobStatusesJob is a job with the state of its allocations, for overviews.
 type JobStatusesJob struct {
 	ID               string
 	Namespace        string
@@ -259,7 +263,7 @@ type JobStatusesJob struct {
 	Status           string
 }
 
-// JobStatusesAlloc is a noun of the HTTP API.
+// JobStatusesAlloc is an allocation in an overview.
 type JobStatusesAlloc struct {
 	ID               string
 	Group            string
@@ -271,13 +275,15 @@ type JobStatusesAlloc struct {
 	HasPausedTask    bool
 }
 
-// JobStatusesDeployment is a noun of the HTTP API.
+// JobStatusesDeployment is what an overview tells of an allocation's part in a
+// deployment.
 type JobStatusesDeployment struct {
 	Canary  bool
 	Healthy *bool
 }
 
-// JobStatusesLatestDeployment is a noun of the HTTP API.
+// JobStatusesLatestDeployment is what an overview tells of a job's newest
+// deployment.
 type JobStatusesLatestDeployment struct {
 	ID                string
 	IsActive          bool
@@ -288,7 +294,7 @@ type JobStatusesLatestDeployment struct {
 	RequiresPromotion bool
 }
 
-// JobAction is a noun of the HTTP API.
+// JobAction is a command that can be run in a task of a job.
 type JobAction struct {
 	Name          string
 	Command       string

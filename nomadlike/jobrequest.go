@@ -1,6 +1,6 @@
 package nomadlike
 
-// JobRegisterRequest is a noun of the HTTP API.
+// JobRegisterRequest asks to register or update a job.
 type JobRegisterRequest struct {
 	Submission        *JobSubmission
 	Job               *Job
@@ -14,7 +14,7 @@ type JobRegisterRequest struct {
 	Namespace         string `json:"Namespace,omitempty"`
 }
 
-// JobRegisterResponse is a noun of the HTTP API.
+// JobRegisterResponse tells what became of a registration.
 type JobRegisterResponse struct {
 	EvalID          string
 	EvalCreateIndex uint64
@@ -23,7 +23,7 @@ type JobRegisterResponse struct {
 	QueryMeta
 }
 
-// JobDeregisterResponse is a noun of the HTTP API.
+// JobDeregisterResponse tells what became of stopping a job.
 type JobDeregisterResponse struct {
 	EvalID          string
 	EvalCreateIndex uint64
@@ -33,7 +33,7 @@ type JobDeregisterResponse struct {
 	QueryMeta
 }
 
-// JobPlanRequest is a noun of the HTTP API.
+// JobPlanRequest asks what a registration would change.
 type JobPlanRequest struct {
 	Job            *Job
 	Diff           bool
@@ -42,7 +42,7 @@ type JobPlanRequest struct {
 	Namespace      string `json:"Namespace,omitempty"`
 }
 
-// JobPlanResponse is a noun of the HTTP API.
+// JobPlanResponse tells what a registration would change.
 type JobPlanResponse struct {
 	// null if none
 	NextPeriodicLaunch Time
@@ -55,7 +55,7 @@ type JobPlanResponse struct {
 	WriteMeta
 }
 
-// JobValidateResponse is a noun of the HTTP API.
+// JobValidateResponse tells what is wrong with a job.
 type JobValidateResponse struct {
 	DriverConfigValidated bool
 	ValidationErrors      []string

@@ -2,7 +2,8 @@ package nomadlike
 
 import "time"
 
-// Service (Request extras: `CheckRestart` (merged into each check).)
+// Service is a network service that tasks offer, to be found by name. A
+// request may say CheckRestart, which is merged into each check.
 type Service struct {
 	// default `<job>-<group>[-<task>]`
 	Name string
@@ -36,7 +37,7 @@ type Service struct {
 	Kind              string
 }
 
-// ServiceCheck (Request extra: `Advertise`.)
+// ServiceCheck is a probe of a service.
 type ServiceCheck struct {
 	// default `service: "<svc>" check`
 	Name string
@@ -79,7 +80,7 @@ type ServiceCheck struct {
 	Body          string
 }
 
-// CheckRestart is a noun of the HTTP API.
+// CheckRestart restarts a task whose check keeps failing.
 type CheckRestart struct {
 	// 0 = off
 	Limit int
@@ -89,7 +90,7 @@ type CheckRestart struct {
 	IgnoreWarnings bool
 }
 
-// ServiceWeights is a noun of the HTTP API.
+// ServiceWeights are a service's weights in DNS answers, by state.
 type ServiceWeights struct {
 	Passing int
 	Warning int

@@ -1,6 +1,6 @@
 package nomadlike
 
-// VolumeRequest is a noun of the HTTP API.
+// VolumeRequest is a volume that a group asks for.
 type VolumeRequest struct {
 	// host|csi
 	Type string
@@ -19,7 +19,7 @@ type VolumeRequest struct {
 	MountOptions *CSIMountOptions
 }
 
-// VolumeMount is a noun of the HTTP API.
+// VolumeMount is where a task sees a volume of its group.
 type VolumeMount struct {
 	// default false
 	ReadOnly bool
@@ -31,7 +31,7 @@ type VolumeMount struct {
 	Destination  string
 }
 
-// CSIMountOptions is a noun of the HTTP API.
+// CSIMountOptions are how a CSI volume is mounted.
 type CSIMountOptions struct {
 	FSType     string
 	MountFlags []string

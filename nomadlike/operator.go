@@ -180,7 +180,7 @@ type AgentSelf struct {
 
 // AgentSchedulerWorkersInfo is a noun of the HTTP API.
 type AgentSchedulerWorkersInfo struct {
-	ServerId   string                      `json:"server_id"`
+	ServerID   string                      `json:"server_id"`
 	Schedulers []*AgentSchedulerWorkerInfo `json:"schedulers"`
 }
 

@@ -1,6 +1,6 @@
 package nomadlike
 
-// Resources is a noun of the HTTP API.
+// Resources are what a task asks for.
 type Resources struct {
 	IOPS int // legacy, 0
 	// MHz; default 100 (0 when Cores set)
@@ -20,7 +20,7 @@ type Resources struct {
 	SecretsMB int
 }
 
-// RequestedDevice is a noun of the HTTP API.
+// RequestedDevice are devices that a task asks for.
 type RequestedDevice struct {
 	// `[vendor/][type/]name`
 	Name string
@@ -30,13 +30,14 @@ type RequestedDevice struct {
 	Affinities  []*Affinity
 }
 
-// NUMA is a noun of the HTTP API.
+// NUMA is how close together a task's cores, memory and devices must be.
 type NUMA struct {
 	Affinity string
 	Devices  []string
 }
 
-// Network (Observed default port answer: `{"HostNetwork":"default","Label":"http"}`.)
+// Network is a network that a group or task asks for, or that a node has given;
+// the API calls it NetworkResource. Answers leave out what is zero.
 type Network struct {
 	// ""|host|bridge|none|cni/<name>; "" behaves as host
 	Mode string `json:"Mode,omitempty,omitzero"`
@@ -56,7 +57,7 @@ type Network struct {
 	DNS    *DNSConfig `json:"DNS,omitempty,omitzero"`
 }
 
-// Port is a noun of the HTTP API.
+// Port is a port that is asked for or was given.
 type Port struct {
 	// static value or assigned
 	Value int `json:"Value,omitempty,omitzero"`
@@ -69,19 +70,19 @@ type Port struct {
 	Label           string `json:"Label,omitempty,omitzero"`
 }
 
-// DNSConfig is a noun of the HTTP API.
+// DNSConfig is how names are resolved inside an allocation.
 type DNSConfig struct {
 	Servers  []string
 	Searches []string
 	Options  []string
 }
 
-// CNIConfig is a noun of the HTTP API.
+// CNIConfig is what CNI plugins are told about an allocation.
 type CNIConfig struct {
 	Args map[string]string
 }
 
-// AllocatedResources is a noun of the HTTP API.
+// AllocatedResources are what an allocation was given.
 type AllocatedResources struct {
 	// per task, null when main
 	TaskLifecycles map[string]*Lifecycle `cbor:"1,keyasint,omitzero"`
@@ -90,7 +91,7 @@ type AllocatedResources struct {
 	Tasks  map[string]*AllocatedTaskResources `cbor:"3,keyasint,omitzero"`
 }
 
-// AllocatedTaskResources is a noun of the HTTP API.
+// AllocatedTaskResources are what one task of an allocation was given.
 type AllocatedTaskResources struct {
 	Cpu      AllocatedCpuResources      `cbor:"1,keyasint,omitzero"`
 	Memory   AllocatedMemoryResources   `cbor:"2,keyasint,omitzero"`
@@ -98,19 +99,19 @@ type AllocatedTaskResources struct {
 	Devices  []*AllocatedDeviceResource `cbor:"4,keyasint,omitzero"`
 }
 
-// AllocatedCpuResources is a noun of the HTTP API.
+// AllocatedCpuResources are the share of the processors and the cores reserved.
 type AllocatedCpuResources struct {
 	CpuShares     int64    `cbor:"1,keyasint,omitzero"`
 	ReservedCores []uint64 `cbor:"2,keyasint,omitzero"`
 }
 
-// AllocatedMemoryResources is a noun of the HTTP API.
+// AllocatedMemoryResources are memory reserved and its limit.
 type AllocatedMemoryResources struct {
 	MemoryMB    int64 `cbor:"1,keyasint,omitzero"`
 	MemoryMaxMB int64 `cbor:"2,keyasint,omitzero"`
 }
 
-// AllocatedDeviceResource is a noun of the HTTP API.
+// AllocatedDeviceResource are devices that a task was given.
 type AllocatedDeviceResource struct {
 	Vendor    string   `cbor:"1,keyasint,omitzero"`
 	Type      string   `cbor:"2,keyasint,omitzero"`
@@ -118,14 +119,14 @@ type AllocatedDeviceResource struct {
 	DeviceIDs []string `cbor:"4,keyasint,omitzero"`
 }
 
-// AllocatedSharedResources is a noun of the HTTP API.
+// AllocatedSharedResources are what the tasks of an allocation share.
 type AllocatedSharedResources struct {
 	Networks []*Network              `cbor:"1,keyasint,omitzero"`
 	DiskMB   int64                   `cbor:"2,keyasint,omitzero"`
 	Ports    []*AllocatedPortMapping `cbor:"3,keyasint,omitzero"`
 }
 
-// AllocatedPortMapping is a noun of the HTTP API.
+// AllocatedPortMapping is a port of an allocation and where it leads.
 type AllocatedPortMapping struct {
 	Label           string `json:"Label,omitempty,omitzero" cbor:"1,keyasint,omitzero"`
 	Value           int    `json:"Value,omitempty,omitzero" cbor:"2,keyasint,omitzero"`

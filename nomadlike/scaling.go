@@ -1,6 +1,6 @@
 package nomadlike
 
-// ScalingPolicy is a noun of the HTTP API.
+// ScalingPolicy bounds what may be scaled, and by which rules it is.
 type ScalingPolicy struct {
 	// UUID, stable
 	ID string
@@ -19,7 +19,7 @@ type ScalingPolicy struct {
 	ModifyIndex uint64
 }
 
-// ScalingRequest is a noun of the HTTP API.
+// ScalingRequest asks for another count, or records why there is none.
 type ScalingRequest struct {
 	Count          *int
 	Target         map[string]string
@@ -32,7 +32,7 @@ type ScalingRequest struct {
 	JobModifyIndex uint64
 }
 
-// JobScaleStatus is a noun of the HTTP API.
+// JobScaleStatus is what an autoscaler needs to know of a job.
 type JobScaleStatus struct {
 	JobID          string
 	Namespace      string
@@ -42,7 +42,8 @@ type JobScaleStatus struct {
 	TaskGroups     map[string]*GroupScaleStatus
 }
 
-// GroupScaleStatus is what the HTTP API shows as TaskGroupScaleStatus.
+// GroupScaleStatus is what an autoscaler needs to know of a group; the API
+// calls it TaskGroupScaleStatus.
 type GroupScaleStatus struct {
 	Desired   int
 	Placed    int
@@ -52,7 +53,7 @@ type GroupScaleStatus struct {
 	Events    []*ScalingEvent
 }
 
-// ScalingEvent is a noun of the HTTP API.
+// ScalingEvent is a decision about a group's count.
 type ScalingEvent struct {
 	// unix ns
 	Time          int64
@@ -65,7 +66,8 @@ type ScalingEvent struct {
 	CreateIndex   uint64
 }
 
-// ScalingPolicyStub is what the HTTP API shows as ScalingPolicyListStub.
+// ScalingPolicyStub is a scaling policy in a list; the API calls it
+// ScalingPolicyListStub.
 type ScalingPolicyStub struct {
 	ID          string
 	Enabled     bool

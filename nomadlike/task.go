@@ -2,7 +2,7 @@ package nomadlike
 
 import "time"
 
-// Task is a noun of the HTTP API.
+// Task is one process, container or machine of a group.
 type Task struct {
 	// required; no `/`, NUL
 	Name string
@@ -40,7 +40,7 @@ type Task struct {
 	Identity *WorkloadIdentity
 	// named identities
 	Identities []*WorkloadIdentity
-	// enterprise upstream
+	// nil runs the task all the time
 	Schedule        *TaskSchedule
 	Env             map[string]string
 	Secrets         []*Secret
@@ -56,7 +56,7 @@ type Task struct {
 	Actions         []*Action
 }
 
-// Template is a noun of the HTTP API.
+// Template is a file that is rendered for a task, and again when its data change.
 type Template struct {
 	// exclusive with EmbeddedTmpl
 	SourcePath string
@@ -84,7 +84,7 @@ type Template struct {
 	Envvars bool
 	// 0, deprecated
 	VaultGrace time.Duration
-	// {Min, Max} ns?
+	// nil waits as long as the client is configured to
 	Wait *WaitConfig
 	// default false
 	ErrMissingKey bool
@@ -92,7 +92,7 @@ type Template struct {
 	EmbeddedTmpl  string
 }
 
-// ChangeScript is a noun of the HTTP API.
+// ChangeScript is a command that is run in a task when a template changed.
 type ChangeScript struct {
 	Command          string
 	Args             []string
@@ -101,13 +101,14 @@ type ChangeScript struct {
 	RunOnFirstRender bool
 }
 
-// WaitConfig is a noun of the HTTP API.
+// WaitConfig is how long a template waits for more changes.
 type WaitConfig struct {
 	Min *time.Duration
 	Max *time.Duration
 }
 
-// Artifact is what the HTTP API shows as TaskArtifact.
+// Artifact is something to download before a task starts; the API calls it
+// TaskArtifact.
 type Artifact struct {
 	// null when empty
 	GetterOptions map[string]string
@@ -124,7 +125,7 @@ type Artifact struct {
 	GetterSource string
 }
 
-// VaultBlock (Request extra: `Policies` (legacy, ignored).)
+// VaultBlock gives a task a token of Vault.
 type VaultBlock struct {
 	// default `default`
 	Cluster string
@@ -142,7 +143,7 @@ type VaultBlock struct {
 	Namespace            string
 }
 
-// Secret is a noun of the HTTP API.
+// Secret is a set of values fetched for a task before it starts.
 type Secret struct {
 	Name     string
 	Provider string
@@ -151,7 +152,8 @@ type Secret struct {
 	Env      map[string]string
 }
 
-// ConsulBlock is what the HTTP API shows as Consul.
+// ConsulBlock is the Consul cluster, namespace and partition that a group or
+// task uses; the API calls it Consul.
 type ConsulBlock struct {
 	// default `default`
 	Cluster   string
@@ -159,7 +161,7 @@ type ConsulBlock struct {
 	Partition string
 }
 
-// LogConfig is a noun of the HTTP API.
+// LogConfig is how much of a task's output is kept.
 type LogConfig struct {
 	// default 10
 	MaxFiles int
@@ -169,19 +171,21 @@ type LogConfig struct {
 	Disabled bool
 }
 
-// DispatchPayload is what the HTTP API shows as DispatchPayloadConfig.
+// DispatchPayload is where a dispatched job's payload is written; the API calls
+// it DispatchPayloadConfig.
 type DispatchPayload struct {
 	File string
 }
 
-// Lifecycle is what the HTTP API shows as TaskLifecycleConfig.
+// Lifecycle makes a task run before or after the main tasks; the API calls it
+// TaskLifecycleConfig.
 type Lifecycle struct {
 	// prestart|poststart|poststop
 	Hook    string
 	Sidecar bool
 }
 
-// TaskCSIPluginConfig is a noun of the HTTP API.
+// TaskCSIPluginConfig makes a task a CSI plugin.
 type TaskCSIPluginConfig struct {
 	// node|controller|monolith
 	Type string
@@ -194,7 +198,8 @@ type TaskCSIPluginConfig struct {
 	ID            string
 }
 
-// WorkloadIdentity is a noun of the HTTP API.
+// WorkloadIdentity is a signed token that says which task or service it was
+// given to.
 type WorkloadIdentity struct {
 	// default `default`; regex-limited
 	Name string
@@ -212,19 +217,19 @@ type WorkloadIdentity struct {
 	ExtraClaims  []string
 }
 
-// Action is a noun of the HTTP API.
+// Action is a command that can be run in a task on demand.
 type Action struct {
 	Name    string
 	Command string
 	Args    []string
 }
 
-// TaskSchedule is a noun of the HTTP API.
+// TaskSchedule is when a task runs and when it pauses.
 type TaskSchedule struct {
 	Cron *TaskScheduleCron
 }
 
-// TaskScheduleCron (Enterprise upstream.)
+// TaskScheduleCron is a schedule of times to start and end.
 type TaskScheduleCron struct {
 	Start    string
 	End      string

@@ -87,10 +87,10 @@ func (s *Server) handlers(method string) (*session.Mux, endpoint.Kind, bool) {
 
 // route brings a call to where it runs.
 func (s *Server) route(ctx context.Context, c *call) error {
-	mux, kind, ok := s.handlers(c.method)
-	if agent, toAgent := agentMethods[c.method]; !ok && toAgent {
-		return s.toAgent(ctx, c, agent)
+	if who, ok := agentMethods[c.method]; ok {
+		return s.toAgent(ctx, c, who)
 	}
+	mux, kind, ok := s.handlers(c.method)
 	if !ok {
 		return nl.Errorf(nl.CodeNotFound, "unknown method %s; the agents may be of different versions", c.method)
 	}

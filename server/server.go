@@ -326,6 +326,9 @@ func (s *Server) LeaderAddr() string { return s.consensus.LeaderAddr() }
 // ConnectedNodes is how many nodes hold a session with this server.
 func (s *Server) ConnectedNodes() int { return s.nodes.Count() }
 
+// Watched is how many nodes' heartbeats this server waits for as the leader.
+func (s *Server) Watched() int { return s.watch.Beating() }
+
 // Reload changes what may change while running.
 func (s *Server) Reload(r consensus.Reloadable) error { return s.consensus.Reload(r) }
 

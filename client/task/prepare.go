@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"time"
 
 	client "github.com/nomadlike/nomadlike/client/driver"
 	"github.com/nomadlike/nomadlike/client/step/identity"
@@ -199,15 +200,62 @@ func (s *Shell) templates(ctx context.Context, t *nl.Task, first bool) error {
 	return nil
 }
 
-// templateChanged applies the change mode of templates that changed.
-func (s *Shell) templateChanged(restart bool, signal string, err error) {
-	switch {
-	case err != nil:
-		s.ask(Kill{Event: Message(s.host.Now(), EventTemplate, err.Error()), Reason: "Template failed: " + err.Error(), Fails: true})
-	case restart:
+// followTemplates watches the templates of a restored task again. The task runs
+// on when that is not possible.
+func (s *Shell) followTemplates(ctx context.Context, t *nl.Task) {
+	err := s.identities(ctx, t)
+	if err == nil {
+		err = s.templates(ctx, t, true)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("templates of the restored task are not watched", "error", err)
+	}
+}
+
+// templateChanged applies the change modes of templates that changed: a restart
+// makes signals and scripts needless.
+func (s *Shell) templateChanged(c TemplateChange) {
+	if c.Err != nil {
+		s.ask(Kill{Event: Message(s.host.Now(), EventTemplate, c.Err.Error()), Reason: c.Err.Error(), Fails: true})
+		return
+	}
+	s.mu.Lock()
+	s.tmplEnv = c.Env
+	s.mu.Unlock()
+	if c.Restart {
 		s.ask(Restart{Reason: "Template with change_mode restart re-rendered"})
-	case signal != "":
-		s.ask(SignalAsked{Signal: signal, Reason: "Template re-rendered"})
+		return
+	}
+	for _, sig := range c.Signals {
+		s.ask(SignalAsked{Signal: sig, Reason: "Template re-rendered"})
+	}
+	for _, script := range c.Scripts {
+		if script != nil {
+			go s.runScript(script)
+		}
+	}
+}
+
+// runScript runs the change script of a template in the task.
+func (s *Shell) runScript(script *nl.ChangeScript) {
+	ctx, cancel := context.WithTimeout(context.Background(), max(script.Timeout, time.Second))
+	defer cancel()
+	h, run, err := s.Handle(ctx)
+	if err == nil {
+		var res *driver.ExecResult
+		res, err = h.ExecTask(ctx, run, append([]string{script.Command}, script.Args...), script.Timeout)
+		if err == nil && res.Exit.ExitCode != 0 {
+			err = fmt.Errorf("exit code %d: %s", res.Exit.ExitCode, res.Stderr)
+		}
+	}
+	if err == nil {
+		s.emit(Message(s.host.Now(), EventHookMessage, "Template successfully ran script: "+script.Command))
+		return
+	}
+	text := fmt.Sprintf("Template failed to run script %s: %v", script.Command, err)
+	s.emit(Message(s.host.Now(), EventHookFailed, text))
+	if script.FailOnError {
+		s.ask(Kill{Event: Message(s.host.Now(), EventTemplate, text), Reason: text, Fails: true})
 	}
 }
 

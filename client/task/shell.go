@@ -72,8 +72,17 @@ type RenderRequest struct {
 	Token     string // the task's default identity
 	// Waiting is told what is still missing.
 	Waiting func(message string)
-	// Change applies a change mode: restart, or a signal.
-	Change func(restart bool, signal string, err error)
+	// Change applies what follows from a change.
+	Change func(TemplateChange)
+}
+
+// TemplateChange is what follows from templates that were rendered again.
+type TemplateChange struct {
+	Restart bool
+	Signals []string
+	Scripts []*nl.ChangeScript
+	Env     map[string]string
+	Err     error // the templates failed for good
 }
 
 // Cgroups makes the control group of a task; "" where there is none to make.
@@ -428,6 +437,9 @@ func (s *Shell) Restore(ctx context.Context) Restored {
 		s.log.Error("output of the restored task is not collected", "error", err)
 	}
 	s.registerServices()
+	if len(t.Templates) > 0 {
+		s.followTemplates(ctx, t)
+	}
 	return Restored{Found: true}
 }
 

@@ -50,7 +50,7 @@ func (a *Agent) host(ctx context.Context, _ *query.AgentHost, reply *nl.HostData
 	if parts, err := disk.PartitionsWithContext(ctx, false); err == nil {
 		for _, p := range parts {
 			if u, err := disk.UsageWithContext(ctx, p.Mountpoint); err == nil {
-				reply.Disk[p.Mountpoint] = &nl.DiskUsage{DiskMB: int64(u.Total >> 20), UsedMB: int64(u.Used >> 20)}
+				reply.Disk[p.Mountpoint] = &nl.DiskUsage{DiskMB: int64(u.Total >> 20), UsedMB: int(u.Used >> 20)}
 			}
 		}
 	}

@@ -27,6 +27,8 @@ import (
 const (
 	// logRetryPause is waited before a broken log stream is opened again.
 	logRetryPause = 200 * time.Millisecond
+	// followGrace is how long a stream may take to end after its container.
+	followGrace = 500 * time.Millisecond
 	// stampLayout is how the engine writes the time before each message.
 	stampLayout = "2006-01-02T15:04:05.000000000Z07:00"
 	// messageMax is the engine's longest message; longer lines come in parts.
@@ -74,6 +76,9 @@ type logs struct {
 	// skip are messages of the resumed stamp that were passed on before.
 	skip [streams]mark
 	tty  bool
+	// unreadable is set when the engine's logging driver keeps no output. Only
+	// run and what it waits for touch it.
+	unreadable bool
 }
 
 type pendingMessage struct {
@@ -211,23 +216,61 @@ func (l *logs) drain(ctx context.Context) {
 	}
 }
 
-// run follows the container's output to its end, over restarts of the engine.
-func (l *logs) run(ctx context.Context, api *client.Client, id string, log hclog.Logger) {
+// run passes the container's output on to its end, over restarts of the engine.
+// exited is closed when the container has ended: engines may end a stream before
+// the last messages of a short container, or not at all, so what is left is read
+// once more then.
+func (l *logs) run(ctx context.Context, api *client.Client, id string, exited <-chan struct{}, log hclog.Logger) {
+	followCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		l.followToEnd(followCtx, api, id, log)
+	}()
+	select {
+	case <-ctx.Done():
+	case <-exited:
+	}
+	select {
+	case <-followed:
+	case <-ctx.Done():
+	case <-time.After(followGrace):
+	}
+	cancel()
+	<-followed
+	if ctx.Err() != nil || l.unreadable {
+		return
+	}
+	l.resume()
+	if err := l.follow(ctx, api, id, false); err != nil && !cerrdefs.IsNotFound(err) && ctx.Err() == nil {
+		log.Warn("end of container's output cannot be read", "container", id, "error", err)
+	}
+}
+
+// resume makes the next stream begin after what was passed on.
+func (l *logs) resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.skip {
+		l.skip[i] = l.pos[i].written
+	}
+}
+
+// followToEnd opens the stream again whenever it breaks.
+func (l *logs) followToEnd(ctx context.Context, api *client.Client, id string, log hclog.Logger) {
 	for ctx.Err() == nil {
-		err := l.follow(ctx, api, id)
+		err := l.follow(ctx, api, id, true)
 		switch {
 		case err == nil || ctx.Err() != nil || cerrdefs.IsNotFound(err):
 			return
 		case strings.Contains(err.Error(), "does not support reading"):
+			l.unreadable = true
 			log.Info("output of container is not collected: its logging driver cannot be read", "container", id)
 			return
 		}
 		log.Debug("output of container broke off, resuming", "container", id, "error", err)
-		l.mu.Lock()
-		for i := range l.skip {
-			l.skip[i] = l.pos[i].written
-		}
-		l.mu.Unlock()
+		l.resume()
 		select {
 		case <-ctx.Done():
 		case <-time.After(logRetryPause):
@@ -235,8 +278,8 @@ func (l *logs) run(ctx context.Context, api *client.Client, id string, log hclog
 	}
 }
 
-func (l *logs) follow(ctx context.Context, api *client.Client, id string) error {
-	opts := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: true, Timestamps: true}
+func (l *logs) follow(ctx context.Context, api *client.Client, id string, forever bool) error {
+	opts := container.LogsOptions{ShowStdout: true, ShowStderr: true, Follow: forever, Timestamps: true}
 	if since := l.since(); since.UnixNano() > 0 {
 		opts.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}

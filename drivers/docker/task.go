@@ -63,14 +63,14 @@ func (t *task) ended() bool {
 func (t *task) watch(api *client.Client, out *logs, log hclog.Logger) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.forget = cancel
-	outputDone := make(chan struct{})
+	outputDone, exited := make(chan struct{}), make(chan struct{})
 	if out == nil {
 		close(outputDone)
 	} else {
 		t.watchers.Go(func() {
 			// The sinks close with the context, so that no write blocks for good.
 			stop := context.AfterFunc(ctx, func() { _ = out.Close() })
-			out.run(ctx, api, t.id, log)
+			out.run(ctx, api, t.id, exited, log)
 			close(outputDone)
 			out.drain(ctx)
 			if stop() {
@@ -83,6 +83,7 @@ func (t *task) watch(api *client.Client, out *logs, log hclog.Logger) {
 		if exit == nil {
 			return
 		}
+		close(exited)
 		// Readers shall find the whole output when they hear of the exit.
 		select {
 		case <-outputDone:

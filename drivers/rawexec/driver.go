@@ -147,12 +147,15 @@ func (d *Driver) prepare(c *driver.TaskConfig, cfg pluginConfig, uids, gids []id
 	if err != nil {
 		return nil, err
 	}
-	who, err := hostproc.LookupUser(c.User)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkUser(who, uids, gids); err != nil {
-		return nil, err
+	who := &hostproc.User{}
+	// Reading the user files for nothing would cost a burst of tasks dearly.
+	if c.User != "" || len(uids) > 0 || len(gids) > 0 {
+		if who, err = hostproc.LookupUser(c.User); err != nil {
+			return nil, err
+		}
+		if err := checkUser(who, uids, gids); err != nil {
+			return nil, err
+		}
 	}
 	env := filterEnv(c.Env, append(append([]string(nil), cfg.DeniedEnvvars...), tc.DeniedEnvvars...))
 	if c.User != "" {

@@ -1,7 +1,7 @@
 // Package admit is what a server does to a job before it enters the log: Mutate
 // fills in what depends on the server and adds what the job implies (defaults,
 // constraints, identities, mesh tasks); Validate refuses what cannot run;
-// UpdateAllowed refuses what a registered job may not become. The job endpoints
+// CheckUpdate refuses what a registered job may not become. The job endpoints
 // call it. Everything is a pure function of its arguments: no state, clock or
 // network is looked at, and nobody is authorised here.
 package admit
@@ -15,7 +15,6 @@ const (
 	defaultCluster   = "default"
 	defaultNamespace = "default"
 	defaultPool      = "default"
-	allPools         = "all"
 	globalRegion     = "global"
 )
 

@@ -9,6 +9,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike"
 )
 
+// defaultIdentity is the name of the identity that every task has.
+const defaultIdentity = "default"
+
 // identityAudience is whom a task's default identity is meant for.
 const identityAudience = "nomadproject.io"
 
@@ -87,7 +90,7 @@ func canonicalTask(job *nomadlike.Job, g *nomadlike.Group, t *nomadlike.Task) {
 
 // canonicalIdentities gives the task its default identity.
 func canonicalIdentities(t *nomadlike.Task) {
-	isDefault := func(id *nomadlike.WorkloadIdentity) bool { return id.Name == "" || id.Name == defaultNamespace }
+	isDefault := func(id *nomadlike.WorkloadIdentity) bool { return id.Name == "" || id.Name == defaultIdentity }
 	if t.Identity == nil {
 		if i := slices.IndexFunc(t.Identities, isDefault); i >= 0 {
 			t.Identity = t.Identities[i]
@@ -96,7 +99,7 @@ func canonicalIdentities(t *nomadlike.Task) {
 			t.Identity = &nomadlike.WorkloadIdentity{}
 		}
 	}
-	t.Identity.Name = "default"
+	t.Identity.Name = defaultIdentity
 	t.Identity.Audience = []string{identityAudience}
 	if len(t.Identities) == 0 {
 		t.Identities = nil

@@ -46,7 +46,7 @@ func injectConnect(job *nomadlike.Job) {
 			case c.SidecarService != nil:
 				injectSidecar(job, g, s)
 			case c.Native:
-				markNative(g, s)
+				markNative(job, g, s)
 			case c.Gateway != nil:
 				injectGateway(job, g, s)
 			}
@@ -197,11 +197,18 @@ func findPort(g *nomadlike.Group, label string) *nomadlike.Port {
 }
 
 // markNative marks the task that speaks the mesh's protocol itself.
-func markNative(g *nomadlike.Group, s *nomadlike.Service) {
-	if s.TaskName == "" && len(g.Tasks) == 1 {
-		s.TaskName = g.Tasks[0].Name
-	}
+func markNative(job *nomadlike.Job, g *nomadlike.Group, s *nomadlike.Service) {
+	var own []*nomadlike.Task // not injected
 	for _, t := range g.Tasks {
+		if t.Kind == "" || strings.HasPrefix(t.Kind, kindNative+":") {
+			own = append(own, t)
+		}
+	}
+	if s.TaskName == "" && len(own) == 1 {
+		s.TaskName = own[0].Name
+		canonicalService(job, g.Name, groupTask, s)
+	}
+	for _, t := range own {
 		if t.Name == s.TaskName {
 			t.Kind = kindNative + ":" + s.Name
 		}

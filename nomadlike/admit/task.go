@@ -172,7 +172,8 @@ func checkLogs(p *Problems, g *nomadlike.Group, t *nomadlike.Task) {
 	}
 }
 
-// digestLengths are the lengths of hex checksums by kind.
+// digestLength is the length of a checksum in hex by its kind; 0 for unknown
+// kinds.
 func digestLength(kind string) int {
 	switch kind {
 	case "md5":

@@ -6,9 +6,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike"
 )
 
-// UpdateAllowed tells why a registered job may not become the new one; existing
+// CheckUpdate tells why a registered job may not become the new one; existing
 // is nil for a job that is new.
-func UpdateAllowed(existing, job *nomadlike.Job) error {
+func CheckUpdate(existing, job *nomadlike.Job) error {
 	if existing == nil {
 		if job.Dispatched {
 			return nomadlike.Errorf(nomadlike.CodeInternal, "job can't be submitted with 'Dispatched' set")
@@ -65,7 +65,7 @@ func SpecChanged(old, updated *nomadlike.Job) bool {
 		j.CreateIndex, j.ModifyIndex, j.JobModifyIndex, j.SubmitTime = 0, 0, 0, 0
 		j.VersionTag = nil
 	}
-	return !reflect.DeepEqual(&a, &b)
+	return !same(reflect.ValueOf(a), reflect.ValueOf(b))
 }
 
 // Preserve carries over what the submitter asked to keep from the registered

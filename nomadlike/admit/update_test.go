@@ -7,7 +7,7 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike"
 )
 
-func TestUpdateAllowed(t *testing.T) {
+func TestCheckUpdate(t *testing.T) {
 	batch := func() *nomadlike.Job { return &nomadlike.Job{Type: "batch"} }
 	periodic, parameterized, dispatched := batch(), batch(), batch()
 	periodic.Periodic = &nomadlike.Periodic{}
@@ -29,7 +29,7 @@ func TestUpdateAllowed(t *testing.T) {
 		{"new dispatched", nil, dispatched, "job can't be submitted with 'Dispatched' set"},
 	} {
 		got := ""
-		if err := UpdateAllowed(c.old, c.new); err != nil {
+		if err := CheckUpdate(c.old, c.new); err != nil {
 			got = err.Error()
 		}
 		if got != c.want {
@@ -80,6 +80,31 @@ func TestSpecChanged(t *testing.T) {
 	}
 	if !SpecChanged(nil, old) || SpecChanged(nil, nil) {
 		t.Error("a new job is a change, no job is none")
+	}
+}
+
+// TestSameAfterEncoding compares jobs that took different ways to the log.
+func TestSameAfterEncoding(t *testing.T) {
+	job := func(config map[string]any, tags []string) *nomadlike.Job {
+		return &nomadlike.Job{TaskGroups: []*nomadlike.Group{{
+			Tasks:    []*nomadlike.Task{{Config: config}},
+			Services: []*nomadlike.Service{{Tags: tags}},
+		}}}
+	}
+	old := job(map[string]any{"n": int64(5), "l": []any{int64(1), nil}, "m": map[string]any{"f": 2.5}}, nil)
+	if SpecChanged(old, job(map[string]any{"n": uint64(5), "l": []any{5.0 - 4, nil}, "m": map[string]any{"f": 2.5}}, []string{})) {
+		t.Error("another encoding changes the specification")
+	}
+	for name, other := range map[string]*nomadlike.Job{
+		"number": job(map[string]any{"n": int64(6), "l": []any{int64(1), nil}, "m": map[string]any{"f": 2.5}}, nil),
+		"type":   job(map[string]any{"n": "5", "l": []any{int64(1), nil}, "m": map[string]any{"f": 2.5}}, nil),
+		"key":    job(map[string]any{"n": int64(5), "l": []any{int64(1), nil}, "k": map[string]any{"f": 2.5}}, nil),
+		"null":   job(map[string]any{"n": int64(5), "l": []any{int64(1), false}, "m": map[string]any{"f": 2.5}}, nil),
+		"tags":   job(map[string]any{"n": int64(5), "l": []any{int64(1), nil}, "m": map[string]any{"f": 2.5}}, []string{"a"}),
+	} {
+		if !SpecChanged(old, other) {
+			t.Errorf("another %s is no change", name)
+		}
 	}
 }
 

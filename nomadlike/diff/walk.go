@@ -80,13 +80,20 @@ func (w walker) object(s *shape, name string, old, updated reflect.Value) *nomad
 	d.Fields = fields(s.flat(old), s.flat(updated), w.contextual)
 	d.Objects = w.children(s, old, updated)
 	d.Type = fieldsType(d.Fields)
-	if len(s.children) > 0 && (d.Type != None || len(d.Objects) > 0) || d.Type == None && (isNil(old) != isNil(updated)) {
+	holds := len(s.children) > 0 && (d.Type != None || len(d.Objects) > 0)
+	if holds || d.Type == None && optional(old) != optional(updated) {
 		d.Type = presence(isNil(old), isNil(updated))
 	}
 	if d.Type == None {
 		return nil
 	}
 	return d
+}
+
+// optional tells whether a side is there that could have been left out: that
+// alone is a difference, even without any value in it.
+func optional(v reflect.Value) bool {
+	return v.IsValid() && v.Kind() == reflect.Pointer && !v.IsNil()
 }
 
 // fieldsType is the type of an object that is nothing but fields.

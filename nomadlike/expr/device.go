@@ -15,7 +15,8 @@ type unit struct {
 	factor   float64
 }
 
-// units are the units that device attributes may carry.
+// unitOf knows the units that device attributes may carry: bytes, bytes a
+// second, Hertz and Watt with their prefixes.
 func unitOf(name string) (unit, bool) {
 	rate, isRate := strings.CutSuffix(name, "/s")
 	prefixes := [...]string{"", "K", "M", "G", "T", "P", "E"}

@@ -377,3 +377,11 @@ type EvalUpdate struct {
 	nl.WriteOptions
 	Evals []*nl.Eval
 }
+
+// RaftPeer names one server of the log by ID or address. Methods
+// Operator.RaftRemovePeer (no reply) and Operator.RaftTransfer (reply
+// nl.LeadershipTransferResponse).
+type RaftPeer struct {
+	nl.WriteOptions
+	ID, Address string
+}

@@ -36,7 +36,8 @@ const (
 )
 
 // Watcher follows deployments. Its memory only saves work: one that starts
-// empty, on a new leader, evaluates the job of each deployment once more.
+// empty, on a new leader or after a write was refused, evaluates the job of
+// each deployment once more.
 type Watcher struct {
 	seen map[string]*progress // by deployment ID
 }
@@ -45,6 +46,13 @@ type Watcher struct {
 type progress struct {
 	health    int       // allocations whose health was known then
 	evaluated time.Time // when the job was last evaluated for it
+
+	// What was last looked at without anything to do, and until when that
+	// holds; zero is until something changes. The counters of a deployment
+	// change with its allocations, so these two tell.
+	deployment *nl.Deployment
+	job        *nl.Job
+	until      time.Time
 }
 
 // New makes a watcher without memory.
@@ -58,8 +66,7 @@ func (w *Watcher) Step(now time.Time, s *store.Snapshot, newID func() string) (o
 			continue
 		}
 		active[d.ID] = true
-		c := &check{now: now, s: s, d: d, job: s.Job(d.Namespace, d.JobID), newID: newID}
-		o, next := w.step(c)
+		o, next := w.look(&check{now: now, s: s, d: d, job: s.Job(d.Namespace, d.JobID), newID: newID})
 		if o != nil {
 			ops = append(ops, o)
 		}
@@ -84,17 +91,29 @@ type check struct {
 	newID func() string
 }
 
-func (w *Watcher) step(c *check) (op.Op, time.Time) {
+// look takes a step unless nothing has changed since the last one.
+func (w *Watcher) look(c *check) (op.Op, time.Time) {
+	p := w.seen[c.d.ID]
+	if p == nil {
+		p = &progress{}
+		w.seen[c.d.ID] = p
+	}
+	if p.deployment == c.d && p.job == c.job && (p.until.IsZero() || c.now.Before(p.until)) {
+		return nil, p.until
+	}
+	o, next := p.step(c)
+	if p.deployment = nil; o == nil {
+		p.deployment, p.job, p.until = c.d, c.job, next
+	}
+	return o, next
+}
+
+func (p *progress) step(c *check) (op.Op, time.Time) {
 	if c.job == nil || c.job.Stop || c.job.CreateIndex != c.d.JobCreateIndex || c.job.Version != c.d.JobVersion {
 		return nil, time.Time{} // the evaluation of that change cancels it
 	}
 	if c.d.Status != nl.DeploymentStatusRunning {
 		return nil, time.Time{}
-	}
-	p := w.seen[c.d.ID]
-	if p == nil {
-		p = &progress{}
-		w.seen[c.d.ID] = p
 	}
 	sick := c.unhealthy()
 	if FailsOnUnhealthy(c.d, c.s, sick) {

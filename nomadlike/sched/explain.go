@@ -162,6 +162,12 @@ func count(m map[string]int, key string) map[string]int {
 // for of the dimensions that ran out.
 func (p *placer) failure() *nl.AllocMetric {
 	m := p.metric()
+	p.askExhausted(m)
+	return m
+}
+
+// askExhausted notes what the tasks asked for of the dimensions that ran out.
+func (p *placer) askExhausted(m *nl.AllocMetric) {
 	for _, dimension := range slices.Sorted(maps.Keys(m.DimensionExhausted)) {
 		if dimension != "cpu" && dimension != "memory" && dimension != "disk" && dimension != "cores" {
 			continue
@@ -190,7 +196,6 @@ func (p *placer) failure() *nl.AllocMetric {
 			}
 		}
 	}
-	return m
 }
 
 // baseMetric is what the metrics of all placements in a pool share.

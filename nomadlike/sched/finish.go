@@ -26,10 +26,12 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 			r.queued[g.Name] = 0
 		}
 	}
-	annotations := &nl.PlanAnnotations{DesiredTGUpdates: result.Updates}
-	if r.in.Annotate || len(r.preempted) > 0 {
-		annotations.PreemptedAllocs = r.preemptedStubs()
+	for _, a := range r.plan.Place {
+		if u := result.Updates[a.TaskGroup]; u != nil && r.placed[a.ID] {
+			u.Preemptions += uint64(len(a.PreemptedAllocations))
+		}
 	}
+	annotations := &nl.PlanAnnotations{DesiredTGUpdates: result.Updates, PreemptedAllocs: r.preemptedStubs()}
 	done.PlanAnnotations = annotations
 	r.plan.Annotations = annotations
 	evals := []*nl.Eval{done}
@@ -58,12 +60,26 @@ func (r *run) deployment(result *reconcile.Result) *nl.Deployment {
 // block makes the evaluation wait until what failed may fit. One that was
 // blocked before is blocked again under its own ID.
 func (r *run) block(done *nl.Eval) []*nl.Eval {
-	if r.eval.Status == nl.EvalStatusBlocked || r.eval.TriggeredBy == nl.TriggerQueuedAllocs {
+	if r.eval.Type == nl.JobTypeSystem || r.eval.Type == nl.JobTypeSysBatch {
+		return r.blockNodes(done)
+	}
+	if r.reblocks() {
 		done.Status = nl.EvalStatusBlocked
 		done.StatusDescription = descBlocked
 		r.setEligibility(done)
 		return nil
 	}
+	blocked := r.newBlocked()
+	done.BlockedEval = blocked.ID
+	return []*nl.Eval{blocked}
+}
+
+// reblocks tells that the evaluation was blocked before.
+func (r *run) reblocks() bool {
+	return r.eval.Status == nl.EvalStatusBlocked || r.eval.TriggeredBy == nl.TriggerQueuedAllocs
+}
+
+func (r *run) newBlocked() *nl.Eval {
 	now := r.in.Now.UnixNano()
 	blocked := &nl.Eval{
 		ID: r.in.NewID(), Namespace: r.eval.Namespace, Priority: r.eval.Priority, Type: r.eval.Type,
@@ -73,8 +89,7 @@ func (r *run) block(done *nl.Eval) []*nl.Eval {
 		CreateTime: now, ModifyTime: now,
 	}
 	r.setEligibility(blocked)
-	done.BlockedEval = blocked.ID
-	return []*nl.Eval{blocked}
+	return blocked
 }
 
 // setEligibility notes which classes of nodes could unblock the evaluation.

@@ -14,12 +14,12 @@ func (e *entry) better(o *entry) bool {
 
 func (e *entry) stale() bool { return e.version != e.c.version }
 
-// lane holds nodes whose scores order them alike whatever the spread is: of one
-// bucket of spread values and with one number of other scores.
+// lane holds nodes whose scores order them alike whatever the spread is: the
+// spreads like them alike, and they have one number of other scores.
 type lane struct {
-	bucket *bucket
-	terms  int
-	heap   []entry
+	alike *alike
+	terms int
+	heap  []entry
 }
 
 func (l *lane) push(e entry) {

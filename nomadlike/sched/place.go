@@ -141,16 +141,22 @@ func (r *run) putOn(p *placer, c *candidate, place *reconcile.Placement, d *nl.D
 		return false
 	}
 	a := r.newAlloc(p, c, place, offer)
-	a.Metrics = p.placedMetric(c, penalized)
+	a.Metrics = p.placedMetric(c, place, penalized)
 	p.note(place.Name, c, a.Metrics)
-	if d != nil && d.Active() && place.Deployed {
-		a.DeploymentID = d.ID
-		if place.Canary {
-			a.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}
-		}
-	}
+	r.join(a, place, d)
 	r.commit(p, c, a, offer)
 	return true
+}
+
+// join makes the allocation part of the deployment that runs.
+func (r *run) join(a *nl.Alloc, place *reconcile.Placement, d *nl.Deployment) {
+	if d == nil || !d.Active() || !place.Deployed {
+		return
+	}
+	a.DeploymentID = d.ID
+	if place.Canary {
+		a.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}
+	}
 }
 
 // commit puts the allocation into the plan and onto its node.
@@ -197,9 +203,17 @@ func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offe
 	return a
 }
 
-// placedMetric is the metric of a placement that succeeded.
-func (p *placer) placedMetric(c *candidate, penalized []string) *nl.AllocMetric {
-	m := *p.passed()
+// placedMetric is the metric of a placement that succeeded. Where there was no
+// choice of nodes it tells only of the one.
+func (p *placer) placedMetric(c *candidate, place *reconcile.Placement, penalized []string) *nl.AllocMetric {
+	var m nl.AllocMetric
+	if place.NodeID != "" {
+		m = *p.run.baseMetric(p.ask.Job.NodePool)
+		m.NodesEvaluated = 1
+		m.ScoreMetaData = []*nl.NodeScoreMeta{p.row(c, penalized)}
+		return &m
+	}
+	m = *p.passed()
 	m.AllocationTime = p.run.elapsed()
 	m.ScoreMetaData = p.scores(c, penalized)
 	return &m

@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -32,7 +33,9 @@ type placer struct {
 	lanes      []*lane
 	lane       map[laneKey]*lane
 	buckets    map[string]*bucket
-	ready      bool // lanes are built
+	byCount    bool              // lanes are told apart by counts, not by values
+	alikes     map[string]*alike // by counts, or by bucket
+	ready      bool              // lanes are built
 
 	explain *GroupExplanation
 	failed  *nl.AllocMetric // of the first placement that failed
@@ -40,15 +43,28 @@ type placer struct {
 }
 
 type laneKey struct {
-	bucket *bucket
-	terms  int
+	alike *alike
+	terms int
 }
 
 // bucket is one combination of values of the spread attributes.
 type bucket struct {
-	values []string
-	known  []bool
+	values  []string
+	known   []bool
+	members []*candidate
+	alike   *alike // of its own, when lanes are told apart by values
 }
+
+// alike is what the spreads like alike: one bucket, or, with even spreads over
+// many values, all buckets with the same counts.
+type alike struct {
+	bucket *bucket
+	counts []int // -1 where the attribute is missing
+}
+
+// bucketsMax is how many buckets have lanes of their own. With more of them
+// their scores are too many to compare for every placement.
+const bucketsMax = 64
 
 // candidate is a node as this group sees it.
 type candidate struct {
@@ -86,6 +102,7 @@ func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
 	p := &placer{
 		run: r, ask: ask, checks: checks, algorithm: r.algorithm(job),
 		byID: map[string]*candidate{}, lane: map[laneKey]*lane{}, buckets: map[string]*bucket{},
+		alikes:  map[string]*alike{},
 		explain: &GroupExplanation{Group: g.Name, Need: ask.Need, Cores: ask.Cores},
 	}
 	if err := p.addAffinities(job, g); err != nil {
@@ -168,9 +185,17 @@ func (p *placer) prepare() {
 	for i, info := range nodes {
 		c := &list[i]
 		c.node, c.order, c.static = p.run.node(info.ID), i, p.checks.Node(info)
-		c.bucket = p.bucketOf(info)
+		if c.bucket = p.bucketOf(info); c.bucket != nil {
+			c.bucket.members = append(c.bucket.members, c)
+		}
 		p.candidates = append(p.candidates, c)
 		p.byID[info.ID] = c
+	}
+	p.byCount = len(p.buckets) > bucketsMax
+	for _, s := range p.spreads {
+		p.byCount = p.byCount && s.Even()
+	}
+	for _, c := range p.candidates {
 		p.look(c)
 		if c.filtered == "" && c.exhausted == "" {
 			l, e := p.laneOf(c)
@@ -214,12 +239,59 @@ func (p *placer) spread(b *bucket) float64 {
 	return sum
 }
 
+// alikeOf is what the spreads like like this bucket.
+func (p *placer) alikeOf(b *bucket) *alike {
+	if b == nil {
+		return nil
+	}
+	if !p.byCount {
+		if b.alike == nil {
+			b.alike = &alike{bucket: b}
+		}
+		return b.alike
+	}
+	counts := make([]int, len(p.spreads))
+	key := make([]byte, 0, binary.MaxVarintLen64*len(counts))
+	for i, s := range p.spreads {
+		counts[i] = -1
+		if b.known[i] {
+			counts[i] = s.Count(b.values[i])
+		}
+		key = binary.AppendVarint(key, int64(counts[i]))
+	}
+	a := p.alikes[string(key)]
+	if a == nil {
+		a = &alike{counts: counts}
+		p.alikes[string(key)] = a
+	}
+	return a
+}
+
+// liked is how much the spreads like what is alike.
+func (p *placer) liked(a *alike) float64 {
+	switch {
+	case a == nil:
+		return 0
+	case a.bucket != nil:
+		return p.spread(a.bucket)
+	}
+	sum := 0.0
+	for i, s := range p.spreads {
+		if a.counts[i] < 0 {
+			sum--
+		} else {
+			sum += s.BoostOf(a.counts[i])
+		}
+	}
+	return sum
+}
+
 func (p *placer) laneOf(c *candidate) (*lane, entry) {
 	sum, terms := c.parts.Base()
-	key := laneKey{c.bucket, terms}
+	key := laneKey{p.alikeOf(c.bucket), terms}
 	l := p.lane[key]
 	if l == nil {
-		l = &lane{bucket: c.bucket, terms: terms}
+		l = &lane{alike: key.alike, terms: terms}
 		p.lane[key] = l
 		p.lanes = append(p.lanes, l)
 	}
@@ -287,8 +359,20 @@ func (p *placer) touch(nodeID string) {
 	if c == nil {
 		return
 	}
-	c.version++
 	p.look(c)
+	p.enqueue(c)
+	if p.byCount {
+		for _, other := range c.bucket.members {
+			if other != c {
+				p.enqueue(other)
+			}
+		}
+	}
+}
+
+// enqueue puts a node into its lane anew; what stands of it elsewhere is stale.
+func (p *placer) enqueue(c *candidate) {
+	c.version++
 	if c.filtered == "" && c.exhausted == "" {
 		l, e := p.laneOf(c)
 		l.push(e)
@@ -304,14 +388,14 @@ func (p *placer) pick(place *reconcile.Placement, penalized []string) *candidate
 	}
 	best, bestScore := (*candidate)(nil), 0.0
 	for _, l := range p.lanes {
-		e, held := p.first(l, penalized)
+		e, held, found := p.first(l, penalized)
 		for _, h := range held {
 			l.push(h)
 		}
-		if e == nil {
+		if !found {
 			continue
 		}
-		score := rank.Mean(e.sum, l.terms, p.spread(l.bucket))
+		score := rank.Mean(e.sum, l.terms, p.liked(l.alike))
 		if best == nil || score > bestScore || score == bestScore && e.order < best.order {
 			best, bestScore = e.c, score
 		}
@@ -333,7 +417,7 @@ func (p *placer) pick(place *reconcile.Placement, penalized []string) *candidate
 
 // first is the best entry of a lane that is current, allowed and not penalized.
 // Penalized ones are handed out, to be put back.
-func (p *placer) first(l *lane, penalized []string) (found *entry, held []entry) {
+func (p *placer) first(l *lane, penalized []string) (best entry, held []entry, found bool) {
 	for len(l.heap) > 0 {
 		e := &l.heap[0]
 		switch {
@@ -348,11 +432,10 @@ func (p *placer) first(l *lane, penalized []string) (found *entry, held []entry)
 				l.pop()
 				continue
 			}
-			out := *e
-			return &out, held
+			return *e, held, true
 		}
 	}
-	return nil, held
+	return entry{}, held, false
 }
 
 // scan is pick for groups whose allocations differ in where they may run.
@@ -400,7 +483,7 @@ func (p *placer) scores(chosen *candidate, penalized []string) []*nl.NodeScoreMe
 	var others []rated
 	for _, l := range p.lanes {
 		taken := 0
-		spread := p.spread(l.bucket)
+		spread := p.liked(l.alike)
 		l.top(func(e *entry) bool {
 			if e.c != chosen {
 				others = append(others, rated{e.c, rank.Mean(e.sum, l.terms, spread)})

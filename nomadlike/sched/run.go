@@ -33,7 +33,9 @@ type run struct {
 	queued      map[string]int
 	failures    map[string]*nl.AllocMetric
 	explanation *Explanation
-	preempted   map[string]bool
+	victimsOf   []*nl.Alloc // evicted so far
+	evictedOf   map[groupKey]int
+	failedNodes []string // of jobs that run on every node
 }
 
 // nodeCount is how many allocations of the job are on a node.
@@ -56,7 +58,7 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 		gone:     map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
 		placers: map[placerKey]*placer{}, queued: map[string]int{}, failures: map[string]*nl.AllocMetric{},
 		explanation: &Explanation{EvalID: e.ID},
-		preempted:   map[string]bool{},
+		evictedOf:   map[groupKey]int{},
 	}
 	if r.config == nil {
 		r.config = &nl.SchedulerConfiguration{}

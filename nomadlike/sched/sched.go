@@ -31,7 +31,8 @@ type Input struct {
 	NewID func() string
 	// Seed orders nodes that score alike; other seeds give other orders.
 	Seed uint64
-	// Annotate adds to the plan's annotations what it would preempt.
+	// Annotate is for dry runs: the caller wants Plan.Annotations. They are made
+	// for every plan, since processed evaluations show them.
 	Annotate bool
 	// Elapsed tells how long the evaluation has taken so far, for the metrics;
 	// nil when nobody measures.

@@ -1,5 +1,170 @@
 package sched
 
-import "errors"
+import (
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+)
 
-func (r *run) system() (*Outcome, error) { return nil, errors.New("not there yet") }
+// system decides for jobs that run once on every node.
+func (r *run) system() (*Outcome, error) {
+	var failed error
+	nodes := func(g *nl.Group) []*nl.Node {
+		p, err := r.placer(r.job, g)
+		if err != nil {
+			failed = err
+			return nil
+		}
+		p.prepare()
+		var out []*nl.Node
+		for n := range r.snapshot.Nodes() {
+			if c := p.byID[n.ID]; c != nil && c.static == "" {
+				out = append(out, n)
+			}
+		}
+		return out
+	}
+	result := reconcile.RunSystem(reconcile.SystemInput{Input: r.reconcileInput(), Nodes: nodes})
+	if failed != nil {
+		return nil, failed
+	}
+	r.applyResult(result)
+	if r.job != nil && !r.job.Stop {
+		for _, g := range r.job.TaskGroups {
+			r.queued[g.Name] = 0
+		}
+	}
+	for i := range result.Place {
+		r.queued[result.Place[i].Group.Name]++
+	}
+	for i := range result.Place {
+		if err := r.placeOnNode(&result.Place[i], result.Current); err != nil {
+			return nil, err
+		}
+	}
+	r.explainNowhere()
+	return r.finish(result), nil
+}
+
+// placeOnNode places an allocation on the node it must go to.
+func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
+	p, err := r.placer(r.job, place.Group)
+	if err != nil {
+		return err
+	}
+	p.explain.Asked++
+	if place.Replaces != nil {
+		r.leave(place.Previous)
+	}
+	c := p.byID[place.NodeID]
+	if r.putOnNode(p, c, place, d) {
+		if place.Replaces != nil {
+			r.plan.Stop = append(r.plan.Stop, *place.Replaces)
+		}
+		return nil
+	}
+	if place.Replaces != nil {
+		r.comeBack(place.Previous)
+	}
+	reason, exhausted := c.filtered, c.exhausted
+	if place.Replaces != nil && reason == "" && exhausted == "" {
+		// The old allocation is back on the node and hides what was missing.
+		exhausted = p.ask.Fits(c.node)
+	}
+	r.nodeFailed(p, c, reason, exhausted)
+	return nil
+}
+
+func (r *run) putOnNode(p *placer, c *candidate, place *reconcile.Placement, d *nl.Deployment) bool {
+	if c.filtered != "" {
+		return false
+	}
+	if c.exhausted == "" && r.putOn(p, c, place, d, nil) {
+		return true
+	}
+	return r.preemptOn(p, c, place, d)
+}
+
+// nodeFailed counts a node without room in the metric of its group.
+func (r *run) nodeFailed(p *placer, c *candidate, filtered, exhausted string) {
+	info := c.node.Info
+	m := p.failed
+	if m == nil {
+		m = r.baseMetric(p.ask.Job.NodePool)
+		p.failed = m
+		r.failures[p.ask.Group.Name] = m
+	} else {
+		m.CoalescedFailures++
+	}
+	m.NodesEvaluated++
+	switch {
+	case filtered != "":
+		m.NodesFiltered++
+		m.ConstraintFiltered = count(m.ConstraintFiltered, filtered)
+		if info.NodeClass != "" {
+			m.ClassFiltered = count(m.ClassFiltered, info.NodeClass)
+		}
+	case exhausted != "":
+		m.NodesExhausted++
+		m.DimensionExhausted = count(m.DimensionExhausted, exhausted)
+		if info.NodeClass != "" {
+			m.ClassExhausted = count(m.ClassExhausted, info.NodeClass)
+		}
+	}
+	p.askExhausted(m)
+	r.failedNodes = append(r.failedNodes, info.ID)
+}
+
+// explainNowhere makes a group that no node may run a failed one, although
+// nothing was asked for.
+func (r *run) explainNowhere() {
+	if r.job == nil || r.job.Stop {
+		return
+	}
+	for _, g := range r.job.TaskGroups {
+		p := r.placers[placerKey{g.Name, r.job.Version}]
+		if p == nil || g.Count == 0 || len(p.candidates) == 0 {
+			continue
+		}
+		somewhere := false
+		for _, c := range p.candidates {
+			somewhere = somewhere || c.static == ""
+		}
+		if !somewhere {
+			r.failures[g.Name] = p.metric()
+		}
+	}
+}
+
+// blockNodes makes one blocked evaluation for every node without room, except
+// where one waits already.
+func (r *run) blockNodes(done *nl.Eval) []*nl.Eval {
+	waiting := map[string]bool{}
+	for e := range r.snapshot.EvalsByJob(r.eval.Namespace, r.eval.JobID) {
+		if e.Status == nl.EvalStatusBlocked && e.ID != r.eval.ID {
+			waiting[e.NodeID] = true
+		}
+	}
+	var out []*nl.Eval
+	seen := map[string]bool{}
+	for _, id := range r.failedNodes {
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if r.reblocks() && r.eval.NodeID == id {
+			done.Status, done.StatusDescription = nl.EvalStatusBlocked, descBlocked
+			r.setEligibility(done)
+			continue
+		}
+		if waiting[id] {
+			continue
+		}
+		e := r.newBlocked()
+		e.NodeID = id
+		if done.BlockedEval == "" {
+			done.BlockedEval = e.ID
+		}
+		out = append(out, e)
+	}
+	return out
+}

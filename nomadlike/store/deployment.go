@@ -88,9 +88,12 @@ func (t *tx) putPlannedDeployment(d *nl.Deployment, time int64) {
 	t.setDeployment(before, next)
 }
 
-// setDeploymentStatus changes the status of an active deployment. A job
-// version whose deployment succeeded is stable.
+// setDeploymentStatus changes the status of a deployment; one that is over
+// stays as it is. A job version whose deployment succeeded is stable.
 func (t *tx) setDeploymentStatus(u *nl.DeploymentStatusUpdate, time int64) {
+	if known := t.Deployment(u.DeploymentID); known == nil || !known.Active() {
+		return
+	}
 	d := t.editDeployment(u.DeploymentID)
 	d.Status, d.StatusDescription = u.Status, u.StatusDescription
 	if d.ModifyTime = time; u.UpdatedAt != 0 {

@@ -8,16 +8,15 @@ import (
 )
 
 // PlanDelta turns a verified plan into what the log carries; now is the unix
-// ns that becomes the time of everything in it. The plan is not changed.
+// ns that becomes the time of everything in it. The plan is not changed. An
+// allocation that comes without its job (plans of other servers do) names the
+// version itself.
 func PlanDelta(p *nl.Plan, now int64) *op.PlanDelta {
 	place := make([]*nl.Alloc, len(p.Place))
 	for i, a := range p.Place {
 		next := *a
-		switch {
-		case a.Job != nil:
+		if a.Job != nil {
 			next.JobVersion = a.Job.Version
-		case a.JobVersion == 0 && p.Job != nil && p.Job.ID == a.JobID && p.Job.Namespace == a.Namespace:
-			next.JobVersion = p.Job.Version
 		}
 		place[i] = &next
 	}
@@ -35,10 +34,7 @@ func (t *tx) applyPlans(o *op.ApplyPlans) {
 			t.putPlannedDeployment(p.Deployment, p.Time)
 		}
 		for i := range p.DeploymentUpdates {
-			u := &p.DeploymentUpdates[i]
-			if d := t.Deployment(u.DeploymentID); d != nil && d.Active() {
-				t.setDeploymentStatus(u, p.Time)
-			}
+			t.setDeploymentStatus(&p.DeploymentUpdates[i], p.Time)
 		}
 		for i := range p.Stop {
 			t.stopAlloc(&p.Stop[i], p.Time)

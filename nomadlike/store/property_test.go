@@ -75,6 +75,12 @@ func randomOp(s *Snapshot, ids *ids) op.Op {
 		return c
 	case 10:
 		for d := range s.Deployments(nl.AllNamespaces) {
+			if r.IntN(4) == 0 {
+				return &op.SetAllocHealth{DeploymentID: d.ID, Healthy: []string{pick()}, Time: now,
+					Update: &nl.DeploymentStatusUpdate{DeploymentID: "none", Status: nl.DeploymentStatusFailed}}
+			}
+		}
+		for d := range s.Deployments(nl.AllNamespaces) {
 			if d.Active() && r.IntN(2) == 0 {
 				return &op.UpdateDeployment{Update: nl.DeploymentStatusUpdate{DeploymentID: d.ID,
 					Status: []string{nl.DeploymentStatusSuccessful, nl.DeploymentStatusFailed, nl.DeploymentStatusPaused}[r.IntN(3)]}}

@@ -35,15 +35,29 @@ func Restore(r io.Reader) (*Snapshot, error) {
 	return rs.s, nil
 }
 
+// restoreAhead is how many records may be in decoding while an earlier one is
+// stored: enough to keep several processors busy.
+const restoreAhead = 8
+
 type restorer struct {
 	in    *bufio.Reader
 	sum   hash.Hash
 	s     *Snapshot
 	owner *cow.Owner
-	jobs  []*nl.Job // by number, less one
+	jobs  []*nl.Job   // by number, less one
+	ahead []*decoding // in the order of the records
+}
+
+// decoding is a record on its way: decoded in a goroutine of its own, stored
+// in the order of the records by the one that reads.
+type decoding struct {
+	done  chan struct{}
+	store func() error
+	err   error
 }
 
 func (rs *restorer) all() error {
+	defer rs.abandon()
 	head := make([]byte, len(saveFormat))
 	if _, err := io.ReadFull(rs.in, head); err != nil || string(head) != saveFormat {
 		return errSaveFormat
@@ -60,7 +74,15 @@ func (rs *restorer) all() error {
 			}
 			break
 		}
-		if err := rs.take(kind, body); err != nil {
+		rs.decode(kind, body)
+		if len(rs.ahead) == restoreAhead {
+			if err := rs.storeNext(); err != nil {
+				return err
+			}
+		}
+	}
+	for len(rs.ahead) > 0 {
+		if err := rs.storeNext(); err != nil {
 			return err
 		}
 	}
@@ -68,6 +90,32 @@ func (rs *restorer) all() error {
 		return errSaveMeta
 	}
 	return nil
+}
+
+func (rs *restorer) decode(kind recordKind, body []byte) {
+	d := &decoding{done: make(chan struct{})}
+	rs.ahead = append(rs.ahead, d)
+	go func() {
+		defer close(d.done)
+		d.store, d.err = rs.read(kind, body)
+	}()
+}
+
+func (rs *restorer) storeNext() error {
+	d := rs.ahead[0]
+	rs.ahead = rs.ahead[1:]
+	<-d.done
+	if d.err != nil {
+		return d.err
+	}
+	return d.store()
+}
+
+// abandon waits for what is still in decoding after an error.
+func (rs *restorer) abandon() {
+	for _, d := range rs.ahead {
+		<-d.done
+	}
 }
 
 // record reads one record, and the checksum of all before it.
@@ -103,17 +151,20 @@ func ended(err error) error {
 	return err
 }
 
-func (rs *restorer) take(kind recordKind, body []byte) error {
+// read decodes a record and returns what stores it. It runs beside others and
+// touches nothing of the restorer; what it returns does.
+func (rs *restorer) read(kind recordKind, body []byte) (func() error, error) {
 	s, o := rs.s, rs.owner
 	switch kind {
 	case recordMeta:
-		return rs.meta(body)
+		return one(body, rs.meta)
 	case recordJob:
-		j := new(nl.Job)
-		rs.jobs = append(rs.jobs, j)
-		return wire.Decode(body, j)
+		return one(body, func(j *nl.Job) error {
+			rs.jobs = append(rs.jobs, j)
+			return nil
+		})
 	case recordJobRow:
-		return rs.jobRow(body)
+		return one(body, rs.jobRow)
 	case recordAllocs:
 		return rs.allocs(body)
 	case recordEvals:
@@ -140,35 +191,42 @@ func (rs *restorer) take(kind recordKind, body []byte) error {
 		})
 	case recordPolicies:
 		return each(body, func(p *policyForm) {
-			s.policies.Set(o, policyRow{p.Key, p.Policy})
-			s.policyID.Set(o, policyRow{p.Policy.ID, p.Policy})
+			s.policies.Set(o, policyRow{p.Key, &p.Policy})
+			s.policyID.Set(o, policyRow{p.Policy.ID, &p.Policy})
 		})
 	case recordRootKeys:
-		return each(body, func(k *nl.RootKey) { s.rootKeys.Set(o, rootKeyRow{k}) })
+		return each(body, func(k *rootKeyForm) { s.rootKeys.Set(o, rootKeyRow{k.key()}) })
 	}
-	return fmt.Errorf("a record is of kind %d, which this version does not know", kind)
+	return nil, fmt.Errorf("a record is of kind %d, which this version does not know", kind)
+}
+
+// one decodes the object of a record.
+func one[T any](body []byte, store func(*T) error) (func() error, error) {
+	v := new(T)
+	err := wire.Decode(body, v)
+	return func() error { return store(v) }, err
 }
 
 // each decodes the objects of a record.
-func each[T any](body []byte, f func(*T)) error {
+func each[T any](body []byte, store func(*T)) (func() error, error) {
 	var list []*T
 	if err := wire.Decode(body, &list); err != nil {
-		return err
+		return nil, err
 	}
 	for _, v := range list {
 		if v == nil {
-			return errSaveNothing
+			return nil, errSaveNothing
 		}
-		f(v)
 	}
-	return nil
+	return func() error {
+		for _, v := range list {
+			store(v)
+		}
+		return nil
+	}, nil
 }
 
-func (rs *restorer) meta(body []byte) error {
-	var form metaForm
-	if err := wire.Decode(body, &form); err != nil {
-		return err
-	}
+func (rs *restorer) meta(form *metaForm) error {
 	rs.s.index = form.Index
 	copy(rs.s.indexes[:], form.Indexes)
 	rs.s.scheduler, rs.s.autopilot, rs.s.cluster = form.Scheduler, form.Autopilot, form.Cluster
@@ -186,11 +244,7 @@ func (rs *restorer) job(number uint64) (*nl.Job, error) {
 	return rs.jobs[number-1], nil
 }
 
-func (rs *restorer) jobRow(body []byte) error {
-	var form jobRowForm
-	if err := wire.Decode(body, &form); err != nil {
-		return err
-	}
+func (rs *restorer) jobRow(form *jobRowForm) error {
 	row := rs.row(splitJobKey(form.Key))
 	for _, number := range form.Versions {
 		j, err := rs.job(number)
@@ -222,28 +276,31 @@ func (rs *restorer) row(namespace, id string) *jobRow {
 	return row
 }
 
-func (rs *restorer) allocs(body []byte) error {
+func (rs *restorer) allocs(body []byte) (func() error, error) {
 	var form allocsForm
 	if err := wire.Decode(body, &form); err != nil {
-		return err
+		return nil, err
 	}
 	list, err := wire.DecodeAllocs(form.Allocs)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(list) != len(form.Jobs) {
-		return errSaveJob
+		return nil, errSaveJob
 	}
-	// The transaction's functions keep the indexes; the restored snapshot is
-	// the one it works on.
-	t := &tx{Snapshot: rs.s, owner: rs.owner}
-	for i, a := range list {
-		if a.Job, err = rs.job(form.Jobs[i]); err != nil {
-			return err
+	return func() error {
+		// The transaction's functions keep the indexes; the restored snapshot is
+		// the one it works on.
+		t := &tx{Snapshot: rs.s, owner: rs.owner}
+		for i, a := range list {
+			var err error
+			if a.Job, err = rs.job(form.Jobs[i]); err != nil {
+				return err
+			}
+			t.insertAlloc(a)
 		}
-		t.insertAlloc(a)
-	}
-	return nil
+		return nil
+	}, nil
 }
 
 // insertAlloc stores a restored allocation, from which nothing is derived but

@@ -78,7 +78,17 @@ type allocsForm struct {
 // policyForm is a scaling policy under its key.
 type policyForm struct {
 	Key    string
-	Policy *nl.ScalingPolicy
+	Policy nl.ScalingPolicy
+}
+
+// rootKeyForm is a root key on disk.
+type rootKeyForm struct {
+	Meta                nl.RootKeyMeta
+	Encryption, Signing []byte
+}
+
+func (f *rootKeyForm) key() *nl.RootKey {
+	return &nl.RootKey{Meta: &f.Meta, Encryption: f.Encryption, Signing: f.Signing}
 }
 
 // Save writes the snapshot. It may take its time: the snapshot never changes.
@@ -178,12 +188,18 @@ func (sv *saver) all(s *Snapshot) {
 	saveObjects(sv, recordServices, s.Services(nl.AllNamespaces))
 	saveObjects(sv, recordPolicies, func(yield func(policyForm) bool) {
 		for r := range s.policies.All() {
-			if !yield(policyForm{r.key, r.ScalingPolicy}) {
+			if !yield(policyForm{r.key, *r.ScalingPolicy}) {
 				return
 			}
 		}
 	})
-	saveObjects(sv, recordRootKeys, s.RootKeys())
+	saveObjects(sv, recordRootKeys, func(yield func(rootKeyForm) bool) {
+		for k := range s.RootKeys() {
+			if !yield(rootKeyForm{*k.Meta, k.Encryption, k.Signing}) {
+				return
+			}
+		}
+	})
 }
 
 // saveObjects writes objects, many to a record.

@@ -36,19 +36,18 @@ func (t *tx) dropService(s *nl.ServiceRegistration) {
 	t.servicesByAlloc.Delete(t.owner, alloc)
 }
 
-func (t *tx) deleteServices(o *op.DeleteServices) error {
+// deleteServices passes over instances that are gone: their allocation may have
+// ended meanwhile.
+func (t *tx) deleteServices(o *op.DeleteServices) {
 	for _, id := range o.IDs {
-		s := t.Service(o.Namespace, id)
-		if s == nil {
-			return nl.Errorf(nl.CodeNotFound, "service registration not found")
+		if s := t.Service(o.Namespace, id); s != nil {
+			t.dropService(s)
+			change(t, TableServices, s.Namespace, s.ID, s, nil)
 		}
-		t.dropService(s)
-		change(t, TableServices, s.Namespace, s.ID, s, nil)
 	}
 	for _, alloc := range o.ByAlloc {
 		t.deleteServicesOf(alloc)
 	}
-	return nil
 }
 
 func (t *tx) deleteServicesOf(allocID string) {

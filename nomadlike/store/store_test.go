@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -213,4 +214,39 @@ func TestConcurrentReaders(t *testing.T) {
 		put(t, st, "web", i+1)
 	}
 	wait.Wait()
+}
+
+// Every key that readers may watch an object under is told of its changes.
+func TestKeysOf(t *testing.T) {
+	job := JobKey("ns", "web")
+	for _, c := range []struct {
+		change Change
+		want   []string // without the table's own key
+	}{
+		{Change{TableJobs, "ns", "web", nil, &nl.Job{}}, []string{job}},
+		{Change{TableJobSummaries, "ns", "web", &nl.JobSummary{}, nil}, []string{job}},
+		{Change{TablePeriodicLaunches, "ns", "web", nil, new(int64)}, []string{job}},
+		{Change{TableEvals, "ns", "e", nil, &nl.Eval{Namespace: "ns", JobID: "web"}}, []string{"e", job}},
+		{Change{TableDeployments, "ns", "d", &nl.Deployment{Namespace: "ns", JobID: "web"}, nil}, []string{"d", job}},
+		{Change{TableAllocs, "ns", "a", nil, &nl.Alloc{Namespace: "ns", JobID: "web", NodeID: "n", EvalID: "e", DeploymentID: "d"}},
+			[]string{"a", job, "n", "e", "d"}},
+		{Change{TableAllocs, "ns", "a", &nl.Alloc{EvalID: "e0"}, &nl.Alloc{Namespace: "ns", JobID: "web", EvalID: "e1"}},
+			[]string{"a", job, "e1", "e0"}},
+		{Change{TableServices, "ns", "s", nil, &nl.ServiceRegistration{ID: "s", ServiceName: "db", Namespace: "ns", AllocID: "a"}},
+			[]string{JobKey("ns", "s"), JobKey("ns", "db"), "a"}},
+		{Change{TableScalingPolicies, "ns", "p", nil, &nl.ScalingPolicy{Target: map[string]string{"Namespace": "ns", "Job": "web"}}},
+			[]string{"p", job}},
+		{Change{TableNodes, "", "n", nil, &nl.Node{}}, []string{"n"}},
+		{Change{TableSchedulerConfig, "", "", nil, &nl.SchedulerConfiguration{}}, nil},
+	} {
+		want := map[Key]bool{{Table: c.change.Table}: true}
+		for _, id := range c.want {
+			want[Key{c.change.Table, id}] = true
+		}
+		got := map[Key]bool{}
+		keysOf(&c.change, func(k Key) { got[k] = true })
+		if !maps.Equal(got, want) {
+			t.Errorf("table %d: keys are %v, want %v", c.change.Table, got, want)
+		}
+	}
 }

@@ -133,7 +133,8 @@ func (t *tx) applyNode(o op.Op) (any, error) {
 		t.upsertServices(o)
 		return nil, nil
 	case *op.DeleteServices:
-		return nil, t.deleteServices(o)
+		t.deleteServices(o)
+		return nil, nil
 	case *op.SetSchedulerConfig:
 		return t.setSchedulerConfig(o), nil
 	case *op.SetAutopilotConfig:

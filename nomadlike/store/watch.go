@@ -81,6 +81,16 @@ func keysOf(c *Change, f func(Key)) {
 		in(o.NodeID)
 		in(o.EvalID)
 		in(o.DeploymentID)
+		if before, ok := c.Before.(*nl.Alloc); ok && c.After != nil {
+			moved := func(from, to string) {
+				if from != to {
+					in(from)
+				}
+			}
+			moved(before.NodeID, o.NodeID)
+			moved(before.EvalID, o.EvalID)
+			moved(before.DeploymentID, o.DeploymentID)
+		}
 	case *nl.Eval:
 		in(c.Key)
 		in(JobKey(o.Namespace, o.JobID))

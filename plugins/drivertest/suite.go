@@ -60,6 +60,7 @@ func Run(t *testing.T, h Harness) {
 	}
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			part := h
 			p.run(t, newWorld(t, &part))
 		})

@@ -27,6 +27,9 @@ const (
 	// many small jobs share a write to disk; a single larger plan is not split.
 	entryPlansMax  = 64
 	entryAllocsMax = 4096
+	// startMax is how long a plan waits for Run to begin: workers may be a
+	// moment earlier on a new leader.
+	startMax = time.Second
 	// queueMax bounds the plans that wait, far above the number of workers,
 	// each of which waits for one.
 	queueMax = 8192
@@ -64,6 +67,7 @@ type Applier struct {
 
 	mu      sync.Mutex
 	running bool
+	begun   chan struct{} // closed when Run begins
 	queue   planQueue
 	flights []*flight
 }
@@ -101,7 +105,9 @@ func New(cfg Config) (*Applier, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, time.Duration) {}
 	}
-	return &Applier{cfg: cfg, wake: make(chan struct{}, 1), slots: make(chan struct{}, entriesMax)}, nil
+	return &Applier{
+		cfg: cfg, wake: make(chan struct{}, 1), slots: make(chan struct{}, entriesMax), begun: make(chan struct{}),
+	}, nil
 }
 
 // Submit waits until a plan is committed, as far as it fits.
@@ -110,6 +116,9 @@ func (a *Applier) Submit(ctx context.Context, p *nl.Plan) (*nl.PlanResult, error
 		return nil, err
 	}
 	s := &submission{plan: p, since: a.cfg.Now(), done: make(chan outcome, 1)}
+	if err := a.begin(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.enqueue(s); err != nil {
 		return nil, err
 	}
@@ -161,10 +170,32 @@ func (a *Applier) setRunning(running bool) {
 	defer a.mu.Unlock()
 	a.running = running
 	if running {
+		close(a.begun)
 		return
 	}
+	a.begun = make(chan struct{})
 	for s := a.queue.pop(); s != nil; s = a.queue.pop() {
 		s.done <- outcome{err: errNotLeader}
+	}
+}
+
+// begin waits until Run runs.
+func (a *Applier) begin(ctx context.Context) error {
+	a.mu.Lock()
+	running, begun := a.running, a.begun
+	a.mu.Unlock()
+	if running {
+		return nil
+	}
+	timer := time.NewTimer(startMax)
+	defer timer.Stop()
+	select {
+	case <-begun:
+		return nil
+	case <-timer.C:
+		return errNotLeader
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -251,17 +251,34 @@ func TestApplier_OneRefusedPlanDoesNotTakeOthersAlong(t *testing.T) {
 }
 
 func TestApplier_RefusesWhileNotRunning(t *testing.T) {
-	a, err := New(Config{
-		Store:   store.New(store.Empty()),
-		Propose: func(context.Context, op.Op) (uint64, error) { return 0, nil },
-		Verify:  verifyOnePerNode, Outstanding: func(string, string) error { return nil },
+	synctest.Test(t, func(t *testing.T) {
+		a, err := New(Config{
+			Store:   store.New(store.Empty()),
+			Propose: func(context.Context, op.Op) (uint64, error) { return 12, nil },
+			Verify:  verifyOnePerNode, Outstanding: func(string, string) error { return nil },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Submit(t.Context(), plan("a", 50)); nl.CodeOf(err) != nl.CodeUnavailable {
+			t.Errorf("got %v", err)
+		}
+		// A plan that comes just before Run begins is taken.
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			time.Sleep(startMax / 2)
+			ended <- a.Run(ctx)
+		}()
+		if r, err := a.Submit(t.Context(), plan("a", 50)); err != nil || r.Index != 12 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+		cancel()
+		<-ended
+		if _, err := a.Submit(t.Context(), plan("a", 50)); nl.CodeOf(err) != nl.CodeUnavailable {
+			t.Errorf("after Run has ended: %v", err)
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.Submit(t.Context(), plan("a", 50)); nl.CodeOf(err) != nl.CodeUnavailable {
-		t.Errorf("got %v", err)
-	}
 }
 
 func TestApplier_TakesNodesOut(t *testing.T) {

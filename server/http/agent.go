@@ -35,17 +35,6 @@ type Agent interface {
 	// Metrics in the JSON form; Prometheus writes the text form.
 	Metrics() (*Metrics, error)
 	Prometheus(w web.ResponseWriter, r *web.Request)
-	// Local streams and profiles of this agent: methods Agent.Monitor, .Host
-	// and .Profile with neither node nor server named.
-	Raft
-}
-
-// Raft is what operators do with the log of the servers.
-type Raft interface {
-	RaftConfiguration() (*nl.RaftConfigurationResponse, error)
-	RaftRemovePeer(id string) error
-	RaftTransfer(id, address string) (*nl.LeadershipTransferResponse, error)
-	AutopilotHealth() (*nl.OperatorHealthReply, error)
 }
 
 // SchedulerWorkers is how many workers schedule what.

@@ -19,6 +19,7 @@ func (a *API) operatorRoutes() []route {
 		{path: "/v1/operator/raft/configuration", by: methods{"GET": raftConfiguration}},
 		{path: "/v1/operator/raft/peer", by: methods{"DELETE": raftRemove}, invalid: missing},
 		{path: "/v1/operator/raft/transfer-leadership", by: methods{"WRITE": raftTransfer}},
+		{path: "/v1/operator/snapshot", by: methods{"GET": snapshotSave, "WRITE": snapshotRestore}},
 		{path: "/v1/operator/raft/", by: methods{}, invalid: notFound("Invalid method")},
 		{path: "/v1/system/gc", by: methods{"PUT": systemGC}},
 		{path: "/v1/system/reconcile/summaries", by: methods{"PUT": systemReconcile}},
@@ -136,12 +137,16 @@ func autopilotHealth(r *request) (any, error) {
 	if err := r.agentAllowed(); err != nil {
 		return nil, err
 	}
-	h, err := r.api.cfg.Agent.AutopilotHealth()
+	o, err := r.read()
 	if err != nil {
 		return nil, err
 	}
+	var h nl.OperatorHealthReply
+	if err := r.call("Operator.AutopilotHealth", &query.OperatorGet{QueryOptions: o}, &h); err != nil {
+		return nil, err
+	}
 	if !h.Healthy {
-		body, err := r.marshal(h)
+		body, err := r.marshal(&h)
 		if err != nil {
 			return nil, err
 		}
@@ -150,14 +155,22 @@ func autopilotHealth(r *request) (any, error) {
 		r.w.Write(body)
 		return written, nil
 	}
-	return h, nil
+	return &h, nil
 }
 
 func raftConfiguration(r *request) (any, error) {
 	if err := r.agentAllowed(); err != nil {
 		return nil, err
 	}
-	return result(r.api.cfg.Agent.RaftConfiguration())
+	o, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	var reply nl.RaftConfigurationResponse
+	if err := r.call("Operator.RaftConfiguration", &query.OperatorGet{QueryOptions: o}, &reply); err != nil {
+		return nil, err
+	}
+	return &reply, nil
 }
 
 func raftRemove(r *request) (any, error) {
@@ -171,7 +184,7 @@ func raftRemove(r *request) (any, error) {
 	case q.Get("id") == "":
 		return nil, bad("Must specify the peer's ID to remove")
 	}
-	return nil, r.api.cfg.Agent.RaftRemovePeer(q.Get("id"))
+	return nil, r.call("Operator.RaftRemovePeer", &query.RaftPeer{WriteOptions: r.write(), ID: q.Get("id")}, nil)
 }
 
 func raftTransfer(r *request) (any, error) {
@@ -194,7 +207,12 @@ func raftTransfer(r *request) (any, error) {
 	case len(addrs) == 1 && addrs[0] == "":
 		return nil, bad("address must be non-empty")
 	}
-	return result(r.api.cfg.Agent.RaftTransfer(q.Get("id"), q.Get("address")))
+	var reply nl.LeadershipTransferResponse
+	req := &query.RaftPeer{WriteOptions: r.write(), ID: q.Get("id"), Address: q.Get("address")}
+	if err := r.call("Operator.RaftTransfer", req, &reply); err != nil {
+		return nil, err
+	}
+	return &reply, nil
 }
 
 func systemGC(r *request) (any, error) { return r.system("System.GC") }

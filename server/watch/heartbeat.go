@@ -40,7 +40,7 @@ type Heartbeats struct {
 
 	mu    sync.Mutex
 	until map[string]time.Time
-	// queue holds every node once, by a time that is not later than until: a
+	// queue holds every node, by a time that is not later than until: a
 	// heartbeat only writes until, and the queue is corrected when it comes up.
 	queue dueHeap
 }
@@ -89,8 +89,7 @@ func (h *Heartbeats) Beat(now time.Time, nodeID string, jitter float64) (ttl tim
 	defer h.mu.Unlock()
 	base := max(h.cfg.MinTTL, time.Duration(float64(len(h.until))/h.cfg.MaxPerSecond*float64(time.Second)))
 	ttl = base + time.Duration(jitter*float64(base))
-	h.set(nodeID, now.Add(ttl+h.cfg.Grace))
-	return ttl, h.queue[0].node == nodeID
+	return ttl, h.set(nodeID, now.Add(ttl+h.cfg.Grace)) && h.queue[0].node == nodeID
 }
 
 // Forget ends watching a node.
@@ -107,12 +106,15 @@ func (h *Heartbeats) Count() int {
 	return len(h.until)
 }
 
-func (h *Heartbeats) set(nodeID string, until time.Time) {
+// set tells whether the node came into the queue anew.
+func (h *Heartbeats) set(nodeID string, until time.Time) bool {
 	old, known := h.until[nodeID]
 	h.until[nodeID] = until
-	if !known || until.Before(old) {
-		heap.Push(&h.queue, due{until, nodeID})
+	if known && !until.Before(old) {
+		return false
 	}
+	heap.Push(&h.queue, due{until, nodeID})
+	return true
 }
 
 // Step gives the changes of nodes that were not heard of in time, and when the

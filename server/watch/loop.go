@@ -24,6 +24,7 @@ type loop struct {
 	tables  tables
 	spacing time.Duration // least time between two looks
 	wake    chan struct{} // a table has changed
+	forget  func()        // drops memory of what was decided but refused; may be nil
 }
 
 func newLoop(name string, spacing time.Duration, decide func(time.Time, *store.Snapshot) ([]op.Op, time.Time), on ...store.Table) *loop {
@@ -49,6 +50,9 @@ func (l *loop) run(ctx context.Context, c *Config) {
 				// being lost: look again.
 				c.Logger.Warn("proposal of a leader's loop was refused", "loop", l.name, "error", err)
 				next = sooner(next, start.Add(retryAfter))
+				if l.forget != nil {
+					l.forget()
+				}
 				break
 			}
 		}

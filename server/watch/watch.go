@@ -36,7 +36,7 @@ const (
 // and bound what a loop costs on a busy cluster.
 const (
 	rolloutSpacing   = 50 * time.Millisecond
-	drainSpacing     = 50 * time.Millisecond
+	drainSpacing     = 100 * time.Millisecond
 	periodicSpacing  = 200 * time.Millisecond
 	heartbeatSpacing = 250 * time.Millisecond
 	keySpacing       = time.Second
@@ -144,6 +144,7 @@ func (w *Watch) start() []*loop {
 			return garbageStep(c, now, s)
 		}),
 	}
+	w.loops[1].forget = func() { deployments = rollout.New() }
 	return w.loops
 }
 

@@ -295,7 +295,7 @@ func (w *worker) deliver(ctx context.Context, e *nl.Eval, token string, index ui
 // scheduler's attempts are used up; an attempt that led to something does not
 // count.
 func (w *worker) process(ctx context.Context, e *nl.Eval, token string, index uint64) error {
-	attempts, limit := 0, attemptsFor(e.Type)
+	attempts, limit := 0, sched.Attempts(e.Type)
 	for round := 0; attempts < limit && round < roundsMax; round++ {
 		s, err := w.state(ctx, index)
 		if err != nil {
@@ -351,7 +351,11 @@ func (w *worker) schedule(s *store.Snapshot, e *nl.Eval, token string) (*nl.Plan
 }
 
 func (w *worker) input(s *store.Snapshot, e *nl.Eval) sched.Input {
-	return sched.Input{Now: w.cfg.Now(), NewID: w.cfg.NewID, Seed: seed(e.ID, s.Index()), Annotate: true}
+	start := w.cfg.Now()
+	return sched.Input{
+		Now: start, NewID: w.cfg.NewID, Seed: seed(e.ID, s.Index()), Annotate: true,
+		Elapsed: func() time.Duration { return w.cfg.Now().Sub(start) },
+	}
 }
 
 func (w *worker) submit(ctx context.Context, plan *nl.Plan) (*nl.PlanResult, error) {
@@ -364,7 +368,9 @@ func (w *worker) submit(ctx context.Context, plan *nl.Plan) (*nl.PlanResult, err
 // giveUp writes what becomes of an evaluation whose plans kept being rejected.
 func (w *worker) giveUp(ctx context.Context, e *nl.Eval, token string, attempts int) error {
 	s := w.cfg.Store.Snapshot()
-	evals := w.cfg.Exhausted(e, w.input(s, e), attempts)
+	last := e.Copy()
+	last.SnapshotIndex = s.Index() // what happened until now needs no other try
+	evals := w.cfg.Exhausted(last, w.input(s, e), attempts)
 	_, err := w.submit(ctx, &nl.Plan{
 		EvalID: e.ID, EvalToken: token, Priority: e.Priority, SnapshotIndex: s.Index(), Evals: evals,
 	})
@@ -372,15 +378,6 @@ func (w *worker) giveUp(ctx context.Context, e *nl.Eval, token string, attempts 
 		return fmt.Errorf("writing that attempts are used up: %w", err)
 	}
 	return nil
-}
-
-// attemptsFor is how many plans in a row may lead to nothing.
-func attemptsFor(evalType string) int {
-	switch evalType {
-	case nl.JobTypeBatch, nl.JobTypeSysBatch:
-		return sched.BatchAttempts
-	}
-	return sched.ServiceAttempts
 }
 
 // seed makes the order in which the scheduler looks at nodes differ between

@@ -230,3 +230,25 @@ func assigned(p *nl.Port, value int, ip string) (*nl.Port, *nl.AllocatedPortMapp
 		Label: p.Label, Value: value, To: got.To, HostIP: ip, IgnoreCollision: p.IgnoreCollision,
 	}
 }
+
+// StaticPorts are the host ports the group insists on.
+func (a *Ask) StaticPorts() []int {
+	var out []int
+	add := func(nw *nl.Network) {
+		if nw == nil {
+			return
+		}
+		for _, p := range nw.ReservedPorts {
+			if !p.IgnoreCollision {
+				out = append(out, p.Value)
+			}
+		}
+	}
+	if a.network != nil && a.network.Mode != "none" {
+		add(a.network)
+	}
+	for _, t := range a.tasks {
+		add(t.network)
+	}
+	return out
+}

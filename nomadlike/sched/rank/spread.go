@@ -85,6 +85,9 @@ func (s *Spread) Add(value string, by int) {
 // liked alike.
 func (s *Spread) Even() bool { return s.desired == nil }
 
+// BoostOf is Boost of an even spread for values that have this count.
+func (s *Spread) BoostOf(count int) float64 { return s.even(count) }
+
 // Count is how many allocations are on nodes with the value.
 func (s *Spread) Count(value string) int { return s.counts[value] }
 

@@ -68,7 +68,10 @@ func (s *state) groupState(g *nl.Group) (st *nl.DeploymentState, exists bool) {
 	return st, false
 }
 
-func updated(g *nl.Group) bool { return g.Update != nil && g.Update.MaxParallel > 0 }
+// updated tells whether the group is updated step by step. Batch jobs never are.
+func (s *state) updated(g *nl.Group) bool {
+	return g.Update != nil && g.Update.MaxParallel > 0 && (s.Type == nl.JobTypeService || s.Type == nl.JobTypeSystem)
+}
 
 // enterDeployment puts the group into the job's deployment, which is made when
 // there is none.

@@ -51,7 +51,7 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	placed := r.place(replace)
 	r.replaceOld(placed)
 	r.move()
-	if !exists && updated(g) && g.Count > 0 && (!had || len(r.destructive) > 0 || r.inPlace > 0) {
+	if !exists && s.updated(g) && g.Count > 0 && (!had || len(r.destructive) > 0 || r.inPlace > 0) {
 		st.DesiredTotal = g.Count
 		s.enterDeployment(g, st)
 	}
@@ -189,7 +189,7 @@ func (r *round) compareVersions() {
 
 // placeCanaries adds the canaries that are missing.
 func (r *round) placeCanaries() {
-	if len(r.destructive) == 0 || !updated(r.g) || r.g.Update.Canary == 0 || r.st.Promoted {
+	if len(r.destructive) == 0 || !r.updated(r.g) || r.g.Update.Canary == 0 || r.st.Promoted {
 		return
 	}
 	have := map[string]bool{}
@@ -220,7 +220,7 @@ func (r *round) placeCanaries() {
 
 // limit is how many allocations may be replaced by newer ones now.
 func (r *round) limit() int {
-	if !updated(r.g) {
+	if !r.updated(r.g) {
 		return r.g.Count + len(r.destructive)
 	}
 	if r.paused || r.failed || r.canarying() {
@@ -314,7 +314,7 @@ func (r *round) replaceOld(placed int) {
 		stop := r.stopOf(a, DescUpdating)
 		r.u.DestructiveUpdate++
 		r.out.Place = append(r.out.Place, Placement{
-			Name: a.Name, Group: r.g, Previous: a, Replaces: &stop, Deployed: true,
+			Name: r.names.keep(a), Group: r.g, Previous: a, Replaces: &stop, Deployed: true,
 		})
 	}
 }

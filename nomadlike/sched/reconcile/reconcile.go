@@ -44,6 +44,8 @@ type Placement struct {
 	Group *nl.Group
 	// Job is the version to run when it is not the newest one.
 	Job *nl.Job
+	// NodeID is where it must go, for jobs that run on every node.
+	NodeID string
 	// Previous is the allocation it follows, nil when it is new.
 	Previous   *nl.Alloc
 	Canary     bool
@@ -183,10 +185,7 @@ func (s *state) nodeGone(a *nl.Alloc) bool {
 func (s *state) stopGroup(name string, allocs []*nl.Alloc) {
 	u := s.updates(name)
 	for _, a := range allocs {
-		if a.TerminalDesired() || a.TerminalClient() && !s.stopped {
-			continue
-		}
-		if a.TerminalClient() {
+		if a.Terminal() {
 			continue
 		}
 		description := DescNotNeeded

@@ -70,6 +70,8 @@ func (w *World) Do(l script.Line) bool {
 	switch l.Verb {
 	case "at":
 		w.Now = w.Start.Add(w.duration(l.Args[0]))
+	case "pool":
+		w.Apply(&op.UpsertNodePools{Pools: []*nl.NodePool{{Name: l.Args[0]}}})
 	case "node":
 		w.node(l)
 	case "job":

@@ -1,0 +1,151 @@
+package sched_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/sched"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/nomadlike/verify"
+)
+
+func benchApply(b *testing.B, s *store.Snapshot, o op.Op) *store.Snapshot {
+	b.Helper()
+	next, _, _, err := store.Apply(s, s.Index()+1, o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return next
+}
+
+// benchCluster has nodes alike but for four classes.
+func benchCluster(b *testing.B, nodes int) *store.Snapshot {
+	b.Helper()
+	s := store.Empty()
+	for i := range nodes {
+		n := &nl.Node{
+			ID: fmt.Sprintf("10000000-0000-0000-0000-%012d", i), Name: fmt.Sprintf("n%d", i), SecretID: fmt.Sprintf("s%d", i),
+			Datacenter: "dc1", NodePool: "default", Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible,
+			Attributes: map[string]string{"kernel.name": "linux", "rack": fmt.Sprint(i % 4), "unique.hostname": fmt.Sprint(i)},
+			Drivers:    map[string]*nl.DriverInfo{"mock_driver": {Detected: true, Healthy: true}},
+			NodeResources: &nl.NodeResources{
+				Cpu:    nl.LegacyNodeCpuResources{CpuShares: 16000},
+				Memory: nl.NodeMemoryResources{MemoryMB: 32768},
+				Disk:   nl.NodeDiskResources{DiskMB: 500000},
+				NodeNetworks: []*nl.NodeNetworkResource{{Mode: "host", Addresses: []*nl.NodeNetworkAddress{
+					{Alias: "default", Address: "10.0.0.1"},
+				}}},
+			},
+			ReservedResources: &nl.NodeReservedResources{},
+		}
+		n.ComputedClass = nl.ComputedClass(n)
+		s = benchApply(b, s, &op.RegisterNode{Node: n, Time: 1})
+	}
+	return s
+}
+
+func benchJob(count int, change func(*nl.Group)) *nl.Job {
+	g := &nl.Group{
+		Name: "g", Count: count, EphemeralDisk: &nl.EphemeralDisk{SizeMB: 10},
+		Constraints: []*nl.Constraint{{LTarget: "${attr.kernel.name}", Operand: "=", RTarget: "linux"}},
+		Tasks:       []*nl.Task{{Name: "t", Driver: "mock_driver", Resources: &nl.Resources{CPU: 20, MemoryMB: 20}}},
+		Update:      &nl.UpdateStrategy{MaxParallel: 1},
+	}
+	if change != nil {
+		change(g)
+	}
+	return &nl.Job{
+		ID: "bench", Name: "bench", Namespace: "default", Type: nl.JobTypeService, Priority: 50,
+		Datacenters: []string{"*"}, NodePool: "default", TaskGroups: []*nl.Group{g},
+	}
+}
+
+func benchInput() sched.Input {
+	ids := 0
+	return sched.Input{Now: time.Unix(1, 0), Seed: 1, NewID: func() string {
+		ids++
+		return fmt.Sprintf("20000000-0000-0000-0000-%012d", ids)
+	}}
+}
+
+func benchSchedule(b *testing.B, s *store.Snapshot) *sched.Outcome {
+	b.Helper()
+	e := &nl.Eval{ID: "30000000-0000-0000-0000-000000000001", Namespace: "default", JobID: "bench", Type: nl.JobTypeService, Priority: 50}
+	out, err := sched.Schedule(s, e, benchInput())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+func BenchmarkPlace(b *testing.B) {
+	spread := func(g *nl.Group) { g.Spreads = []*nl.Spread{{Attribute: "${node.unique.id}", Weight: 100}} }
+	racks := func(g *nl.Group) { g.Spreads = []*nl.Spread{{Attribute: "${attr.rack}", Weight: 100}} }
+	ports := func(g *nl.Group) { g.Networks = []*nl.Network{{DynamicPorts: []*nl.Port{{Label: "http"}}}} }
+	for _, c := range []struct {
+		name         string
+		nodes, count int
+		change       func(*nl.Group)
+	}{
+		{"5000on1000", 1000, 5000, nil},
+		{"5000on5000", 5000, 5000, nil},
+		{"1on5000", 5000, 1, nil},
+		{"spread1000on1000", 1000, 1000, spread},
+		{"spread5000on5000", 5000, 5000, spread},
+		{"racks5000on1000", 1000, 5000, racks},
+		{"ports5000on1000", 1000, 5000, ports},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			s := benchApply(b, benchCluster(b, c.nodes), &op.RegisterJob{Job: benchJob(c.count, c.change)})
+			b.ReportAllocs()
+			for b.Loop() {
+				if out := benchSchedule(b, s); len(out.Plan.Place) != c.count {
+					b.Fatalf("placed %d of %d", len(out.Plan.Place), c.count)
+				}
+			}
+			b.ReportMetric(float64(c.count)*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
+		})
+	}
+}
+
+// benchPlaced is a cluster that runs the job, and the plan that did it.
+func benchPlaced(b *testing.B, nodes, count int) (before, after *store.Snapshot, p *nl.Plan) {
+	before = benchApply(b, benchCluster(b, nodes), &op.RegisterJob{Job: benchJob(count, nil)})
+	p = benchSchedule(b, before).Plan
+	after = benchApply(b, before, &op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(p, 1)}})
+	return before, after, p
+}
+
+func BenchmarkVerify(b *testing.B) {
+	before, _, p := benchPlaced(b, 1000, 5000)
+	for b.Loop() {
+		if _, rejected := verify.Plan(before, p); len(rejected) > 0 {
+			b.Fatal(rejected)
+		}
+	}
+	b.ReportMetric(float64(len(p.Place))*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
+}
+
+func BenchmarkReconcile(b *testing.B) {
+	_, after, _ := benchPlaced(b, 1000, 5000)
+	var allocs []*nl.Alloc
+	for a := range after.AllocsByJob("default", "bench") {
+		allocs = append(allocs, a)
+	}
+	in := reconcile.Input{
+		Job: after.Job("default", "bench"), Namespace: "default", ID: "bench", Type: nl.JobTypeService,
+		Allocs: allocs, Node: after.Node, Now: time.Unix(1, 0), NewID: benchInput().NewID,
+		Deployment: after.LatestDeployment("default", "bench"),
+		InPlace:    func(*nl.Alloc, *nl.Group) bool { return true },
+	}
+	for b.Loop() {
+		if out := reconcile.Run(in); len(out.Place)+len(out.Stop) > 0 {
+			b.Fatalf("unchanged state is changed: %d, %d", len(out.Place), len(out.Stop))
+		}
+	}
+	b.ReportMetric(float64(len(allocs))*float64(b.N)/b.Elapsed().Seconds(), "allocs/s")
+}

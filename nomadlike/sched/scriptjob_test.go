@@ -1,0 +1,394 @@
+package sched_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+)
+
+// putNode adds or changes a node. Keys: cpu, mem, disk, cores (count), dc, pool,
+// class, driver (comma separated with +), port (reserved host ports), ports
+// (dynamic range a-b), host (extra host network alias), volume (host volumes,
+// with +; a trailing ! is read only), gpu (count of nvidia/gpu/a100), bridge,
+// max (allocations); attr.X and meta.X set attributes and meta.
+func (w *world) putNode(id string, pairs [][2]string, i int) {
+	n := &nl.Node{
+		ID: id, Name: id, SecretID: "secret-" + id, Datacenter: "dc1", NodePool: "default",
+		Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible,
+		Attributes: map[string]string{"kernel.name": "linux"}, Meta: map[string]string{},
+		Drivers: map[string]*nl.DriverInfo{"mock": {Detected: true, Healthy: true}},
+		NodeResources: &nl.NodeResources{
+			Cpu:    nl.LegacyNodeCpuResources{CpuShares: 4000},
+			Memory: nl.NodeMemoryResources{MemoryMB: 8192},
+			Disk:   nl.NodeDiskResources{DiskMB: 100000},
+			NodeNetworks: []*nl.NodeNetworkResource{{Mode: "host", Device: "eth0", Addresses: []*nl.NodeNetworkAddress{
+				{Family: "ipv4", Alias: "default", Address: "10.0.0.1"},
+			}}},
+		},
+		ReservedResources: &nl.NodeReservedResources{},
+	}
+	for _, p := range pairs {
+		values := strings.Split(p[1], ",")
+		w.setNode(n, p[0], values[i%len(values)])
+	}
+	n.ComputedClass = nl.ComputedClass(n)
+	w.apply(&op.RegisterNode{Node: n, Time: w.now.UnixNano(), NodePool: &nl.NodePool{Name: n.NodePool}})
+}
+
+func (w *world) setNode(n *nl.Node, key, value string) {
+	number, _ := strconv.ParseInt(value, 10, 64)
+	r := n.NodeResources
+	switch key {
+	case "cpu":
+		r.Cpu.CpuShares = number
+	case "mem":
+		r.Memory.MemoryMB = number
+	case "disk":
+		r.Disk.DiskMB = number
+	case "cores":
+		r.Cpu.TotalCpuCores = uint64(number)
+		for c := range number {
+			r.Cpu.ReservableCpuCores = append(r.Cpu.ReservableCpuCores, uint64(c))
+		}
+	case "dc":
+		n.Datacenter = value
+	case "pool":
+		n.NodePool = value
+	case "class":
+		n.NodeClass = value
+	case "driver":
+		n.Drivers = map[string]*nl.DriverInfo{}
+		for _, d := range strings.Split(value, "+") {
+			n.Drivers[d] = &nl.DriverInfo{Detected: true, Healthy: true}
+		}
+	case "reserved":
+		n.ReservedResources.Memory.MemoryMB = number
+	case "port":
+		n.ReservedResources.Networks.ReservedHostPorts = value
+	case "ports":
+		low, high, _ := strings.Cut(value, "-")
+		r.MinDynamicPort, _ = strconv.Atoi(low)
+		r.MaxDynamicPort, _ = strconv.Atoi(high)
+	case "host":
+		r.NodeNetworks[0].Addresses = append(r.NodeNetworks[0].Addresses,
+			&nl.NodeNetworkAddress{Family: "ipv4", Alias: value, Address: "192.168.0.1"})
+	case "bridge":
+		r.NodeNetworks = append(r.NodeNetworks, &nl.NodeNetworkResource{Mode: "bridge"})
+	case "volume":
+		n.HostVolumes = map[string]*nl.ClientHostVolumeConfig{}
+		for _, v := range strings.Split(value, "+") {
+			name := strings.TrimSuffix(v, "!")
+			n.HostVolumes[name] = &nl.ClientHostVolumeConfig{Name: name, ReadOnly: name != v}
+		}
+	case "gpu":
+		model, memory := "a100", int64(80)
+		if strings.HasPrefix(value, "t4:") {
+			model, memory = "t4", 16
+			number, _ = strconv.ParseInt(value[3:], 10, 64)
+		}
+		d := &nl.NodeDeviceResource{Vendor: "nvidia", Type: "gpu", Name: model,
+			Attributes: map[string]*nl.Attribute{"memory": {Int: &memory, Unit: "GiB"}}}
+		for g := range number {
+			d.Instances = append(d.Instances, &nl.NodeDevice{ID: fmt.Sprintf("%s-%d", model, g), Healthy: true})
+		}
+		r.Devices = append(r.Devices, d)
+	case "max":
+		n.NodeMaxAllocs = int(number)
+	default:
+		switch kind, name, _ := strings.Cut(key, "."); kind {
+		case "attr":
+			n.Attributes[name] = value
+		case "meta":
+			n.Meta[name] = value
+		default:
+			w.t.Fatalf("unknown node setting %q", key)
+		}
+	}
+}
+
+// registerJob registers a job. Without group lines it has one group, g, with
+// one task, t, and all keys that are not the job's are the group's.
+func (w *world) registerJob(id string, a args, below []string) {
+	j := &nl.Job{
+		ID: id, Name: id, Namespace: "default", Region: "global", Type: nl.JobTypeService, Priority: 50,
+		Datacenters: []string{"*"}, NodePool: "default", SubmitTime: w.now.UnixNano(),
+	}
+	if kind := a.get("type"); kind != "" {
+		j.Type = kind
+	}
+	var own [][2]string
+	for _, p := range a.pairs {
+		switch p[0] {
+		case "type":
+		case "prio":
+			j.Priority, _ = strconv.Atoi(p[1])
+		case "dc":
+			j.Datacenters = strings.Split(p[1], ",")
+		case "pool":
+			j.NodePool = p[1]
+		case "allatonce":
+			j.AllAtOnce = p[1] == "true"
+		case "jobmeta":
+			j.Meta = map[string]string{"m": p[1]}
+		case "jobconstraint":
+			j.Constraints = append(j.Constraints, constraint(p[1]))
+		default:
+			own = append(own, p)
+		}
+	}
+	var g *nl.Group
+	for _, line := range below {
+		b := fields(line)
+		switch b.words[0] {
+		case "group":
+			g = w.group(j, b.words[1], append(slices.Clone(own), b.pairs...))
+			j.TaskGroups = append(j.TaskGroups, g)
+		case "task":
+			t := &nl.Task{Name: b.words[1], Driver: "mock", Resources: &nl.Resources{}}
+			if g == nil {
+				g = w.group(j, "g", own)
+				j.TaskGroups = append(j.TaskGroups, g)
+			}
+			if len(g.Tasks) == 1 && g.Tasks[0].Name == "t" {
+				g.Tasks = nil
+			}
+			g.Tasks = append(g.Tasks, t)
+			for _, p := range b.pairs {
+				w.setGroup(j, g, t, p[0], p[1])
+			}
+		}
+	}
+	if g == nil {
+		j.TaskGroups = []*nl.Group{w.group(j, "g", own)}
+	}
+	w.apply(&op.RegisterJob{Job: j})
+}
+
+func (w *world) group(j *nl.Job, name string, pairs [][2]string) *nl.Group {
+	t := &nl.Task{Name: "t", Driver: "mock", Resources: &nl.Resources{CPU: 100, MemoryMB: 100}}
+	g := &nl.Group{Name: name, Count: 1, Tasks: []*nl.Task{t}, EphemeralDisk: &nl.EphemeralDisk{SizeMB: 10}}
+	switch j.Type {
+	case nl.JobTypeService:
+		g.ReschedulePolicy = &nl.ReschedulePolicy{
+			Delay: 30 * time.Second, DelayFunction: "exponential", MaxDelay: time.Hour, Unlimited: true,
+		}
+	case nl.JobTypeBatch:
+		g.ReschedulePolicy = &nl.ReschedulePolicy{
+			Attempts: 1, Interval: 24 * time.Hour, Delay: 5 * time.Second, DelayFunction: "constant",
+		}
+	}
+	for _, p := range pairs {
+		w.setGroup(j, g, t, p[0], p[1])
+	}
+	return g
+}
+
+// setGroup sets what a key names. Keys: count cpu mem memmax disk cores driver
+// env meta sticky; constraint taskconstraint affinity spread; update=N canary=N
+// autopromote progress; reschedule=attempts/interval/delay/function/max or
+// unlimited/delay/function/max; port=label:static[@network] dyn=label[:to][@network]
+// mode gpu=count[/constraint]; lost=D replace=false reconcile=S stopafter=D;
+// volume=name[!][+] lifecycle=hook[+sidecar] check=text (changed in place).
+func (w *world) setGroup(j *nl.Job, g *nl.Group, t *nl.Task, key, value string) {
+	number, _ := strconv.Atoi(value)
+	duration := func(s string) time.Duration { d, _ := time.ParseDuration(s); return d }
+	switch key {
+	case "count":
+		g.Count = number
+	case "cpu":
+		t.Resources.CPU = number
+	case "mem":
+		t.Resources.MemoryMB = int64(number)
+	case "memmax":
+		t.Resources.MemoryMaxMB = int64(number)
+	case "secrets":
+		t.Resources.SecretsMB = number
+	case "disk":
+		g.EphemeralDisk.SizeMB = number
+	case "sticky":
+		g.EphemeralDisk.Sticky = true
+	case "cores":
+		t.Resources.Cores, t.Resources.CPU = number, 0
+	case "driver":
+		t.Driver = value
+	case "env":
+		t.Env = map[string]string{"E": value}
+	case "meta":
+		g.Meta = map[string]string{"m": value}
+	case "check":
+		g.Services = []*nl.Service{{Name: value, Provider: "nomad"}}
+	case "kill":
+		t.KillTimeout = duration(value)
+	case "constraint":
+		g.Constraints = append(g.Constraints, constraint(value))
+	case "taskconstraint":
+		t.Constraints = append(t.Constraints, constraint(value))
+	case "affinity":
+		weight, expr, _ := strings.Cut(value, ":")
+		c := constraint(expr)
+		n, _ := strconv.Atoi(weight)
+		g.Affinities = append(g.Affinities, &nl.Affinity{LTarget: c.LTarget, Operand: c.Operand, RTarget: c.RTarget, Weight: n})
+	case "spread":
+		g.Spreads = append(g.Spreads, spread(value))
+	case "update", "canary", "autopromote", "autorevert", "progress":
+		setUpdate(g, key, value, number)
+	case "reschedule":
+		g.ReschedulePolicy = reschedule(value)
+	case "mode", "port", "dyn":
+		setNetwork(g, key, value)
+	case "gpu":
+		count, check, _ := strings.Cut(value, "/")
+		n, _ := strconv.ParseUint(count, 10, 64)
+		d := &nl.RequestedDevice{Name: "nvidia/gpu", Count: n}
+		if kind, expr, ok := strings.Cut(check, "~"); ok {
+			c := constraint(expr)
+			weight, _ := strconv.Atoi(kind)
+			d.Affinities = []*nl.Affinity{{LTarget: c.LTarget, Operand: c.Operand, RTarget: c.RTarget, Weight: weight}}
+		} else if check != "" {
+			d.Constraints = []*nl.Constraint{constraint(check)}
+		}
+		t.Resources.Devices = []*nl.RequestedDevice{d}
+	case "lost", "replace", "reconcile", "stopafter":
+		setDisconnect(g, key, value)
+	case "volume":
+		name := strings.TrimRight(value, "!+")
+		g.Volumes = map[string]*nl.VolumeRequest{name: {Name: name, Type: "host", Source: name,
+			ReadOnly: strings.Contains(value, "!"), PerAlloc: strings.Contains(value, "+")}}
+	case "csi":
+		g.Volumes = map[string]*nl.VolumeRequest{value: {Name: value, Type: "csi", Source: value}}
+	case "lifecycle":
+		hook, sidecar, _ := strings.Cut(value, "+")
+		t.Lifecycle = &nl.Lifecycle{Hook: hook, Sidecar: sidecar != ""}
+	case "migrate":
+		g.Migrate = &nl.MigrateStrategy{MaxParallel: number}
+	default:
+		w.t.Fatalf("unknown job setting %q of job %s", key, j.ID)
+	}
+}
+
+func setUpdate(g *nl.Group, key, value string, number int) {
+	if g.Update == nil {
+		g.Update = &nl.UpdateStrategy{
+			MaxParallel: 1, HealthCheck: "checks", MinHealthyTime: 10 * time.Second,
+			HealthyDeadline: 5 * time.Minute, ProgressDeadline: 10 * time.Minute,
+		}
+	}
+	switch key {
+	case "update":
+		g.Update.MaxParallel = number
+	case "canary":
+		g.Update.Canary = number
+	case "autopromote":
+		g.Update.AutoPromote = value == "true"
+	case "autorevert":
+		g.Update.AutoRevert = value == "true"
+	case "progress":
+		g.Update.ProgressDeadline, _ = time.ParseDuration(value)
+	}
+}
+
+func setDisconnect(g *nl.Group, key, value string) {
+	if g.Disconnect == nil {
+		g.Disconnect = &nl.Disconnect{}
+	}
+	switch key {
+	case "lost":
+		g.Disconnect.LostAfter, _ = time.ParseDuration(value)
+	case "replace":
+		replace := value == "true"
+		g.Disconnect.Replace = &replace
+	case "reconcile":
+		g.Disconnect.Reconcile = value
+	case "stopafter":
+		d, _ := time.ParseDuration(value)
+		g.Disconnect.StopOnClientAfter = &d
+	}
+}
+
+func setNetwork(g *nl.Group, key, value string) {
+	if len(g.Networks) == 0 {
+		g.Networks = []*nl.Network{{}}
+	}
+	nw := g.Networks[0]
+	if key == "mode" {
+		nw.Mode = value
+		return
+	}
+	value, network, _ := strings.Cut(value, "@")
+	label, text, _ := strings.Cut(value, ":")
+	number, _ := strconv.Atoi(text)
+	p := &nl.Port{Label: label, HostNetwork: network}
+	if network == "" {
+		p.HostNetwork = "default"
+	}
+	if key == "port" {
+		p.Value = number
+		nw.ReservedPorts = append(nw.ReservedPorts, p)
+	} else {
+		p.To = number
+		nw.DynamicPorts = append(nw.DynamicPorts, p)
+	}
+}
+
+// constraint reads "${x} = y", "${x} is_set", "distinct_hosts" and the like.
+func constraint(text string) *nl.Constraint {
+	parts := strings.SplitN(text, " ", 3)
+	switch {
+	case parts[0] == "distinct_hosts":
+		return &nl.Constraint{Operand: "distinct_hosts", RTarget: strings.Join(append(parts[1:], "true")[:1], "")}
+	case parts[0] == "distinct_property":
+		c := &nl.Constraint{Operand: "distinct_property", LTarget: parts[1]}
+		if len(parts) > 2 {
+			c.RTarget = parts[2]
+		}
+		return c
+	case len(parts) == 2:
+		return &nl.Constraint{LTarget: parts[0], Operand: parts[1]}
+	}
+	return &nl.Constraint{LTarget: parts[0], Operand: parts[1], RTarget: parts[2]}
+}
+
+// spread reads "${x}" or "${x} a=70 b=30", with an optional weight "w=50".
+func spread(text string) *nl.Spread {
+	parts := strings.Split(text, " ")
+	s := &nl.Spread{Attribute: parts[0], Weight: 50}
+	for _, p := range parts[1:] {
+		name, value, _ := strings.Cut(p, "=")
+		n, _ := strconv.Atoi(value)
+		if name == "w" {
+			s.Weight = n
+		} else {
+			s.SpreadTarget = append(s.SpreadTarget, &nl.SpreadTarget{Value: name, Percent: uint64(n)})
+		}
+	}
+	return s
+}
+
+func reschedule(text string) *nl.ReschedulePolicy {
+	parts := strings.Split(text, "/")
+	duration := func(i int) time.Duration {
+		if i >= len(parts) {
+			return 0
+		}
+		d, _ := time.ParseDuration(parts[i])
+		return d
+	}
+	if parts[0] == "unlimited" {
+		return &nl.ReschedulePolicy{Unlimited: true, Delay: duration(1), DelayFunction: parts[2], MaxDelay: duration(3)}
+	}
+	n, _ := strconv.Atoi(parts[0])
+	if n == 0 {
+		return &nl.ReschedulePolicy{}
+	}
+	return &nl.ReschedulePolicy{
+		Attempts: n, Interval: duration(1), Delay: duration(2), DelayFunction: parts[3], MaxDelay: duration(4),
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

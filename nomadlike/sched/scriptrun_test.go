@@ -1,0 +1,223 @@
+package sched_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/sched"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/nomadlike/verify"
+)
+
+// newEval makes a pending evaluation of a job and stores it.
+func (w *world) newEval(job string, a args) *nl.Eval {
+	e := &nl.Eval{
+		ID: w.newID(), Namespace: "default", JobID: job, Priority: 50, Type: nl.JobTypeService,
+		TriggeredBy: nl.TriggerJobRegister, Status: nl.EvalStatusPending, NodeID: a.get("node"),
+		CreateTime: w.now.UnixNano(), ModifyTime: w.now.UnixNano(),
+	}
+	if trigger := a.get("trigger"); trigger != "" {
+		e.TriggeredBy = trigger
+	}
+	if j := w.state.Job("default", job); j != nil {
+		e.Type, e.Priority, e.JobModifyIndex = j.Type, j.Priority, j.ModifyIndex
+	}
+	w.apply(&op.UpsertEvals{Evals: []*nl.Eval{e}})
+	return w.state.Eval(e.ID)
+}
+
+func (w *world) run(job string, a args) { w.process(w.newEval(job, a)) }
+
+// again processes the evaluations that which selects, oldest first.
+func (w *world) again(which func(*nl.Eval) bool) {
+	var list []*nl.Eval
+	for e := range w.state.Evals("default") {
+		if which(e) {
+			list = append(list, e)
+		}
+	}
+	if len(list) == 0 {
+		w.printf("nothing to run")
+	}
+	for _, e := range list {
+		if now := w.state.Eval(e.ID); now != nil && !now.Terminal() {
+			w.process(now)
+		}
+	}
+}
+
+// process schedules an evaluation, checks what must hold whatever the script
+// says, commits the plan and prints it.
+func (w *world) process(e *nl.Eval) {
+	w.t.Helper()
+	before := w.state
+	w.checkUnfitNode(e)
+	out := w.schedule(before, e)
+	accepted, rejected := verify.Plan(before, out.Plan)
+	if len(rejected) > 0 || accepted != out.Plan {
+		w.t.Errorf("a fresh plan was rejected on %v", rejected)
+	}
+	w.apply(&op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(out.Plan, w.now.UnixNano())}})
+	w.checkCapacity(w.state)
+	w.checkStale(before, out.Plan)
+	w.printPlan(before, out)
+	w.checkSecondRun(e)
+}
+
+func (w *world) plan(job string, a args) {
+	kept := w.state
+	e := w.newEval(job, a)
+	out := w.schedule(w.state, e)
+	w.printPlan(w.state, out)
+	w.state = kept
+}
+
+func (w *world) schedule(s *store.Snapshot, e *nl.Eval) *sched.Outcome {
+	w.t.Helper()
+	out, err := sched.Schedule(s, e, w.input())
+	if err != nil {
+		w.t.Fatalf("scheduling: %v", err)
+	}
+	return out
+}
+
+// checkSecondRun: what was decided is not decided again.
+func (w *world) checkSecondRun(e *nl.Eval) {
+	w.t.Helper()
+	again := e.Copy()
+	again.ID, again.Status, again.TriggeredBy = w.newID(), nl.EvalStatusPending, nl.TriggerJobRegister
+	out := w.schedule(w.state, again)
+	p := out.Plan
+	if n := len(p.Place) + len(p.Stop) + len(p.Preempt); n > 0 || p.Deployment != nil || len(p.DeploymentUpdates) > 0 {
+		for _, a := range p.Place {
+			w.t.Errorf("a second run places %s (%s) on %s", a.Name, a.ID, a.NodeID)
+		}
+		for _, s := range p.Stop {
+			w.t.Errorf("a second run stops %s: %s", w.names[s.AllocID], s.Description)
+		}
+		w.t.Errorf("a second run on unchanged state is not empty: deployment %v, updates %v", p.Deployment, p.DeploymentUpdates)
+	}
+	for _, later := range p.Evals[1:] {
+		if later.Status == nl.EvalStatusPending {
+			w.t.Errorf("a second run makes another delayed evaluation: %s", later.StatusDescription)
+		}
+	}
+}
+
+// checkUnfitNode: a node that no group can use changes nothing.
+func (w *world) checkUnfitNode(e *nl.Eval) {
+	w.t.Helper()
+	ids := w.ids
+	plain := w.schedule(w.state, e)
+	w.ids = ids
+	n := &nl.Node{
+		ID: "zz-unfit", Name: "zz-unfit", Datacenter: "elsewhere", NodePool: "nobody",
+		Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible, NodeResources: &nl.NodeResources{},
+	}
+	more, _, _, err := store.Apply(w.state, w.state.Index()+1, &op.RegisterNode{Node: n, Time: w.now.UnixNano()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	with := w.schedule(more, e)
+	w.ids = ids
+	if a, b := placements(plain.Plan), placements(with.Plan); a != b {
+		w.t.Errorf("a node nobody can use changes the plan:\n%s\nbecomes\n%s", a, b)
+	}
+}
+
+func placements(p *nl.Plan) string {
+	var lines []string
+	for _, a := range p.Place {
+		lines = append(lines, a.Name+" "+a.NodeID)
+	}
+	for _, s := range p.Stop {
+		lines = append(lines, s.AllocID)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// checkStale: a plan decided on an older state never over-commits: here every
+// node has been filled meanwhile by the very same plan.
+func (w *world) checkStale(before *store.Snapshot, p *nl.Plan) {
+	w.t.Helper()
+	stale := *p
+	stale.Place = nil
+	for _, a := range p.Place {
+		if before.Alloc(a.ID) != nil {
+			continue
+		}
+		twin := a.Copy()
+		twin.ID = w.newID()
+		stale.Place = append(stale.Place, twin)
+	}
+	ids := w.ids
+	accepted, _ := verify.Plan(w.state, &stale)
+	again, rejected := verify.Plan(w.state, accepted)
+	if len(rejected) > 0 && !p.AllAtOnce {
+		w.t.Errorf("verifying an accepted plan again rejects %v", rejected)
+	}
+	next, _, _, err := store.Apply(w.state, w.state.Index()+1,
+		&op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(again, w.now.UnixNano())}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.checkCapacity(next)
+	w.ids = ids
+}
+
+// checkCapacity counts by itself, not with the code under test: no node gives
+// more than it has, and no port, core or device twice.
+func (w *world) checkCapacity(s *store.Snapshot) {
+	w.t.Helper()
+	for n := range s.Nodes() {
+		var cpu, memory, disk int64
+		held := map[string]string{}
+		take := func(key, by string) {
+			if other, twice := held[key]; twice {
+				w.t.Errorf("node %s gives %s to %s and %s", n.ID, key, other, by)
+			}
+			held[key] = by
+		}
+		count := 0
+		for a := range s.AllocsByNode(n.ID) {
+			if a.Terminal() {
+				continue
+			}
+			count++
+			disk += a.AllocatedResources.Shared.DiskMB
+			for _, p := range a.AllocatedResources.Shared.Ports {
+				take(fmt.Sprintf("port %s:%d", p.HostIP, p.Value), a.Name)
+			}
+			plain := true
+			for _, l := range a.AllocatedResources.TaskLifecycles {
+				plain = plain && l == nil
+			}
+			for _, t := range a.AllocatedResources.Tasks {
+				if plain {
+					cpu += t.Cpu.CpuShares
+					memory += t.Memory.MemoryMB
+				}
+				for _, c := range t.Cpu.ReservedCores {
+					take(fmt.Sprintf("core %d", c), a.Name)
+				}
+				for _, d := range t.Devices {
+					for _, id := range d.DeviceIDs {
+						take("device "+id, a.Name)
+					}
+				}
+			}
+		}
+		r := n.NodeResources
+		if cpu > r.Cpu.CpuShares || memory > r.Memory.MemoryMB-n.ReservedResources.Memory.MemoryMB || disk > r.Disk.DiskMB {
+			w.t.Errorf("node %s is over-committed: cpu %d of %d, memory %d of %d, disk %d of %d",
+				n.ID, cpu, r.Cpu.CpuShares, memory, r.Memory.MemoryMB, disk, r.Disk.DiskMB)
+		}
+		if n.NodeMaxAllocs > 0 && count > n.NodeMaxAllocs {
+			w.t.Errorf("node %s holds %d allocations of at most %d", n.ID, count, n.NodeMaxAllocs)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+// Package verify checks a plan once more, against a newer snapshot than the one
+// it was decided on, before it is committed. The applier calls it. It uses the
+// same capacity code as the scheduler, so a plan on an unchanged state always
+// passes. It never changes the plan it is given, and never improves one: what
+// no longer fits is left out, node by node.
+package verify
+
+import (
+	"maps"
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// part is what a plan does on one node.
+type part struct {
+	place   []*nl.Alloc
+	removed map[string]bool // stopped, evicted or rewritten allocations
+}
+
+// Plan returns what of the plan can be committed, and the nodes whose part was
+// left out. Without rejected nodes the plan itself is returned. Otherwise it
+// carries no evaluations, since the work is not done; one that wants all or
+// nothing comes back empty.
+func Plan(s *store.Snapshot, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
+	parts := split(p)
+	for _, id := range slices.Sorted(maps.Keys(parts)) {
+		if !parts[id].fits(s, id, p.SnapshotIndex) {
+			rejected = append(rejected, id)
+		}
+	}
+	if len(rejected) == 0 {
+		return p, nil
+	}
+	out := *p
+	out.Evals = nil
+	if p.AllAtOnce {
+		out.Place, out.Stop, out.Preempt = nil, nil, nil
+		out.Deployment, out.DeploymentUpdates = nil, nil
+		return &out, rejected
+	}
+	drop(&out, rejected)
+	out.Deployment = withoutUnplaced(s, &out)
+	return &out, rejected
+}
+
+// split sorts the plan by node. Nodes on which it only stops are left out: that
+// always fits.
+func split(p *nl.Plan) map[string]*part {
+	parts := map[string]*part{}
+	for _, a := range p.Place {
+		n := parts[a.NodeID]
+		if n == nil {
+			n = &part{removed: map[string]bool{}}
+			parts[a.NodeID] = n
+		}
+		n.place = append(n.place, a)
+		n.removed[a.ID] = true
+	}
+	for i := range p.Stop {
+		if n := parts[p.Stop[i].NodeID]; n != nil && p.Stop[i].Desired != nl.AllocDesiredRun {
+			n.removed[p.Stop[i].AllocID] = true
+		}
+	}
+	for i := range p.Preempt {
+		if n := parts[p.Preempt[i].NodeID]; n != nil {
+			n.removed[p.Preempt[i].AllocID] = true
+		}
+	}
+	return parts
+}
+
+// fits tells whether the node can take its part.
+func (n *part) fits(s *store.Snapshot, id string, decidedOn uint64) bool {
+	news, grows := false, false
+	for _, a := range n.place {
+		stored := s.Alloc(a.ID)
+		switch {
+		case stored == nil:
+			news = true
+		case stored.AllocModifyIndex > decidedOn:
+			// Servers changed it since: what the plan would write is outdated.
+			return false
+		}
+		grows = grows || stored != nil && !a.Terminal() && fit.Need(stored.AllocatedResources) != fit.Need(a.AllocatedResources)
+	}
+	info := s.Node(id)
+	if !news && !grows {
+		return true
+	}
+	if info == nil || news && !info.Ready() {
+		return false
+	}
+	node := fit.NewNode(info)
+	for a := range s.AllocsByNode(id) {
+		if !a.Terminal() && !n.removed[a.ID] {
+			node.Add(a)
+		}
+	}
+	for _, a := range n.place {
+		if !a.Terminal() {
+			node.Add(a)
+		}
+	}
+	return node.Check() == ""
+}
+
+// drop takes the parts of the rejected nodes out of the plan. What was to be
+// replaced by them keeps running; other stops stay, they always fit.
+func drop(p *nl.Plan, rejected []string) {
+	gone := map[string]bool{}
+	for _, id := range rejected {
+		gone[id] = true
+	}
+	kept := map[string]bool{} // allocations whose replacement was dropped
+	var place []*nl.Alloc
+	for _, a := range p.Place {
+		if gone[a.NodeID] {
+			kept[a.PreviousAllocation] = true
+		} else {
+			place = append(place, a)
+		}
+	}
+	p.Place = place
+	p.Stop = slices.DeleteFunc(slices.Clone(p.Stop), func(st nl.AllocStop) bool {
+		return gone[st.NodeID] && kept[st.AllocID] && st.ClientStatus == ""
+	})
+	p.Preempt = slices.DeleteFunc(slices.Clone(p.Preempt), func(e nl.AllocPreemption) bool { return gone[e.NodeID] })
+}
+
+// withoutUnplaced is the plan's deployment without canaries that are not placed.
+func withoutUnplaced(s *store.Snapshot, p *nl.Plan) *nl.Deployment {
+	if p.Deployment == nil {
+		return nil
+	}
+	placed := map[string]bool{}
+	for _, a := range p.Place {
+		placed[a.ID] = true
+	}
+	d := p.Deployment.Copy()
+	for _, st := range d.TaskGroups {
+		st.PlacedCanaries = slices.DeleteFunc(st.PlacedCanaries, func(id string) bool {
+			return !placed[id] && s.Alloc(id) == nil
+		})
+	}
+	return d
+}
