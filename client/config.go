@@ -70,7 +70,8 @@ type Config struct {
 	GC                GC
 	GCVolumesOnNodeGC bool
 
-	// Fetch downloads artifacts; nil refuses tasks that have some.
+	// Fetch downloads artifacts (see step/artifact); nil refuses tasks that have
+	// some.
 	Fetch task.Fetcher
 	// API opens a connection to the HTTP API of this agent, for templates that
 	// read variables and services; nil dials HTTPAddr.

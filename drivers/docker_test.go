@@ -200,7 +200,9 @@ func TestDockerNetwork(t *testing.T) {
 	c.Network = spec
 	c.Network.Hosts = &driver.HostsConfig{Hostname: "myhost", Address: "172.26.64.9"}
 	h.start(c)
-	eventually(t, "hosts file", func() bool { return strings.Contains(strings.Join(readLines(t, c.StdoutPath), "\n"), "172.26.64.9 myhost") })
+	eventually(t, "hosts file", func() bool {
+		return strings.Contains(strings.Join(readLines(t, c.StdoutPath), "\n"), "172.26.64.9 myhost")
+	})
 	check(t, h.inst.DestroyTask(h.ctx(), c.ID, true))
 	check(t, h.inst.DestroyNetwork(h.ctx(), c.AllocID, spec))
 	if _, err := api.ContainerInspect(t.Context(), spec.Labels["docker_sandbox_container_id"]); err == nil {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -64,6 +65,7 @@ type Server struct {
 
 	where nodeCache     // which server a node is connected to
 	term  leadership    // tells when leading starts and ends
+	look  atomic.Bool   // somebody is in leaderLost
 	wake  chan struct{} // membership may need a look
 
 	failed chan error // a part that cannot go on
@@ -184,7 +186,7 @@ func (s *Server) open() error {
 	var err error
 	s.listener, err = rpc.Listen(rpc.Config{
 		Bind: c.RPCBind, Advertise: c.RPCAdvertise, Mux: front, Nodes: s.nodes, ConnsPerAddr: c.RPCConnsPerAddr,
-		ServeTLS: c.ServeTLS, DialTLS: c.DialTLS, Logger: s.log,
+		ServeTLS: c.ServeTLS, DialTLS: c.DialTLS, RaftLost: s.leaderLost, Logger: s.log,
 	})
 	if err != nil {
 		return err
@@ -192,17 +194,6 @@ func (s *Server) open() error {
 	logDir, gossipDir := "", ""
 	if c.DataDir != "" {
 		logDir, gossipDir = filepath.Join(c.DataDir, "raft"), filepath.Join(c.DataDir, "serf")
-	}
-	s.consensus, err = consensus.Open(consensus.Config{
-		Store: s.store, ID: s.id, Dir: logDir, Lead: s.lead, Logger: s.log,
-		Multiplier: c.RaftMultiplier, SegmentMegabytes: c.SegmentMegabytes, Reloadable: c.Raft, Timeout: c.raftTimeout,
-		Transport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-			Stream: s.listener.Raft(), MaxPool: raftConnsMax, Timeout: raftIOTimeout,
-			ServerAddressProvider: addresses{s}, Logger: s.log.Named("raft-net"),
-		}),
-	})
-	if err != nil {
-		return err
 	}
 	keyring := ""
 	if c.DataDir != "" && len(c.GossipKeys) > 0 {
@@ -214,6 +205,18 @@ func (s *Server) open() error {
 		Dir: gossipDir, RejoinAfterLeave: c.RejoinAfterLeave, Keys: c.GossipKeys, KeyringFile: keyring,
 		Fast: c.GossipFast, Logger: s.log,
 		Changed: s.memberChanged,
+	})
+	if err != nil {
+		return err
+	}
+	// Last, since it takes part from now on and asks gossip for addresses.
+	s.consensus, err = consensus.Open(consensus.Config{
+		Store: s.store, ID: s.id, Dir: logDir, Lead: s.lead, Logger: s.log,
+		Multiplier: c.RaftMultiplier, SegmentMegabytes: c.SegmentMegabytes, Reloadable: c.Raft, Timeout: c.raftTimeout,
+		Transport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Stream: s.listener.Raft(), MaxPool: raftConnsMax, Timeout: raftIOTimeout,
+			ServerAddressProvider: addresses{s}, Logger: s.log.Named("raft-net"),
+		}),
 	})
 	return err
 }

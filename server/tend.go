@@ -28,7 +28,10 @@ type addresses struct{ s *Server }
 // ServerAddr is the address gossip knows of a server. An error makes the log
 // use the address of its configuration.
 func (a addresses) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
-	for _, m := range a.s.Members().Members() {
+	if string(id) == a.s.id {
+		return raft.ServerAddress(a.s.listener.Addr()), nil
+	}
+	for _, m := range a.s.members.Members() {
 		if m.ID == string(id) && m.Alive() {
 			return raft.ServerAddress(m.RPCAddr), nil
 		}
@@ -63,6 +66,9 @@ func (s *Server) tendMembers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if started {
+		s.standAlone()
+	}
 	s.wakeMembers()
 	timer := time.NewTimer(tendInterval)
 	defer timer.Stop()
@@ -89,6 +95,18 @@ func (s *Server) tendMembers(ctx context.Context) error {
 	}
 }
 
+// standAlone makes the only voter of a cluster lead at once: there is nobody
+// whose heartbeat it could wait for.
+func (s *Server) standAlone() {
+	peers, _, err := s.consensus.Peers()
+	if err != nil || len(peers) != 1 || peers[0].ID != s.id || !peers[0].Voter || s.consensus.IsElected() {
+		return
+	}
+	if err := s.consensus.Stand(); err != nil {
+		s.log.Debug("leading at once failed; the heartbeat timeout will do", "error", err)
+	}
+}
+
 // bootstrapped tells whether this server belongs to a cluster.
 func (s *Server) bootstrapped() (bool, error) {
 	peers, _, err := s.consensus.Peers()
@@ -106,7 +124,9 @@ func (s *Server) tryBootstrap(ctx context.Context) (started bool, err error) {
 	case expect == 0:
 		return false, nil
 	case expect == 1:
-		return true, s.consensus.Bootstrap([]consensus.Peer{{ID: s.id, Address: s.listener.Addr()}})
+		err := s.consensus.Bootstrap([]consensus.Peer{{ID: s.id, Address: s.listener.Addr()}})
+		s.standAlone()
+		return err == nil, err
 	}
 	var peers []consensus.Peer
 	for _, m := range s.members.Region(s.cfg.Region) {
@@ -224,7 +244,7 @@ func decideMembers(self, region string, peers []consensus.Peer, members []member
 			failed = append(failed, p)
 		}
 	}
-	if c.dead && len(failed) < (len(peers)+1)/2 && len(failed) <= (len(peers)-1)/2 && len(peers)-len(failed) >= max(c.minQuorum, minVotersKept) {
+	if c.dead && len(failed) <= (len(peers)-1)/2 && len(peers)-len(failed) >= max(c.minQuorum, minVotersKept) {
 		remove = append(remove, failed...)
 	}
 	return add, remove

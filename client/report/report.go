@@ -92,10 +92,11 @@ func (b *Batcher) giveBack(list []*nl.AllocUpdate) {
 	}
 }
 
-func (b *Batcher) isUrgent() bool {
+// hurry tells whether what is queued need not wait for company.
+func (b *Batcher) hurry() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.urgent
+	return b.urgent || len(b.pending) == 0
 }
 
 // Run sends until ctx ends.
@@ -137,7 +138,7 @@ func (b *Batcher) Run(ctx context.Context) error {
 
 // collect waits for company, unless somebody waits for what is queued.
 func (b *Batcher) collect(ctx context.Context) {
-	if b.isUrgent() {
+	if b.hurry() {
 		return
 	}
 	timer := time.NewTimer(lazyDelay)
@@ -149,7 +150,7 @@ func (b *Batcher) collect(ctx context.Context) {
 		case <-timer.C:
 			return
 		case <-b.wake:
-			if b.isUrgent() {
+			if b.hurry() {
 				return
 			}
 		}

@@ -155,7 +155,9 @@ func (s *Shell) artifacts(ctx context.Context, t *nl.Task) error {
 		go func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			errs <- s.host.Fetch.Fetch(ctx, a, s.dirs.Task(s.name).Root, s.dirs.Root, env.Replace)
+			errs <- s.host.Fetch.Fetch(ctx, FetchRequest{
+				Artifact: a, TaskDir: s.dirs.Task(s.name).Root, AllocDir: s.dirs.Root, User: t.User, Replace: env.Replace,
+			})
 		}()
 	}
 	var all []error

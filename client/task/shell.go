@@ -52,7 +52,15 @@ type Host struct {
 
 // Fetcher downloads the artifacts of a task.
 type Fetcher interface {
-	Fetch(ctx context.Context, a *nl.Artifact, taskDir, allocDir string, replace func(string) string) error
+	Fetch(ctx context.Context, r FetchRequest) error
+}
+
+// FetchRequest is what a Fetcher must know.
+type FetchRequest struct {
+	Artifact          *nl.Artifact
+	TaskDir, AllocDir string
+	User              string // of the task
+	Replace           func(string) string
 }
 
 // Renderer keeps the templates of a task rendered.

@@ -97,7 +97,7 @@ func (a *Agent) open() error {
 	}
 	hc := http.Config{
 		Backend: a.backend(), Agent: a, Logger: a.log.Named("http"), Region: a.cfg.Region, Headers: a.cfg.HTTPAPIResponseHeaders,
-		EnableDebug: a.cfg.EnableDebug, ACLEnabled: a.cfg.ACL.Enabled, PrometheusMetrics: a.cfg.Telemetry.PrometheusMetrics,
+		EnableDebug: a.cfg.EnableDebug, ACLEnabled: a.cfg.ACL.Enabled, OIDCIssuer: a.cfg.Server.OIDCIssuer, PrometheusMetrics: a.cfg.Telemetry.PrometheusMetrics,
 	}
 	if a.server != nil {
 		hc.Events = a.server.Events()

@@ -9,8 +9,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/server/http"
@@ -60,7 +61,19 @@ func newRegistry(read func() []gauge) *prometheus.Registry {
 
 // Prometheus writes the text form.
 func (a *Agent) Prometheus(w web.ResponseWriter, r *web.Request) {
-	promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{DisableCompression: true}).ServeHTTP(w, r)
+	families, err := a.registry.Gather()
+	if err != nil {
+		web.Error(w, "gathering metrics: "+err.Error(), web.StatusInternalServerError)
+		return
+	}
+	format := expfmt.NewFormat(expfmt.TypeTextPlain).WithEscapingScheme(model.UnderscoreEscaping)
+	w.Header().Set("Content-Type", string(format))
+	enc := expfmt.NewEncoder(w, format)
+	for _, f := range families {
+		if err := enc.Encode(f); err != nil {
+			return // the reader has gone
+		}
+	}
 }
 
 // Metrics is the JSON form: names as dashboards know them, with dots.

@@ -13,6 +13,7 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/nomadlike/nomadlike/plugins/base"
 	"github.com/nomadlike/nomadlike/plugins/base/hclspec"
@@ -20,6 +21,8 @@ import (
 )
 
 // settings decodes a plugin block the way an agent and the plugin do.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 func settings(t *testing.T, body map[string]any) *pluginConfig {
 	t.Helper()
 	var out pluginConfig

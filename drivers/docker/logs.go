@@ -54,7 +54,23 @@ func (m mark) next(stamp int64) mark {
 
 // position is how far one output was passed on. A reader takes what was written
 // some time later, and what is unread dies with the pipe, so both are kept.
-type position struct{ written, read mark }
+//
+// intent is the message that is being written, and size the file's length before
+// it: a plugin killed between the write and the note of it learns from the
+// length what happened. A pipe has no such memory: there the message may be
+// repeated, which beats losing it.
+type position struct {
+	written, read, intent mark
+	size                  int64
+}
+
+// happened is where output stands that now has the given length.
+func (p position) happened(length int64) mark {
+	if p.intent != p.written && p.intent.n > 0 && length > p.size && p.size >= 0 {
+		return p.intent
+	}
+	return p.written
+}
 
 const (
 	stdoutIndex = iota
@@ -113,6 +129,7 @@ func openLogs(c *driver.TaskConfig, tty bool) (*logs, error) {
 		}
 		l.sinks[i] = s
 		l.pos[i] = saved[i]
+		l.pos[i].written = saved[i].happened(s.Size())
 		if !s.Kept() {
 			l.pos[i].written = saved[i].read
 		}
@@ -132,7 +149,10 @@ func (l *logs) Close() error {
 	return errors.Join(append(errs, l.file.Close())...)
 }
 
-const positionBytes = streams * 4 * 8
+// positionWords is how many numbers make up one position.
+const positionWords = 7
+
+const positionBytes = streams * positionWords * 8
 
 func (l *logs) load() (out [streams]position) {
 	var raw [positionBytes]byte
@@ -141,7 +161,11 @@ func (l *logs) load() (out [streams]position) {
 	}
 	word := func(i int) int64 { return int64(binary.LittleEndian.Uint64(raw[i*8:])) }
 	for i := range out {
-		out[i] = position{mark{word(4 * i), word(4*i + 1)}, mark{word(4*i + 2), word(4*i + 3)}}
+		at := positionWords * i
+		out[i] = position{
+			written: mark{word(at), word(at + 1)}, read: mark{word(at + 2), word(at + 3)},
+			intent: mark{word(at + 4), word(at + 5)}, size: word(at + 6),
+		}
 	}
 	return out
 }
@@ -150,7 +174,7 @@ func (l *logs) load() (out [streams]position) {
 func (l *logs) save() {
 	raw := make([]byte, 0, positionBytes)
 	for _, p := range l.pos {
-		for _, v := range []int64{p.written.stamp, p.written.n, p.read.stamp, p.read.n} {
+		for _, v := range []int64{p.written.stamp, p.written.n, p.read.stamp, p.read.n, p.intent.stamp, p.intent.n, p.size} {
 			raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
 		}
 	}
@@ -171,7 +195,6 @@ func (l *logs) since() time.Time {
 func (l *logs) put(stream int, stamp int64, text []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := l.pos[stream].written
 	if skip := &l.skip[stream]; skip.n > 0 {
 		if stamp < skip.stamp {
 			return nil
@@ -182,11 +205,15 @@ func (l *logs) put(stream int, stamp int64, text []byte) error {
 		}
 		skip.n = 0
 	}
+	p := &l.pos[stream]
+	p.intent, p.size = p.written.next(stamp), l.sinks[stream].Size()
+	if p.size >= 0 {
+		l.save()
+	}
 	if _, err := l.sinks[stream].Write(text); err != nil {
 		return err
 	}
-	p := &l.pos[stream]
-	p.written = at.next(stamp)
+	p.written = p.intent
 	l.total[stream] += len(text)
 	l.pending[stream] = append(l.pending[stream], pendingMessage{l.total[stream], p.written})
 	l.settle(stream)

@@ -210,3 +210,33 @@ func TestDamagedStreams(t *testing.T) {
 		}
 	}
 }
+
+// TestKilledBetweenWriteAndNote: the file's length tells whether the last
+// message was written.
+func TestKilledBetweenWriteAndNote(t *testing.T) {
+	list := output()[:2]
+	for _, written := range []bool{false, true} {
+		c := outputTask(t, false)
+		l := resume(t, c)
+		feed(t, l, list, 1)
+		p := &l.pos[stdoutIndex]
+		p.intent, p.size = p.written.next(list[1].at), l.sinks[stdoutIndex].Size()
+		l.save()
+		if written {
+			if _, err := io.WriteString(l.sinks[stdoutIndex], list[1].text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		l = resume(t, c)
+		feed(t, l, list, 2)
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if raw, _ := os.ReadFile(c.StdoutPath); string(raw) != joined(list, stdoutIndex) {
+			t.Errorf("written before the kill: %v: file holds %q", written, raw)
+		}
+	}
+}

@@ -172,34 +172,35 @@ func (d *Driver) prepare(c *driver.TaskConfig, cfg pluginConfig, uids, gids []id
 	if n := c.Network; n != nil && n.Path != "" {
 		spec.NetNS = n.Path
 	}
-	group, err := d.group(c, &tc)
-	if err != nil {
-		return nil, err
-	}
-	return &hostproc.Launch{Spec: spec, Group: group}, nil
+	return &hostproc.Launch{Spec: spec, Group: d.group(c, &tc)}, nil
 }
 
-// group finds the task's place. Only root can make groups; others run without
-// limits.
-func (d *Driver) group(c *driver.TaskConfig, tc *taskConfig) (*cgroup.Group, error) {
+// group finds the task's place. Limits are the driver's best effort: a task runs
+// without them where nobody can set them, as in a container or without root.
+func (d *Driver) group(c *driver.TaskConfig, tc *taskConfig) *cgroup.Group {
 	if tc.CgroupV2Override != "" {
-		return cgroup.OverrideV2(d.cgroupRoot, tc.CgroupV2Override), nil
+		return cgroup.OverrideV2(d.cgroupRoot, tc.CgroupV2Override)
 	}
 	if len(tc.CgroupV1Override) > 0 {
 		merged := map[string]string{}
 		for _, m := range tc.CgroupV1Override {
 			maps.Copy(merged, m)
 		}
-		return cgroup.OverrideV1(d.cgroupRoot, merged), nil
+		return cgroup.OverrideV1(d.cgroupRoot, merged)
 	}
 	if os.Geteuid() != 0 || c.AllocID == "" {
 		d.log.Debug("task runs without resource limits: control groups need root", "task", c.ID)
-		return &cgroup.Group{}, nil
+		return &cgroup.Group{}
 	}
 	res := c.Resources
-	return cgroup.Managed(d.cgroupRoot, c.AllocID+"."+c.Name, res.Linux.CpusetCgroup, cgroup.Limits{
+	group, err := cgroup.Managed(d.cgroupRoot, c.AllocID+"."+c.Name, res.Linux.CpusetCgroup, cgroup.Limits{
 		CPUShares: res.CPUMHz, MemoryMB: res.MemoryMB, MemoryMaxMB: res.MemoryMaxMB, CpusetCPUs: res.Linux.CpusetCPUs,
 	})
+	if err != nil {
+		d.log.Warn("task runs without resource limits", "task", c.ID, "error", err)
+		return &cgroup.Group{}
+	}
+	return group
 }
 
 // findCommand searches the task's own files first, then the host.

@@ -6,6 +6,7 @@
 package rollout
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -52,6 +53,7 @@ type progress struct {
 	// change with its allocations, so these two tell.
 	deployment *nl.Deployment
 	job        *nl.Job
+	failed     int // allocations of the job that have ever failed
 	until      time.Time
 }
 
@@ -74,12 +76,31 @@ func (w *Watcher) Step(now time.Time, s *store.Snapshot, newID func() string) (o
 			wake = next
 		}
 	}
-	for id := range w.seen {
+	for _, id := range slices.Sorted(maps.Keys(w.seen)) {
 		if !active[id] {
 			delete(w.seen, id)
+			if o := leftover(now, s, s.Deployment(id), newID); o != nil {
+				ops = append(ops, o)
+			}
 		}
 	}
 	return ops, wake
+}
+
+// leftover evaluates the job of a deployment that has succeeded when one of its
+// allocations failed so late that the deployment still kept the scheduler from
+// replacing it. The other ends come with an evaluation that sees to that.
+func leftover(now time.Time, s *store.Snapshot, d *nl.Deployment, newID func() string) op.Op {
+	if d == nil || d.Status != nl.DeploymentStatusSuccessful {
+		return nil
+	}
+	c := &check{now: now, s: s, d: d, job: s.Job(d.Namespace, d.JobID), newID: newID}
+	if c.job == nil || c.job.Stop || len(c.failedOnes()) == 0 {
+		return nil
+	}
+	e := c.eval()
+	e.TriggeredBy, e.DeploymentID = nl.TriggerRetryFailedAlloc, ""
+	return &op.UpsertEvals{Evals: []*nl.Eval{e}}
 }
 
 // check is one deployment being looked at.
@@ -98,12 +119,13 @@ func (w *Watcher) look(c *check) (op.Op, time.Time) {
 		p = &progress{}
 		w.seen[c.d.ID] = p
 	}
-	if p.deployment == c.d && p.job == c.job && (p.until.IsZero() || c.now.Before(p.until)) {
+	failed := c.everFailed()
+	if p.deployment == c.d && p.job == c.job && p.failed == failed && (p.until.IsZero() || c.now.Before(p.until)) {
 		return nil, p.until
 	}
 	o, next := p.step(c)
 	if p.deployment = nil; o == nil {
-		p.deployment, p.job, p.until = c.d, c.job, next
+		p.deployment, p.job, p.failed, p.until = c.d, c.job, failed, next
 	}
 	return o, next
 }
@@ -126,7 +148,10 @@ func (p *progress) step(c *check) (op.Op, time.Time) {
 	if !deadline.IsZero() && !deadline.After(c.now) {
 		return c.fail(descNoProgress), time.Time{}
 	}
-	if known := healthKnown(c.d); known != p.health {
+	if c.everFailed() > 0 {
+		sick = union(sick, c.failedOnes())
+	}
+	if known := healthKnown(c.d); known != p.health || len(sick) > 0 {
 		if next := p.evaluated.Add(evalEvery); next.After(c.now) && len(sick) == 0 {
 			return nil, sooner(next, deadline)
 		}
@@ -169,6 +194,40 @@ func (c *check) unhealthy() []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// everFailed is how many allocations of the job have failed so far.
+func (c *check) everFailed() int {
+	summary := c.s.JobSummary(c.d.Namespace, c.d.JobID)
+	if summary == nil {
+		return 0
+	}
+	n := 0
+	for _, g := range summary.Summary {
+		n += g.Failed
+	}
+	return n
+}
+
+// failedOnes are allocations that have failed, whatever their health was
+// before, and may be replaced but are not yet, by ID.
+func (c *check) failedOnes() []string {
+	var ids []string
+	for a := range c.s.AllocsByDeployment(c.d.ID) {
+		marked := a.DesiredTransition.Reschedule != nil && *a.DesiredTransition.Reschedule
+		if a.ClientStatus == nl.AllocClientFailed && !marked && !a.TerminalDesired() && a.NextAllocation == "" &&
+			a.FollowupEvalID == "" && Reschedulable(a) {
+			ids = append(ids, a.ID)
+		}
+	}
+	return ids
+}
+
+// union is the sorted IDs of both lists, each once.
+func union(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // goOn lets the scheduler look at the job again: to place the next wave, to

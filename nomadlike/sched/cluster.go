@@ -1,7 +1,8 @@
 package sched
 
 import (
-	"math/rand/v2"
+	"cmp"
+	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/expr"
@@ -32,21 +33,52 @@ func (r *run) cluster(pool string) *cluster {
 		c.available[n.Datacenter]++
 		c.nodes = append(c.nodes, n)
 	}
-	shuffle := rand.New(rand.NewPCG(r.in.Seed, shuffleStream))
-	shuffle.Shuffle(len(c.nodes), func(i, j int) { c.nodes[i], c.nodes[j] = c.nodes[j], c.nodes[i] })
+	shuffle(c.nodes, r.in.Seed)
 	r.clusters[pool] = c
 	return c
+}
+
+// shuffle orders nodes by a hash of their ID and the seed, so that the order of
+// two nodes does not depend on which others there are.
+func shuffle(nodes []*nl.Node, seed uint64) {
+	type keyed struct {
+		key  uint64
+		node *nl.Node
+	}
+	list := make([]keyed, len(nodes))
+	for i, n := range nodes {
+		list[i] = keyed{hash(n.ID, seed), n}
+	}
+	slices.SortFunc(list, func(a, b keyed) int {
+		if a.key != b.key {
+			return cmp.Compare(a.key, b.key)
+		}
+		return cmp.Compare(a.node.ID, b.node.ID)
+	})
+	for i := range list {
+		nodes[i] = list[i].node
+	}
+}
+
+// hash is FNV-1a of the text, stirred with the seed so that all bits depend on
+// both.
+func hash(text string, seed uint64) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	h ^= seed * 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
 }
 
 func inPool(n *nl.Node, pool string) bool {
 	return pool == nl.NodePoolAll || pool == "" || n.NodePool == pool || n.NodePool == "" && pool == nl.NodePoolDefault
 }
 
-// Streams of randomness drawn from one seed.
-const (
-	shuffleStream = 1
-	portStream    = 2
-)
+// portStream keeps the choice of ports apart from other uses of the seed.
+const portStream = 2
 
 // node is what is on a node as far as the plan has come, nil when there is no
 // such node.

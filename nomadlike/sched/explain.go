@@ -40,8 +40,8 @@ func (e *Explanation) Group(name string) *GroupExplanation {
 // GroupExplanation is about one group.
 type GroupExplanation struct {
 	Group  string
-	Asked  int        // placements asked for
 	Placed int        // placements made
+	Failed int        // placements that found no node
 	Need   fit.Vector // of each
 	Cores  int        // of each
 
@@ -125,17 +125,22 @@ func shortfall(short, need fit.Vector) float64 {
 	return part(short.CPU, need.CPU) + part(short.Memory, need.Memory) + part(short.Disk, need.Disk)
 }
 
-// metric is the state of all nodes as placement metrics tell it.
-func (p *placer) metric() *nl.AllocMetric {
+// metric is the state of all nodes as placement metrics tell it; with a
+// placement, as that one sees them.
+func (p *placer) metric(place *reconcile.Placement) *nl.AllocMetric {
 	m := p.run.baseMetric(p.ask.Job.NodePool)
 	m.NodesEvaluated = len(p.candidates)
 	p.checks.Forget()
 	for _, c := range p.candidates {
 		class := c.node.Info.NodeClass
+		filtered := c.filtered
+		if place != nil {
+			filtered = nodeReason(p, c, place)
+		}
 		switch {
-		case c.filtered != "":
+		case filtered != "":
 			m.NodesFiltered++
-			m.ConstraintFiltered = count(m.ConstraintFiltered, p.checks.Count(c.node.Info, c.filtered))
+			m.ConstraintFiltered = count(m.ConstraintFiltered, p.checks.Count(c.node.Info, filtered))
 			if class != "" {
 				m.ClassFiltered = count(m.ClassFiltered, class)
 			}
@@ -160,8 +165,8 @@ func count(m map[string]int, key string) map[string]int {
 
 // failure is the metric of a placement that failed, with what the tasks asked
 // for of the dimensions that ran out.
-func (p *placer) failure() *nl.AllocMetric {
-	m := p.metric()
+func (p *placer) failure(place *reconcile.Placement) *nl.AllocMetric {
+	m := p.metric(place)
 	p.askExhausted(m)
 	return m
 }

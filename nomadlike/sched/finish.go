@@ -42,8 +42,11 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 	}
 	r.plan.Evals = append(evals, r.preemptionEvals()...)
 	for _, p := range r.sortedPlacers() {
-		if p.failed == nil && p.ready {
+		if p.ready {
 			p.summarize()
+		}
+		if p.failed != nil {
+			p.explain.Failed = p.failed.CoalescedFailures + 1
 		}
 	}
 	return &Outcome{Plan: r.plan, Eval: done, Explain: r.explanation}

@@ -20,33 +20,60 @@ func (r *run) place(result *reconcile.Result) error {
 			r.queued[g.Name] = 0
 		}
 	}
+	pending := make([]*reconcile.Placement, len(result.Place))
 	for i := range result.Place {
+		pending[i] = &result.Place[i]
 		r.queued[result.Place[i].Group.Name]++
 	}
-	for i := range result.Place {
-		if err := r.placeOne(&result.Place[i], result.Current); err != nil {
+	// What found no room may find it after the rest has moved.
+	for {
+		r.freed = false
+		failed, err := r.placeAll(pending, result.Current)
+		if err != nil {
 			return err
 		}
+		if !r.freed || len(failed) == 0 || len(failed) == len(pending) {
+			for _, place := range failed {
+				r.noteFailure(place)
+			}
+			return nil
+		}
+		for _, p := range r.placers {
+			p.failed = nil
+		}
+		clear(r.failures)
+		pending = failed
 	}
-	return nil
 }
 
-func (r *run) placeOne(place *reconcile.Placement, d *nl.Deployment) error {
-	job := r.job
+// placeAll tries every placement and returns those that failed.
+func (r *run) placeAll(pending []*reconcile.Placement, d *nl.Deployment) (failed []*reconcile.Placement, err error) {
+	for _, place := range pending {
+		p, err := r.placerOf(place)
+		if err != nil {
+			return nil, err
+		}
+		if !r.placeOne(p, place, d) {
+			failed = append(failed, place)
+		}
+	}
+	return failed, nil
+}
+
+func (r *run) placerOf(place *reconcile.Placement) (*placer, error) {
 	if place.Job != nil {
-		job = place.Job
+		return r.placer(place.Job, place.Group)
 	}
-	p, err := r.placer(job, place.Group)
-	if err != nil {
-		return err
-	}
-	p.explain.Asked++
+	return r.placer(r.job, place.Group)
+}
+
+// placeOne tries one placement.
+func (r *run) placeOne(p *placer, place *reconcile.Placement, d *nl.Deployment) bool {
 	old := place.Previous
 	replaces := place.Replaces != nil
 	if p.failed != nil && (!replaces || old.Terminal()) {
 		p.failed.CoalescedFailures++
-		r.noteFailure(place)
-		return nil
+		return false
 	}
 	live := replaces && !old.Terminal()
 	if live {
@@ -55,21 +82,20 @@ func (r *run) placeOne(place *reconcile.Placement, d *nl.Deployment) error {
 	if r.try(p, place, d) {
 		if replaces {
 			r.plan.Stop = append(r.plan.Stop, *place.Replaces)
+			r.freed = r.freed || live
 		}
-		return nil
+		return true
 	}
 	if live {
 		r.comeBack(old)
 	}
 	if p.failed == nil {
-		p.summarize()
-		p.failed = p.failure()
+		p.failed = p.failure(place)
 		r.failures[place.Group.Name] = p.failed
 	} else {
 		p.failed.CoalescedFailures++
 	}
-	r.noteFailure(place)
-	return nil
+	return false
 }
 
 // noteFailure marks a failed allocation whose replacement found no place.
@@ -223,7 +249,7 @@ func (p *placer) placedMetric(c *candidate, place *reconcile.Placement, penalize
 // when the first is made.
 func (p *placer) passed() *nl.AllocMetric {
 	if p.shared == nil {
-		p.shared = p.metric()
+		p.shared = p.metric(nil)
 	}
 	return p.shared
 }

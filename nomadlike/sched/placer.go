@@ -72,7 +72,8 @@ type candidate struct {
 	order   int
 	bucket  *bucket
 	version int
-	static  string // why it may never run the group, ""
+	static  string  // why it may never run the group, ""
+	liked   float64 // by the affinities
 
 	filtered  string // why it is left out now, ""
 	exhausted string // what it lacks now, ""
@@ -187,6 +188,9 @@ func (p *placer) prepare() {
 		c.node, c.order, c.static = p.run.node(info.ID), i, p.checks.Node(info)
 		if c.bucket = p.bucketOf(info); c.bucket != nil {
 			c.bucket.members = append(c.bucket.members, c)
+		}
+		if p.weights > 0 && c.static == "" {
+			c.liked = p.affinity(info)
 		}
 		p.candidates = append(p.candidates, c)
 		p.byID[info.ID] = c
@@ -319,17 +323,20 @@ func (p *placer) score(c *candidate, used fit.Vector) rank.Parts {
 		Collisions: p.run.count(p.ask.Group.Name, c.node.Info.ID),
 		Count:      p.ask.Group.Count,
 	}
-	if p.weights > 0 {
-		sum := 0.0
-		for _, a := range p.affinities {
-			if a.check.Node(c.node.Info) {
-				sum += a.weight
-			}
-		}
-		parts.Affinity = sum / p.weights
-	}
+	parts.Affinity = c.liked
 	parts.Device, parts.HasDevice = p.ask.DeviceScore(c.node)
 	return parts
+}
+
+// affinity is how much the affinities like the node, -1 to 1.
+func (p *placer) affinity(n *nl.Node) float64 {
+	sum := 0.0
+	for _, a := range p.affinities {
+		if a.check.Node(n) {
+			sum += a.weight
+		}
+	}
+	return sum / p.weights
 }
 
 // distinct tests what depends on the job's other allocations.

@@ -31,6 +31,7 @@ type run struct {
 
 	placers     map[placerKey]*placer
 	queued      map[string]int
+	freed       bool // something moved since the last try
 	failures    map[string]*nl.AllocMetric
 	explanation *Explanation
 	victimsOf   []*nl.Alloc // evicted so far
@@ -149,12 +150,20 @@ func (r *run) preemption() bool {
 
 // generic decides for service and batch jobs.
 func (r *run) generic() (*Outcome, error) {
+	if r.template() {
+		return r.finish(&reconcile.Result{}), nil
+	}
 	result := reconcile.Run(r.reconcileInput())
 	r.applyResult(result)
 	if err := r.place(result); err != nil {
 		return nil, err
 	}
 	return r.finish(result), nil
+}
+
+// template tells that the job runs only through its children.
+func (r *run) template() bool {
+	return r.job != nil && !r.job.Stop && (r.job.IsPeriodic() || r.job.IsParameterized())
 }
 
 func (r *run) reconcileInput() reconcile.Input {

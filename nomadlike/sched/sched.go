@@ -19,10 +19,9 @@ const (
 
 // Status descriptions of evaluations, which users see.
 const (
-	descBlocked      = "created to place remaining allocations"
-	descConflicts    = "created due to placement conflicts"
-	descMaxAttempts  = "maximum attempts reached (%d)"
-	descMaxReblocked = "created due to placement conflicts"
+	descBlocked     = "created to place remaining allocations"
+	descConflicts   = "created due to placement conflicts"
+	descMaxAttempts = "maximum attempts reached (%d)"
 )
 
 // Input is what Schedule needs beside state.
@@ -89,7 +88,7 @@ func Exhausted(e *nl.Eval, in Input, attempts int) []*nl.Eval {
 	blocked := &nl.Eval{
 		ID: in.NewID(), Namespace: e.Namespace, Priority: e.Priority, Type: e.Type,
 		TriggeredBy: nl.TriggerMaxPlans, JobID: e.JobID, JobModifyIndex: e.JobModifyIndex,
-		Status: nl.EvalStatusBlocked, StatusDescription: descMaxReblocked,
+		Status: nl.EvalStatusBlocked, StatusDescription: descConflicts,
 		PreviousEval: e.ID, EscapedComputedClass: true, SnapshotIndex: e.SnapshotIndex,
 		CreateTime: now, ModifyTime: now,
 	}

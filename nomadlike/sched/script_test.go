@@ -109,6 +109,7 @@ type world struct {
 	names map[string]string // what an ID is called
 	given map[string]int    // how many allocations had the name
 	out   strings.Builder
+	echo  bool // commands are printed too
 }
 
 func newWorld(t *testing.T) *world {

@@ -23,6 +23,9 @@ func (w *world) block(lines []string) {
 			i++
 		}
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			if w.echo {
+				w.printf("> %s", line)
+			}
 			w.command(fields(line), below)
 		}
 	}
@@ -86,7 +89,7 @@ func (a args) get(key string) string {
 //
 //	nodes N k=v...        nodes n1 to nN; a value a,b,c goes round
 //	node NAME k=v...      one node; keys see setNode
-//	down|up|disconnect|ineligible|eligible|drain|purge NODE...   @ALLOC is the node it is on
+//	down|up|disconnect|ineligible|eligible|drain|undrain|purge NODE...   @ALLOC is the node it is on
 //	job ID k=v...         registers a job; indented "group NAME k=v" lines add groups, "task NAME k=v" tasks
 //	stop|purgejob JOB
 //	config k=v...         scheduler configuration
@@ -109,7 +112,7 @@ func (w *world) command(a args, below []string) {
 		}
 	case "node":
 		w.putNode(rest[0], a.pairs, 0)
-	case "down", "up", "disconnect", "ineligible", "eligible", "drain", "purge":
+	case "down", "up", "disconnect", "ineligible", "eligible", "drain", "undrain", "purge":
 		for _, id := range rest {
 			w.moveNode(a.words[0], id)
 		}
@@ -164,6 +167,8 @@ func (w *world) moveNode(how, id string) {
 		w.apply(&op.SetNodeEligibility{NodeID: id, Eligibility: nl.NodeIneligible, Time: now})
 	case "eligible":
 		w.apply(&op.SetNodeEligibility{NodeID: id, Eligibility: nl.NodeEligible, Time: now})
+	case "undrain":
+		w.apply(&op.SetNodeDrain{NodeID: id, MarkEligible: true, Time: now})
 	case "drain":
 		w.apply(&op.SetNodeDrain{NodeID: id, Strategy: &nl.DrainStrategy{Deadline: time.Hour}, Time: now})
 	case "purge":

@@ -7,6 +7,9 @@ import (
 
 // system decides for jobs that run once on every node.
 func (r *run) system() (*Outcome, error) {
+	if r.template() {
+		return r.finish(&reconcile.Result{}), nil
+	}
 	var failed error
 	nodes := func(g *nl.Group) []*nl.Node {
 		p, err := r.placer(r.job, g)
@@ -51,7 +54,6 @@ func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
 	if err != nil {
 		return err
 	}
-	p.explain.Asked++
 	if place.Replaces != nil {
 		r.leave(place.Previous)
 	}
@@ -130,7 +132,7 @@ func (r *run) explainNowhere() {
 			somewhere = somewhere || c.static == ""
 		}
 		if !somewhere {
-			r.failures[g.Name] = p.metric()
+			r.failures[g.Name] = p.metric(nil)
 		}
 	}
 }

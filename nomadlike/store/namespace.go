@@ -17,19 +17,25 @@ const firstIndex = 1
 const nodeIdentityTTL = 24 * time.Hour
 
 func defaultNamespaces() []*nl.Namespace {
-	return []*nl.Namespace{{
+	n := &nl.Namespace{
 		Name: nl.DefaultNamespace, Description: "Default shared namespace",
 		CreateIndex: firstIndex, ModifyIndex: firstIndex,
-	}}
+	}
+	n.SetHash()
+	return []*nl.Namespace{n}
 }
 
 func defaultNodePools() []*nl.NodePool {
-	return []*nl.NodePool{
+	pools := []*nl.NodePool{
 		{Name: nl.NodePoolAll, Description: "Node pool with all nodes in the cluster.", NodeIdentityTTL: nodeIdentityTTL,
 			CreateIndex: firstIndex, ModifyIndex: firstIndex},
 		{Name: nl.NodePoolDefault, Description: "Default node pool.", NodeIdentityTTL: nodeIdentityTTL,
 			CreateIndex: firstIndex, ModifyIndex: firstIndex},
 	}
+	for _, p := range pools {
+		p.SetHash()
+	}
+	return pools
 }
 
 func (t *tx) upsertNamespaces(o *op.UpsertNamespaces) {

@@ -213,7 +213,7 @@ func (t *tx) deleteNode(n *nl.Node) {
 // who watches nodes is woken for it.
 func (t *tx) noteAllocUpdate(nodeID string) {
 	before := t.Node(nodeID)
-	if before == nil || before.LastAllocUpdateIndex > before.LastMissedHeartbeatIndex || before.LastMissedHeartbeatIndex == 0 {
+	if before == nil || before.LastAllocUpdateIndex > before.LastMissedHeartbeatIndex {
 		return
 	}
 	next := *before

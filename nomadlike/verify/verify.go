@@ -18,6 +18,7 @@ import (
 type part struct {
 	place   []*nl.Alloc
 	removed map[string]bool // stopped, evicted or rewritten allocations
+	unknown bool            // allocations become unknown because nobody reaches the node
 }
 
 // Plan returns what of the plan can be committed, and the nodes whose part was
@@ -50,18 +51,25 @@ func Plan(s *store.Snapshot, p *nl.Plan) (accepted *nl.Plan, rejected []string) 
 // always fits.
 func split(p *nl.Plan) map[string]*part {
 	parts := map[string]*part{}
-	for _, a := range p.Place {
-		n := parts[a.NodeID]
+	of := func(id string) *part {
+		n := parts[id]
 		if n == nil {
 			n = &part{removed: map[string]bool{}}
-			parts[a.NodeID] = n
+			parts[id] = n
 		}
+		return n
+	}
+	for _, a := range p.Place {
+		n := of(a.NodeID)
 		n.place = append(n.place, a)
 		n.removed[a.ID] = true
 	}
 	for i := range p.Stop {
-		if n := parts[p.Stop[i].NodeID]; n != nil && p.Stop[i].Desired != nl.AllocDesiredRun {
-			n.removed[p.Stop[i].AllocID] = true
+		switch st := &p.Stop[i]; {
+		case st.Desired == nl.AllocDesiredRun:
+			of(st.NodeID).unknown = true
+		case parts[st.NodeID] != nil:
+			parts[st.NodeID].removed[st.AllocID] = true
 		}
 	}
 	for i := range p.Preempt {
@@ -87,6 +95,9 @@ func (n *part) fits(s *store.Snapshot, id string, decidedOn uint64) bool {
 		grows = grows || stored != nil && !a.Terminal() && fit.Need(stored.AllocatedResources) != fit.Need(a.AllocatedResources)
 	}
 	info := s.Node(id)
+	if n.unknown && info != nil && info.Status == nl.NodeStatusReady {
+		return false
+	}
 	if !news && !grows {
 		return true
 	}
@@ -125,7 +136,7 @@ func drop(p *nl.Plan, rejected []string) {
 	}
 	p.Place = place
 	p.Stop = slices.DeleteFunc(slices.Clone(p.Stop), func(st nl.AllocStop) bool {
-		return gone[st.NodeID] && kept[st.AllocID] && st.ClientStatus == ""
+		return gone[st.NodeID] && (kept[st.AllocID] && st.ClientStatus == "" || st.Desired == nl.AllocDesiredRun)
 	})
 	p.Preempt = slices.DeleteFunc(slices.Clone(p.Preempt), func(e nl.AllocPreemption) bool { return gone[e.NodeID] })
 }

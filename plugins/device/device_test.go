@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
+	"go.uber.org/goleak"
 
 	"github.com/nomadlike/nomadlike/plugins/base"
 	"github.com/nomadlike/nomadlike/plugins/base/hclspec"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 		device.Serve(func(hclog.Logger) (device.Device, error) { return &fake{}, nil })
 		return
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // fake offers one device, unless its config turns it off.

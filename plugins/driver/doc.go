@@ -25,7 +25,9 @@
 //	bytes, err := hclspec.Marshal(value)
 //	err = base.Validate(ctx, launch, probed, bytes)
 //
-// Then the process that stays is launched, configured and started:
+// Then the process that stays is launched, configured and started. With a nil
+// config Launch only launches, so that built-in drivers need no process for the
+// look: base.Look(ctx, inst), inst.SetConfig and inst.Init do the rest.
 //
 //	inst, err := driver.Launch(ctx, launch, &base.Config{APIVersion, PluginConfig, Agent})
 //	rec := inst.ReattachRecord() // persist (JSON); after an agent restart:

@@ -124,14 +124,14 @@ func serveExec(stream grpc.BidiStreamingServer[proto.ExecTaskStreamingRequest, p
 	}
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	stdinR, stdinW := io.Pipe()
-	defer stdinR.Close()
+	stdin := newInputBuffer()
+	defer stdin.abandon()
 	sizes := make(chan TerminalSize, 1)
-	go receiveInput(ctx, stream, stdinW, sizes)
+	go receiveInput(stream, stdin, sizes)
 
 	out := &responseSender{stream: stream}
 	opts := &ExecOptions{
-		Command: setup.GetCommand(), Tty: setup.GetTty(), Stdin: stdinR, Resize: sizes,
+		Command: setup.GetCommand(), Tty: setup.GetTty(), Stdin: stdin, Resize: sizes,
 		Stdout: writerFunc(func(p []byte) (int, error) {
 			return out.chunks(p, func(op *proto.ExecTaskStreamingIOOperation) *proto.ExecTaskStreamingResponse {
 				return &proto.ExecTaskStreamingResponse{Stdout: op}
@@ -152,32 +152,27 @@ func serveExec(stream grpc.BidiStreamingServer[proto.ExecTaskStreamingRequest, p
 
 // receiveInput feeds the command until the host's side of the stream ends. A
 // message with nothing set is a heartbeat.
-func receiveInput(ctx context.Context, stream grpc.BidiStreamingServer[proto.ExecTaskStreamingRequest, proto.ExecTaskStreamingResponse], stdin *io.PipeWriter, sizes chan<- TerminalSize) {
-	defer stdin.Close()
-	open := true
+func receiveInput(stream grpc.BidiStreamingServer[proto.ExecTaskStreamingRequest, proto.ExecTaskStreamingResponse], stdin *inputBuffer, sizes chan TerminalSize) {
+	defer stdin.end()
 	for {
 		r, err := stream.Recv()
 		if err != nil {
 			return
 		}
-		if in := r.GetStdin(); in != nil && open {
-			if len(in.GetData()) > 0 {
-				// After the command's exit nobody reads; that is no error.
-				if _, err := stdin.Write(in.GetData()); err != nil {
-					open = false
-				}
-			}
+		if in := r.GetStdin(); in != nil {
+			stdin.add(in.GetData())
 			if in.GetClose() {
-				stdin.Close()
-				open = false
+				stdin.end()
 			}
 		}
 		if s := r.GetTtySize(); s != nil {
+			// Only the newest size counts; a command that looks at none must not
+			// hold up its input.
 			select {
-			case sizes <- TerminalSize{Height: int(s.GetHeight()), Width: int(s.GetWidth())}:
-			case <-ctx.Done():
-				return
+			case <-sizes:
+			default:
 			}
+			sizes <- TerminalSize{Height: int(s.GetHeight()), Width: int(s.GetWidth())}
 		}
 	}
 }

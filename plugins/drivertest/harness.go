@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -79,16 +81,18 @@ type world struct {
 	caps   *driver.Capabilities
 	config *base.Config
 	alloc  string
-	seq    atomic.Int64
+	seq    *atomic.Int64
 }
 
 // newWorld launches the plugin through the steps of an agent: look, validate,
 // configure, initialise.
 func newWorld(t *testing.T, h *Harness) *world {
 	t.Helper()
-	w := &world{t: t, h: h}
+	w := &world{t: t, h: h, seq: &atomic.Int64{}}
 	if h.Launch.Logger == nil {
-		h.Launch.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: testWriter{t}})
+		out := &testWriter{t: t}
+		t.Cleanup(out.close)
+		h.Launch.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: out})
 	}
 	ctx := w.ctx()
 	inst, err := driver.Launch(ctx, h.Launch, nil)
@@ -119,11 +123,34 @@ func newWorld(t *testing.T, h *Harness) *world {
 	return w
 }
 
-type testWriter struct{ t *testing.T }
+// share is the same plugin process for another test.
+func (w *world) share(t *testing.T) *world {
+	t.Helper()
+	out := *w
+	out.t, out.alloc = t, filepath.Join(t.TempDir(), "alloc-dir")
+	return &out
+}
 
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(string(p))
+// testWriter logs to a test until that has ended; a plugin's last words may come
+// later.
+type testWriter struct {
+	mu sync.Mutex
+	t  *testing.T
+}
+
+func (w *testWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.t != nil {
+		w.t.Log(strings.TrimSpace(string(p)))
+	}
 	return len(p), nil
+}
+
+func (w *testWriter) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.t = nil
 }
 
 func (w *world) ctx() context.Context {

@@ -24,13 +24,16 @@ const (
 	statsInterval = 100 * time.Millisecond
 )
 
-// Run checks that a driver keeps the contract of plugins/driver. Each part runs
-// against a plugin process of its own.
-func Run(t *testing.T, h Harness) {
-	parts := []struct {
-		name string
-		run  func(*testing.T, *world)
-	}{
+// part is one check of the suite.
+type part struct {
+	name string
+	run  func(*testing.T, *world)
+}
+
+// sharing are the parts that leave the plugin process as it was, so that one
+// serves them all at once.
+func sharing() []part {
+	return []part{
 		{"identity", testIdentity},
 		{"fingerprint", testFingerprint},
 		{"exit codes", testExitCodes},
@@ -47,22 +50,40 @@ func Run(t *testing.T, h Harness) {
 		{"log pipes without a reader", testLogsWithoutReader},
 		{"no logs", testNoLogs},
 		{"environment", testEnvironment},
-		{"recover after plugin restart", testRecover},
-		{"exit while the plugin was gone", testRecoverExited},
-		{"recover with an empty config", testRecoverEmptyConfig},
-		{"reattach", testReattach},
 		{"signal", testSignal},
 		{"exec", testExec},
 		{"exec streaming", testExecStreaming},
 		{"statistics", testStats},
 		{"events", testEvents},
+	}
+}
+
+// restarting are the parts that end their plugin process.
+func restarting() []part {
+	return []part{
+		{"recover after plugin restart", testRecover},
+		{"exit while the plugin was gone", testRecoverExited},
+		{"recover with an empty config", testRecoverEmptyConfig},
+		{"reattach", testReattach},
 		{"shutdown leaves tasks", testShutdown},
 	}
-	for _, p := range parts {
+}
+
+// Run checks that a driver keeps the contract of plugins/driver.
+func Run(t *testing.T, h Harness) {
+	shared := h
+	w := newWorld(t, &shared)
+	for _, p := range sharing() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			part := h
-			p.run(t, newWorld(t, &part))
+			p.run(t, w.share(t))
+		})
+	}
+	for _, p := range restarting() {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			own := h
+			p.run(t, newWorld(t, &own))
 		})
 	}
 }

@@ -28,11 +28,11 @@ const (
 	// for election. Followers look at random moments one to two timeouts
 	// apart, so a dead leader is replaced within about 1.5 of it: under the
 	// 0.7 s that failover may take.
-	heartbeatTimeout = 350 * time.Millisecond
+	heartbeatTimeout = 300 * time.Millisecond
 	// leaseTimeout is how long a leader may go without a majority before it
 	// stops answering reads. Below heartbeatTimeout, so that the old leader is
 	// silent before a new one can exist.
-	leaseTimeout = 300 * time.Millisecond
+	leaseTimeout = 250 * time.Millisecond
 	// commitTimeout is how late an idle follower learns that an entry is
 	// committed; workers on followers wait that long for a job to appear.
 	commitTimeout = 10 * time.Millisecond

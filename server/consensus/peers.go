@@ -108,6 +108,16 @@ func transferError(err error) error {
 	return fmt.Errorf("transferring leadership: %w", err)
 }
 
+// Stand stands for election at once instead of waiting for the heartbeat
+// timeout. Safety does not depend on when somebody stands.
+func (c *Consensus) Stand() error {
+	var resp raft.TimeoutNowResponse
+	t := c.cfg.Transport
+	return t.TimeoutNow(raft.ServerID(c.cfg.ID), t.LocalAddr(), &raft.TimeoutNowRequest{
+		RPCHeader: raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(c.cfg.ID), Addr: []byte(t.LocalAddr())},
+	}, &resp)
+}
+
 // CommitIndex and LastIndex are how far the log is committed and written here.
 func (c *Consensus) CommitIndex() uint64 { return c.raft.CommitIndex() }
 

@@ -21,6 +21,9 @@ func (e *Endpoints) allocList(ctx context.Context, req *query.AllocList, reply *
 	if err := e.authorize(req.AuthToken, can(ns, "read-job")); err != nil {
 		return err
 	}
+	if err := checkPrefix("alloc lookup failed", req.Prefix); err != nil {
+		return err
+	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		seq := s.Allocs(ns)
 		p := pager[*nl.Alloc]{opts: &req.QueryOptions, less: createLess,
@@ -89,7 +92,8 @@ func (e *Endpoints) allocServices(ctx context.Context, req *query.AllocGet, repl
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		a := s.Alloc(req.ID)
 		if a == nil {
-			return 0, nil, nl.Errorf(nl.CodeNotFound, "allocation not found")
+			reply.Services = nil // nil: there is no such allocation
+			return 0, nil, nil
 		}
 		if err := e.authorize(req.AuthToken, can(a.Namespace, "read-job")); err != nil {
 			return 0, nil, err
@@ -119,13 +123,7 @@ func (e *Endpoints) allocStop(ctx context.Context, req *query.AllocStop, reply *
 	}
 	eval := e.jobEval(job, nl.TriggerAllocStop, 0)
 	yes := true
-	mark := &nl.DesiredTransition{Migrate: &yes}
-	if req.Reschedule {
-		mark = &nl.DesiredTransition{Reschedule: &yes, Migrate: &yes}
-	}
-	if req.NoShutdownDelay {
-		mark.NoShutdownDelay = &yes
-	}
+	mark := &nl.DesiredTransition{Migrate: &yes, Reschedule: &req.Reschedule, NoShutdownDelay: &req.NoShutdownDelay}
 	r, err := e.propose(ctx, &op.TransitionAllocs{
 		Transitions: map[string]*nl.DesiredTransition{a.ID: mark}, Evals: []*nl.Eval{eval}, Time: e.now()})
 	reply.EvalID, reply.Index = eval.ID, r.Index

@@ -28,6 +28,9 @@ func (e *Endpoints) deploymentList(ctx context.Context, req *query.DeploymentLis
 	if err := e.authorize(req.AuthToken, can(ns, "read-job")); err != nil {
 		return err
 	}
+	if err := checkPrefix("deployment lookup failed", req.Prefix); err != nil {
+		return err
+	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		seq := s.Deployments(ns)
 		p := pager[*nl.Deployment]{opts: &req.QueryOptions, less: createLess,

@@ -2,8 +2,10 @@ package endpoint
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"iter"
+	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/filter"
@@ -43,6 +45,9 @@ func (e *Endpoints) evalList(ctx context.Context, req *query.EvalList, reply *qu
 	}
 	if req.Filter != "" && (req.JobID != "" || req.Status != "") {
 		return nl.Errorf(nl.CodeInvalid, "Filter expression cannot be used with other filter parameters")
+	}
+	if err := checkPrefix("eval lookup failed", req.Prefix); err != nil {
+		return err
 	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		p := pager[*nl.Eval]{opts: &req.QueryOptions, token: func(ev *nl.Eval) string { return ev.ID }}
@@ -166,7 +171,9 @@ func (e *Endpoints) evalDelete(ctx context.Context, req *query.EvalDelete, reply
 	if err != nil {
 		return err
 	}
-	reply.Count = len(o.Evals)
+	if reply.Count = len(o.Evals); reply.Count == 0 {
+		return nil
+	}
 	r, err := e.propose(ctx, o)
 	reply.Index = r.Index
 	return err
@@ -230,6 +237,19 @@ func deletableEval(s *store.Snapshot, ev *nl.Eval) bool {
 		}
 	}
 	return true
+}
+
+// checkPrefix refuses prefixes that cannot begin a UUID, with the recorded
+// texts.
+func checkPrefix(op, prefix string) error {
+	digits := strings.ReplaceAll(prefix, "-", "")
+	if len(digits)%2 == 1 {
+		return fmt.Errorf("%s: index error: Input (without hyphens) must be even length", op)
+	}
+	if _, err := hex.DecodeString(digits); err != nil {
+		return fmt.Errorf("%s: index error: Invalid UUID: %w", op, err)
+	}
+	return nil
 }
 
 // uuidLen is the length of a UUID in text.

@@ -57,12 +57,14 @@ func (e *Endpoints) jobRegister(ctx context.Context, req *query.JobRegister, rep
 		return nl.Errorf(nl.CodeInvalid, "eval priority must be between %d and %d", evalPriorityMin, evalPriorityMax)
 	}
 	s := e.snapshot()
-	if s.SchedulerConfig().RejectJobRegistration {
+	if e.rejects(s) {
 		return nl.Errorf(nl.CodeDenied, "Job registration, dispatch, and scale are disabled by the scheduler configuration")
 	}
 	if req.Namespace != "" && req.Namespace != job.Namespace {
 		return fmt.Errorf("mismatched request namespace in request: %q, %q", req.Namespace, job.Namespace)
 	}
+	old := s.Job(job.Namespace, job.ID)
+	admit.Preserve(old, job, req.PreserveCounts, req.PreserveResources)
 	warnings, err := e.admitJob(s, job)
 	if err != nil {
 		return err
@@ -70,15 +72,20 @@ func (e *Endpoints) jobRegister(ctx context.Context, req *query.JobRegister, rep
 	if err := e.authorize(req.AuthToken, can(job.Namespace, "register-job", "submit-job")); err != nil {
 		return err
 	}
-	old := s.Job(job.Namespace, job.ID)
 	if err := admit.CheckUpdate(old, job); err != nil {
 		return err
 	}
-	admit.Preserve(old, job, req.PreserveCounts, req.PreserveResources)
 	admit.AssignPolicyIDs(old, job, e.cfg.NewID)
 	if sub := req.Submission; sub != nil && len(sub.Source) > jobSourceBytesMax {
 		warnings = append(warnings, fmt.Sprintf("job source size of %s exceeds maximum of %s and will be discarded", bytesText(len(sub.Source)), bytesText(jobSourceBytesMax)))
 		req.Submission = nil
+	}
+	if req.Submission == nil && old != nil {
+		// The source of the version before is still the nearest there is.
+		if sub := s.JobSubmission(old.Namespace, old.ID, old.Version); sub != nil {
+			c := *sub
+			req.Submission = &c
+		}
 	}
 	job.SubmitTime = e.now()
 	o := &op.RegisterJob{Job: job, Submission: req.Submission, EnforceIndex: req.EnforceIndex, JobModifyIndex: req.JobModifyIndex}
@@ -87,6 +94,12 @@ func (e *Endpoints) jobRegister(ctx context.Context, req *query.JobRegister, rep
 	}
 	reply.Warnings = admit.WarningText(warnings)
 	return e.proposeJob(ctx, o, o.Eval, reply)
+}
+
+// rejects tells whether operators have stopped registrations. Whoever manages
+// the cluster, which is everybody with ACLs off, may register all the same.
+func (e *Endpoints) rejects(s *store.Snapshot) bool {
+	return e.cfg.ACLEnabled && s.SchedulerConfig().RejectJobRegistration
 }
 
 // proposeJob commits an op that answers with *op.RegisterJobResult.
@@ -186,11 +199,10 @@ func (e *Endpoints) jobDeregister(ctx context.Context, req *query.JobDeregister,
 		return nl.Errorf(nl.CodeInvalid, "missing job ID for deregistering")
 	}
 	job := e.snapshot().Job(ns, req.ID)
-	o := &op.DeregisterJob{Namespace: ns, ID: req.ID, Purge: req.Purge, NoShutdownDelay: req.NoShutdownDelay, SubmitTime: e.now()}
 	if job == nil {
-		reply.Index = e.snapshot().Index()
-		return nil
+		return nil // nothing to stop, no index to tell
 	}
+	o := &op.DeregisterJob{Namespace: ns, ID: req.ID, Purge: req.Purge, NoShutdownDelay: req.NoShutdownDelay, SubmitTime: e.now()}
 	if !job.IsPeriodic() && !job.IsParameterized() {
 		o.Eval = e.jobEval(job, nl.TriggerJobDeregister, req.EvalPriority)
 	}

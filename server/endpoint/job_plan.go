@@ -128,7 +128,7 @@ func (e *Endpoints) jobDispatch(ctx context.Context, req *query.JobDispatch, rep
 		return err
 	}
 	s := e.snapshot()
-	if s.SchedulerConfig().RejectJobRegistration {
+	if e.rejects(s) {
 		return nl.Errorf(nl.CodeDenied, "Job registration, dispatch, and scale are disabled by the scheduler configuration")
 	}
 	parent := s.Job(ns, req.ID)

@@ -18,7 +18,7 @@ func (e *Endpoints) jobList(ctx context.Context, req *query.JobList, reply *quer
 	if err := e.authorize(req.AuthToken, can(ns, "list-jobs")); err != nil {
 		return err
 	}
-	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
+	err := e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		jobs, err := pager[*nl.Job]{
 			opts:  &req.QueryOptions,
 			token: func(j *nl.Job) string { return j.Namespace + "." + j.ID },
@@ -36,6 +36,8 @@ func (e *Endpoints) jobList(ctx context.Context, req *query.JobList, reply *quer
 		return s.TableIndex(store.TableJobs, store.TableJobSummaries),
 			[]store.Key{{Table: store.TableJobs}, {Table: store.TableJobSummaries}}, nil
 	})
+	e.noPool(req.NodePool, &reply.QueryMeta)
+	return err
 }
 
 func jobStub(s *store.Snapshot, j *nl.Job, meta bool) *nl.JobStub {
@@ -227,7 +229,7 @@ func (e *Endpoints) jobServices(ctx context.Context, req *query.JobGet, reply *q
 	return e.readJob(ctx, req, &reply.QueryMeta, func(s *store.Snapshot, ns string) (uint64, []store.Key, error) {
 		if s.Job(ns, req.ID) == nil {
 			reply.Services = nil
-			return s.TableIndex(store.TableServices), []store.Key{{Table: store.TableServices}}, nl.Errorf(nl.CodeNotFound, "job not found")
+			return s.TableIndex(store.TableServices), []store.Key{{Table: store.TableServices}}, nil
 		}
 		reply.Services = []*nl.ServiceRegistration{}
 		for r := range s.Services(ns) {

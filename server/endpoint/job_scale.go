@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -19,7 +20,7 @@ func (e *Endpoints) jobScale(ctx context.Context, req *query.JobScale, reply *nl
 		return err
 	}
 	s := e.snapshot()
-	if s.SchedulerConfig().RejectJobRegistration {
+	if e.rejects(s) {
 		return nl.Errorf(nl.CodeDenied, "Job registration, dispatch, and scale are disabled by the scheduler configuration")
 	}
 	job := s.Job(ns, req.ID)
@@ -39,6 +40,7 @@ func (e *Endpoints) jobScale(ctx context.Context, req *query.JobScale, reply *nl
 	if req.Count == nil {
 		reply.JobModifyIndex = job.ModifyIndex
 	}
+	reply.KnownLeader = true
 	return e.proposeJob(ctx, o, o.Eval, reply)
 }
 
@@ -147,7 +149,7 @@ func (e *Endpoints) scalingList(ctx context.Context, req *query.ScalingPolicyLis
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		reply.Policies = []*nl.ScalingPolicyStub{}
 		for p := range s.ScalingPolicies(ns) {
-			if req.Job != "" && p.Target["Job"] != req.Job || req.Type != "" && p.Type != req.Type || !hasPrefix(p.ID, req.Prefix) {
+			if req.Job != "" && p.Target["Job"] != req.Job || p.Type != cmp.Or(req.Type, "horizontal") || !hasPrefix(p.ID, req.Prefix) {
 				continue
 			}
 			reply.Policies = append(reply.Policies, &nl.ScalingPolicyStub{ID: p.ID, Enabled: p.Enabled, Type: p.Type,

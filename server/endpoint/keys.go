@@ -86,7 +86,7 @@ func (e *Endpoints) operatorRotateKey(ctx context.Context, req *query.KeyRotate,
 		return err
 	}
 	meta := *key.Meta
-	meta.CreateIndex, meta.ModifyIndex = r.Index, r.Index
+	meta.CreateIndex, meta.ModifyIndex = 0, 0 // as recorded: the answer tells the index beside
 	reply.Key, reply.Index = &meta, r.Index
 	return nil
 }

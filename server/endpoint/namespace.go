@@ -83,6 +83,7 @@ func (e *Endpoints) namespaceUpsert(ctx context.Context, req *query.NamespaceUps
 	if len(wrong) > 0 {
 		return fmt.Errorf("Invalid namespace %q: %s", n.Name, admit.Problems(wrong))
 	}
+	n.SetHash()
 	r, err := e.propose(ctx, &op.UpsertNamespaces{Namespaces: []*nl.Namespace{n}})
 	reply.Index = r.Index
 	return err
@@ -176,6 +177,7 @@ func (e *Endpoints) nodePoolUpsert(ctx context.Context, req *query.NodePoolUpser
 	if c := p.SchedulerConfiguration; c != nil && c.SchedulerAlgorithm != "" && !validAlgorithm(c.SchedulerAlgorithm) {
 		return nl.Errorf(nl.CodeInvalid, "invalid node pool %q: invalid scheduler algorithm: %s", p.Name, c.SchedulerAlgorithm)
 	}
+	p.SetHash()
 	r, err := e.propose(ctx, &op.UpsertNodePools{Pools: []*nl.NodePool{p}})
 	reply.Index = r.Index
 	return err
@@ -186,7 +188,7 @@ func (e *Endpoints) nodePoolDelete(ctx context.Context, req *query.Named, reply 
 		return err
 	}
 	if req.Name == nl.NodePoolAll || req.Name == nl.NodePoolDefault {
-		return nl.Errorf(nl.CodeInvalid, "deleting node pool %q is not allowed", req.Name)
+		return fmt.Errorf("deleting node pool %q is not allowed", req.Name)
 	}
 	s := e.snapshot()
 	if s.NodePool(req.Name) == nil {

@@ -36,7 +36,10 @@ func (e *Endpoints) nodeList(ctx context.Context, req *query.NodeList, reply *qu
 	if err := e.authorize(req.AuthToken, need{node: "read"}); err != nil {
 		return err
 	}
-	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
+	if err := checkPrefix("node lookup failed", req.Prefix); err != nil {
+		return err
+	}
+	err := e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		seq := s.Nodes()
 		if req.Prefix != "" {
 			seq = s.NodesByPrefix(req.Prefix)
@@ -56,6 +59,16 @@ func (e *Endpoints) nodeList(ctx context.Context, req *query.NodeList, reply *qu
 		}
 		return s.TableIndex(store.TableNodes), []store.Key{{Table: store.TableNodes}}, nil
 	})
+	e.noPool(req.NodePool, &reply.QueryMeta)
+	return err
+}
+
+// noPool takes the index back when the pool that was listed does not exist, as
+// recorded: there is nothing to wait for.
+func (e *Endpoints) noPool(name string, meta *nl.QueryMeta) {
+	if name != "" && e.snapshot().NodePool(name) == nil {
+		meta.Index = 0
+	}
 }
 
 func nodeStub(n *nl.Node, resources, osName bool) *nl.NodeStub {
@@ -213,14 +226,13 @@ func (e *Endpoints) nodeEligibility(ctx context.Context, req *query.NodeChange, 
 		return fmt.Errorf("invalid scheduling eligibility %q", req.Eligibility)
 	}
 	if req.Eligibility == n.SchedulingEligibility {
-		reply.Index, reply.NodeModifyIndex = e.snapshot().Index(), n.ModifyIndex
-		return nil
+		return nil // nothing to change, no index to tell
 	}
 	r, err := e.propose(ctx, o)
 	if err != nil {
 		return err
 	}
-	reply.Index, reply.NodeModifyIndex = r.Index, r.Index
+	reply.Index = r.Index
 	reply.EvalIDs, reply.EvalCreateIndex = evalIDs(o.Evals, r.Index)
 	return nil
 }
@@ -231,7 +243,12 @@ func (e *Endpoints) nodeEvaluate(ctx context.Context, req *query.NodeChange, rep
 		return err
 	}
 	evals := watch.EvalsForNode(e.snapshot(), n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
-	reply.NodeModifyIndex, reply.Index = n.ModifyIndex, e.snapshot().Index()
+	reply.Index = e.snapshot().Index()
+	reply.NumNodes, reply.SchedulingEligibility = e.snapshot().NodeCount(), n.SchedulingEligibility
+	reply.LeaderRPCAddr = e.cfg.Log.LeaderAddr()
+	for _, m := range e.cfg.Cluster.Servers("") {
+		reply.Servers = append(reply.Servers, &nl.NodeServerInfo{RPCAdvertiseAddr: m.RPCAddr, Datacenter: m.Datacenter})
+	}
 	if len(evals) == 0 {
 		return nil
 	}

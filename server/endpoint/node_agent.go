@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"crypto/subtle"
+	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
@@ -11,6 +12,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 	"github.com/nomadlike/nomadlike/server/watch"
 )
+
+// nodeIdentityTTL is how long identities of nodes of a new pool last.
+const nodeIdentityTTL = 24 * time.Hour
 
 // featuresNow is what this version of the servers supports beyond the first.
 const featuresNow = 0
@@ -47,9 +51,13 @@ func (e *Endpoints) nodeRegister(ctx context.Context, req *query.NodeRegister, r
 		n.Status = nl.NodeStatusInit
 	}
 	n.StatusUpdatedAt = e.cfg.Now().Unix()
+	if key := s.ActiveRootKey(); key != nil {
+		n.IdentitySigningKeyID = key.Meta.KeyID
+	}
 	o := &op.RegisterNode{Node: n, Time: e.now()}
 	if s.NodePool(n.NodePool) == nil {
-		o.NodePool = &nl.NodePool{Name: n.NodePool}
+		o.NodePool = &nl.NodePool{Name: n.NodePool, NodeIdentityTTL: nodeIdentityTTL}
+		o.NodePool.SetHash()
 	}
 	if old == nil || watch.StatusNeedsEvals(old.Status, n.Status) {
 		o.Evals = watch.EvalsForJoiningNode(s, n, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)

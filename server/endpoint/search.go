@@ -34,8 +34,7 @@ var searchContexts = []string{"allocs", "jobs", "nodes", "node_pools", "evals", 
 	"scaling_policy", "vars", "namespaces", "host_volumes"}
 
 // uuidContexts are searched by the prefix of a UUID.
-var uuidContexts = map[string]bool{"allocs": true, "nodes": true, "evals": true, "deployment": true, "scaling_policy": true,
-	"host_volumes": true, "volumes": false}
+var uuidContexts = map[string]bool{"allocs": true, "nodes": true, "evals": true, "deployment": true, "host_volumes": true}
 
 // idsOf are the IDs of one kind in order.
 func idsOf(s *store.Snapshot, kind, ns, prefix string) iter.Seq[string] {
@@ -174,10 +173,13 @@ func (e *Endpoints) searchFuzzy(ctx context.Context, req *query.Search, reply *n
 		f.rest(s, ns, kinds, req.Text)
 		reply.Matches, reply.Truncations = map[string][]*nl.FuzzyMatch{}, map[string]bool{}
 		left := cmp.Or(c.LimitResults, 100)
+		if req.Context == "all" {
+			f.sayEmpty(s, ns, req.Text, reply)
+		}
 		for _, kind := range append(kinds, "groups", "services", "tasks", "images", "commands", "classes") {
 			hits := f.found[kind]
 			asked := slices.Contains(kinds, kind) || req.Context == "jobs" && slices.Contains([]string{"groups", "services", "tasks", "images", "commands", "classes"}, kind)
-			if len(hits) == 0 || !asked || reply.Matches[kind] != nil {
+			if len(hits) == 0 || !asked || len(reply.Matches[kind]) > 0 {
 				continue
 			}
 			slices.SortStableFunc(hits, func(a, b fuzzyHit) int {
@@ -191,6 +193,34 @@ func (e *Endpoints) searchFuzzy(ctx context.Context, req *query.Search, reply *n
 		}
 		return s.Index(), nil, nil
 	})
+}
+
+// listedAlways are the kinds that a search over everything names even when
+// nothing was found; those that are found by ID also have an empty list.
+var listedAlways = map[string]bool{"allocs": false, "deployment": true, "evals": true, "host_volumes": true, "jobs": false, "namespaces": false,
+	"node_pools": false, "nodes": false, "plugins": false, "scaling_policy": true, "vars": false, "volumes": true}
+
+// sayEmpty fills in what an answer over everything always has. A text that
+// cannot begin an ID matches no ID, and more of them than are looked at count
+// as cut off.
+func (f *fuzzy) sayEmpty(s *store.Snapshot, ns, text string, reply *nl.FuzzySearchResponse) {
+	for kind, byID := range listedAlways {
+		reply.Truncations[kind] = f.cut[kind]
+		if !byID {
+			continue
+		}
+		reply.Matches[kind] = []*nl.FuzzyMatch{}
+		if isUUIDPrefix(text) {
+			continue
+		}
+		n := 0
+		for range idsOf(s, kind, ns, "") {
+			if n++; n > f.limit {
+				reply.Truncations[kind] = true
+				break
+			}
+		}
+	}
 }
 
 // jobs looks at jobs and at what is in them.

@@ -250,10 +250,19 @@ func agentMonitor(r *request) (any, error) {
 	}
 	s, err := r.api.cfg.Backend.Stream(r.Context(), "Agent.Monitor", req)
 	if err != nil {
-		return nil, err
+		return nil, internal(err)
 	}
 	defer s.Close()
-	return r.copyFrames(s, frameKind(plain))
+	v, err := r.copyFrames(s, frameKind(plain))
+	return v, internal(err)
+}
+
+// internal shows any error as the server's own: this route knows no other.
+func internal(err error) error {
+	if err == nil {
+		return nil
+	}
+	return nl.Errorf(nl.CodeInternal, "%s", err)
 }
 
 // debugAllowed is the right to look inside the process.

@@ -238,6 +238,11 @@ func allocServices(r *request) (any, error) {
 	if err := r.call("Alloc.Services", &query.AllocGet{QueryOptions: o, ID: r.rest}, &reply); err != nil {
 		return nil, err
 	}
+	if reply.Services == nil {
+		reply.Index = 0
+		r.meta(reply.QueryMeta)
+		return nil, notFound("allocation not found")
+	}
 	r.meta(reply.QueryMeta)
-	return list(reply.Services), nil
+	return reply.Services, nil
 }

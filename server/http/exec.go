@@ -164,8 +164,7 @@ const closeReasonBytesMax = 120
 
 func closeSocket(conn *websocket.Conn, err error) {
 	if err == nil {
-		conn.Close(websocket.StatusNormalClosure, "")
-		return
+		return // the exit message was the goodbye; the caller closes the connection
 	}
 	code := websocket.StatusPolicyViolation
 	if nl.CodeOf(onNodeError(err)) == nl.CodeInternal {
@@ -221,9 +220,6 @@ func (r *request) exec(ctx context.Context, conn *websocket.Conn, req *query.All
 		execInput(ctx, conn, s)
 	}()
 	err = execOutput(ctx, conn, s)
-	if err == nil {
-		conn.Close(websocket.StatusNormalClosure, "")
-	}
 	stop()
 	readers.Wait()
 	return err

@@ -41,7 +41,9 @@ type Config struct {
 	BodyBytesMax int64
 	// EnableDebug serves profiles and host facts although ACLs are off.
 	EnableDebug bool
-	ACLEnabled  bool
+	// OIDCIssuer names this cluster in identities; "" turns discovery off.
+	OIDCIssuer string
+	ACLEnabled bool
 	// Debug shows metrics in the text format of Prometheus.
 	PrometheusMetrics bool
 }
@@ -97,7 +99,7 @@ func New(cfg Config) (*API, error) {
 	a := &API{cfg: cfg, mux: web.NewServeMux()}
 	a.routes = slices.Concat(a.jobRoutes(), a.evalRoutes(), a.deploymentRoutes(), a.allocRoutes(), a.nodeRoutes(),
 		a.clientRoutes(), a.namespaceRoutes(), a.serviceRoutes(), a.searchRoutes(), a.operatorRoutes(), a.statusRoutes(),
-		a.agentRoutes(), a.eventRoutes(), a.keyRoutes(), a.editionRoutes())
+		a.agentRoutes(), a.eventRoutes(), a.keyRoutes(), a.editionRoutes(), a.aclRoutes())
 	for _, rt := range a.routes {
 		a.mux.HandleFunc(rt.path, func(w web.ResponseWriter, r *web.Request) { a.serve(rt, w, r) })
 	}
@@ -201,7 +203,9 @@ func (r *request) fail(err error) {
 	} else {
 		r.api.cfg.Logger.Debug("request refused", "method", r.Method, "path", r.URL.Path, "error", text, "code", code)
 	}
-	r.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if text != "" {
+		r.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	}
 	r.w.WriteHeader(code)
 	io.WriteString(r.w, text)
 }

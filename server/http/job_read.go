@@ -198,12 +198,16 @@ func jobServices(r *request) (any, error) {
 		return nil, err
 	}
 	var reply query.ServicesReply
-	err = r.call("Job.Services", req, &reply)
-	r.meta(reply.QueryMeta)
-	if err != nil {
+	if err := r.call("Job.Services", req, &reply); err != nil {
 		return nil, err
 	}
-	return list(reply.Services), nil
+	if reply.Services == nil {
+		reply.Index = 0
+		r.meta(reply.QueryMeta)
+		return nil, notFound("job not found")
+	}
+	r.meta(reply.QueryMeta)
+	return reply.Services, nil
 }
 
 func jobActions(r *request) (any, error) {

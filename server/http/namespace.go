@@ -132,22 +132,12 @@ func (r *request) poolNodes(o nl.QueryOptions, name string) (any, error) {
 	if o.Prefix != "" {
 		return nil, bad("prefix argument not allowed")
 	}
-	once := o
-	once.MinIndex = 0
-	if _, err := r.pool(once, name); err != nil {
-		return nil, err
-	}
 	return r.nodes(o, name)
 }
 
 func (r *request) poolJobs(o nl.QueryOptions, name string) (any, error) {
 	if o.Prefix != "" {
 		return nil, bad("prefix argument not allowed")
-	}
-	once := o
-	once.MinIndex = 0
-	if _, err := r.pool(once, name); err != nil {
-		return nil, err
 	}
 	meta, err := r.boolean("meta", false, nl.CodeInternal)
 	if err != nil {

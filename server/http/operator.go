@@ -16,9 +16,9 @@ func (a *API) operatorRoutes() []route {
 		{path: "/v1/operator/scheduler/configuration", by: methods{"GET": schedulerConfig, "WRITE": setSchedulerConfig}},
 		{path: "/v1/operator/autopilot/configuration", by: methods{"GET": autopilotConfig, "PUT": setAutopilotConfig}, invalid: missing},
 		{path: "/v1/operator/autopilot/health", by: methods{"GET": autopilotHealth}, invalid: missing},
-		{path: "/v1/operator/raft/configuration", by: methods{"GET": raftConfiguration}},
+		{path: "/v1/operator/raft/configuration", by: methods{"GET": raftConfiguration}, invalid: &nl.Error{Code: 405}},
 		{path: "/v1/operator/raft/peer", by: methods{"DELETE": raftRemove}, invalid: missing},
-		{path: "/v1/operator/raft/transfer-leadership", by: methods{"WRITE": raftTransfer}},
+		{path: "/v1/operator/raft/transfer-leadership", by: methods{"WRITE": raftTransfer}, invalid: &nl.Error{Code: 405}},
 		{path: "/v1/operator/snapshot", by: methods{"GET": snapshotSave, "WRITE": snapshotRestore}},
 		{path: "/v1/operator/raft/", by: methods{}, invalid: notFound("Invalid method")},
 		{path: "/v1/system/gc", by: methods{"PUT": systemGC}},
@@ -267,6 +267,7 @@ func (r *request) texts(method string) (any, error) {
 func (a *API) keyRoutes() []route {
 	return []route{
 		{path: "/.well-known/jwks.json", by: methods{"GET": jwks}},
+		{path: "/.well-known/openid-configuration", by: methods{"GET": oidcDiscovery}},
 		{path: "/v1/operator/keyring/keys", by: methods{"GET": keyringKeys}},
 		{path: "/v1/operator/keyring/rotate", by: methods{"WRITE": keyringRotate}},
 		{path: "/v1/operator/keyring/key/", by: methods{"DELETE": keyringDelete}},
@@ -291,6 +292,15 @@ func jwks(r *request) (any, error) {
 	return map[string]any{"keys": reply.Keys}, nil
 }
 
+func oidcDiscovery(r *request) (any, error) {
+	issuer := r.api.cfg.OIDCIssuer
+	if issuer == "" {
+		return nil, notFound("OIDC Discovery endpoint disabled")
+	}
+	return nl.OIDCDiscoveryConfig{Issuer: issuer, JwksUri: issuer + "/.well-known/jwks.json", IdTokenSigningAlgValuesSupported: []string{"RS256", "EdDSA"},
+		ResponseTypesSupported: []string{"code"}, SubjectTypesSupported: []string{"public"}}, nil
+}
+
 func keyringKeys(r *request) (any, error) {
 	o, err := r.read()
 	if err != nil {
@@ -313,7 +323,7 @@ func keyringRotate(r *request) (any, error) {
 	if v := q.Get("publish_time"); v != "" {
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil {
-			return nil, bad("invalid publish_time: %v", err)
+			return nil, nl.Errorf(nl.CodeInternal, "invalid publish_time: %v", err)
 		}
 		req.PublishTime = n
 	}

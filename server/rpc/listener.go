@@ -48,7 +48,10 @@ type Config struct {
 	ConnsPerAddr int
 	// ServeTLS and DialTLS, when set, protect what is accepted and dialled.
 	ServeTLS, DialTLS *tls.Config
-	Logger            hclog.Logger // required
+	// RaftLost is called after a connection of another server's log has
+	// ended, for whatever reason; nil does nothing.
+	RaftLost func(ctx context.Context)
+	Logger   hclog.Logger // required
 }
 
 // Listener is the RPC port.
@@ -197,6 +200,9 @@ func (r *Listener) serve(ctx context.Context, raw net.Conn) {
 	switch hello[0] {
 	case wire.ByteRaft:
 		r.raft.take(conn)
+		if r.cfg.RaftLost != nil && ctx.Err() == nil {
+			r.cfg.RaftLost(ctx)
+		}
 	case wire.ByteSession:
 		s, err := session.Accept(conn, r.cfg.Mux, session.Config{Logger: r.log})
 		if err != nil {

@@ -111,7 +111,7 @@ func clusterNode(id string) *nl.Node {
 // serviceJob has a group g with one task. version tells its versions apart.
 func serviceJob(id string, count int, version string) *nl.Job {
 	update := &nl.UpdateStrategy{
-		Stagger: 30 * time.Second, MaxParallel: 1, HealthCheck: "task_states", MinHealthyTime: time.Second,
+		Stagger: 30 * time.Second, MaxParallel: 1, HealthCheck: "task_states", MinHealthyTime: minHealthyTime,
 		HealthyDeadline: 5 * time.Minute, ProgressDeadline: 10 * time.Minute,
 	}
 	return &nl.Job{
@@ -142,8 +142,12 @@ func (c *cluster) register(job *nl.Job) string {
 	return id
 }
 
-// settle plays the nodes until nothing changes: what is placed runs and is
-// healthy at once, what is stopped ends.
+// minHealthyTime is how long an allocation runs before its node calls it
+// healthy.
+const minHealthyTime = time.Second
+
+// settle plays the nodes until nothing changes: what is placed runs at once and
+// is healthy after a while, what is stopped ends.
 func (c *cluster) settle() {
 	c.t.Helper()
 	for range 100 {
@@ -171,7 +175,10 @@ func (c *cluster) play() bool {
 			case a.TerminalClient():
 			case a.TerminalDesired():
 				o.Updates = append(o.Updates, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete})
-			case a.ClientStatus == nl.AllocClientPending || a.DeploymentStatus == nil || a.DeploymentStatus.Healthy == nil:
+			case a.ClientStatus == nl.AllocClientPending || a.ClientStatus == nl.AllocClientUnknown:
+				o.Updates = append(o.Updates, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientRunning})
+			case a.DeploymentStatus != nil && a.DeploymentStatus.Healthy != nil:
+			case time.Since(time.Unix(0, a.ModifyTime)) >= minHealthyTime:
 				o.Updates = append(o.Updates, &nl.AllocUpdate{
 					ID: a.ID, ClientStatus: nl.AllocClientRunning,
 					DeploymentStatus: &nl.AllocDeploymentStatus{Healthy: &yes, Timestamp: nl.Time{Time: time.Now()}},

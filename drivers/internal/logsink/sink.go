@@ -101,6 +101,15 @@ func (s *Sink) Unread() int {
 	return n
 }
 
+// Size is the length of a plain file, -1 for anything else.
+func (s *Sink) Size() int64 {
+	st, err := s.f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return -1
+	}
+	return st.Size()
+}
+
 // Drain waits until everything was read, or ctx ends.
 func (s *Sink) Drain(ctx context.Context) {
 	for s.Unread() > 0 {

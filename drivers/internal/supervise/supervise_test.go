@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/nomadlike/nomadlike/drivers/internal/supervise/core"
 )
 
@@ -23,27 +25,35 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == Command {
 		os.Exit(core.Run())
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
-// launchers are both ways of getting a supervisor; the embedded one only where
-// the build step made it.
+// launchers is the way that this build offers: the embedded supervisor, or the
+// test binary itself where the build step was left out.
 func launchers(t *testing.T) map[string]*Launcher {
 	t.Helper()
-	own, err := ownBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]*Launcher{"own binary": own}
 	l, err := NewLauncher()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	if l.file != nil {
-		out["embedded"] = l
+	return map[string]*Launcher{l.path: l}
+}
+
+// TestOwnBinary: a build without the embedded supervisor does the same.
+func TestOwnBinary(t *testing.T) {
+	l, err := ownBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return out
+	k, err := l.Start(t.Context(), shell(t, "exit 3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := wait(t, k); r.Code != 3 {
+		t.Errorf("task ended with %+v", r)
+	}
+	k.Remove()
 }
 
 func shell(t *testing.T, script string) *core.Spec {

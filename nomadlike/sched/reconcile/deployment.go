@@ -118,7 +118,7 @@ func (s *state) finishDeployment(complete bool) {
 		}
 		return
 	}
-	if complete && !s.paused {
+	if complete && !s.paused && !s.held {
 		s.updateDeployment(s.deployment, nl.DeploymentStatusSuccessful, descSuccessful)
 	}
 }

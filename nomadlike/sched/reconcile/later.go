@@ -56,6 +56,9 @@ func (s *state) failures(allocs []*nl.Alloc) (stay, now []*nl.Alloc, later []fai
 			continue
 		}
 		at, may := s.due(a)
+		if d := s.deployment; !may && d != nil && d.Active() && a.DeploymentID == d.ID {
+			s.held = true
+		}
 		switch {
 		case may && !at.After(s.Now.Add(soonMax)), may && a.FollowupEvalID == s.EvalID && s.EvalID != "":
 			now = append(now, a)

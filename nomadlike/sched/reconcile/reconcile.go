@@ -82,6 +82,7 @@ type state struct {
 	old        *nl.Deployment // of an earlier version, or over
 	paused     bool
 	failed     bool
+	held       bool // a failed allocation waits for the deployment's watcher
 }
 
 // Run compares a service or batch job with its allocations.

@@ -1,0 +1,260 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/nomadlike/nomadlike/client/alloc"
+	"github.com/nomadlike/nomadlike/client/task"
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// allocation is one allocation that pretends to run. The client's machine
+// decides; this carries out its effects by setting timers.
+type allocation struct {
+	alloc    *nl.Alloc // as much of it as is needed, with its job
+	machine  *alloc.Machine
+	runs     map[string]*run
+	lifetime time.Duration
+	inputs   []alloc.Input // to be fed to the machine
+
+	health   *alloc.Health // nil when nobody asks, or the answer is known
+	verdict  *bool
+	since    time.Time // of the verdict
+	healthAt time.Time
+	expireAt time.Time // max_run_duration
+	deregAt  time.Time // end of the group's shutdown delay
+
+	sent  *nl.AllocUpdate // latest report
+	dirty bool            // there may be something to report
+}
+
+// keep is the part of an allocation that is needed: with tens of thousands in
+// one process the rest adds up.
+func keep(a *nl.Alloc, job *nl.Job) *nl.Alloc {
+	return &nl.Alloc{
+		ID: a.ID, Namespace: a.Namespace, JobID: a.JobID, JobVersion: a.JobVersion, Job: job, TaskGroup: a.TaskGroup,
+		DesiredStatus: a.DesiredStatus, DesiredTransition: a.DesiredTransition, DeploymentID: a.DeploymentID,
+		DeploymentStatus: a.DeploymentStatus, AllocModifyIndex: a.AllocModifyIndex,
+	}
+}
+
+// newAllocation starts an allocation whose job has its group.
+func newAllocation(a *nl.Alloc, now time.Time, lifetime time.Duration, random func() float64) *allocation {
+	g := a.Job.Group(a.TaskGroup)
+	out := &allocation{alloc: a, runs: map[string]*run{}, lifetime: lifetime}
+	var tasks []*task.Machine
+	for _, t := range g.Tasks {
+		tasks = append(tasks, task.NewMachine(task.SpecOf(a.Job, g, t, 0), nil, now, random))
+		out.runs[t.Name] = &run{task: t}
+	}
+	out.machine = alloc.NewMachine(tasks)
+	if st := a.DeploymentStatus; st != nil {
+		out.verdict = st.Healthy
+	}
+	if g.MaxRunDuration != nil && *g.MaxRunDuration > 0 {
+		out.expireAt = now.Add(*g.MaxRunDuration)
+	}
+	out.follow(now)
+	out.step(now, alloc.Begin{})
+	return out
+}
+
+// step feeds the machine until nothing more follows at this moment.
+func (a *allocation) step(now time.Time, in alloc.Input) {
+	a.dirty = true
+	a.inputs = append(a.inputs, in)
+	for len(a.inputs) > 0 {
+		in, a.inputs = a.inputs[0], a.inputs[1:]
+		for _, e := range a.machine.Step(now, in) {
+			a.effect(now, e)
+		}
+	}
+	a.inputs = nil
+	a.judge(now)
+}
+
+func (a *allocation) effect(now time.Time, e alloc.Effect) {
+	switch e := e.(type) {
+	case alloc.TaskEffect:
+		a.taskEffect(now, e.Task, e.Effect)
+	case alloc.Deregister:
+		if d := a.alloc.Job.Group(a.alloc.TaskGroup).ShutdownDelay; d != nil && *d > 0 && !e.NoDelay {
+			a.deregAt = now.Add(*d)
+			return
+		}
+		a.inputs = append(a.inputs, alloc.Deregistered{})
+	case alloc.Ended:
+		a.expireAt = time.Time{}
+	}
+}
+
+func (a *allocation) taskEffect(now time.Time, name string, e task.Effect) {
+	r := a.runs[name]
+	switch e := e.(type) {
+	case task.Prepare:
+		a.answer(name, task.Prepared{})
+	case task.Launch:
+		a.answer(name, r.start(now, a.lifetime)...)
+	case task.Stop:
+		wait := e.Delay + r.does.killAfter
+		if wait > 0 {
+			r.stopAt = now.Add(wait)
+			return
+		}
+		r.endAt = time.Time{}
+		a.answer(name, task.Ended{Exit: r.does.killed})
+	case task.Delay:
+		r.wakeAt, r.wakeSeq = now.Add(e.For), e.Seq
+	}
+}
+
+// answer queues inputs of a task.
+func (a *allocation) answer(name string, list ...task.Input) {
+	for _, in := range list {
+		a.inputs = append(a.inputs, alloc.TaskInput{Task: name, In: in})
+	}
+}
+
+// tick does what has become due.
+func (a *allocation) tick(now time.Time) {
+	if passed(&a.expireAt, now) {
+		a.step(now, alloc.Expired{})
+	}
+	if passed(&a.deregAt, now) {
+		a.step(now, alloc.Deregistered{})
+	}
+	for _, m := range a.machine.Tasks {
+		for _, in := range a.runs[m.Spec.Name].due(now) {
+			a.step(now, alloc.TaskInput{Task: m.Spec.Name, In: in})
+		}
+	}
+	if passed(&a.healthAt, now) {
+		a.judge(now)
+	}
+}
+
+// next is when something is due, zero for never.
+func (a *allocation) next() time.Time {
+	at := earliest(earliest(a.expireAt, a.deregAt), a.healthAt)
+	for _, r := range a.runs {
+		at = earliest(at, r.next())
+	}
+	return at
+}
+
+// update takes a newer version of the allocation.
+func (a *allocation) update(now time.Time, next *nl.Alloc) {
+	old := a.alloc
+	a.alloc = next
+	g := next.Job.Group(next.TaskGroup)
+	if g == nil {
+		next.Job = old.Job
+		g = old.Job.Group(next.TaskGroup)
+	}
+	for _, m := range a.machine.Tasks {
+		if t := g.Task(m.Spec.Name); t != nil {
+			m.Spec = task.SpecOf(next.Job, g, t, 0)
+			a.runs[t.Name].task = t
+		}
+	}
+	if next.DeploymentID != old.DeploymentID {
+		a.verdict = nil
+		if st := next.DeploymentStatus; st != nil {
+			a.verdict = st.Healthy
+		}
+		a.follow(now)
+	}
+	if next.TerminalDesired() && !old.TerminalDesired() {
+		noDelay := next.DesiredTransition.NoShutdownDelay
+		a.step(now, alloc.Stop{NoDelay: noDelay != nil && *noDelay})
+	}
+}
+
+// follow begins to find out the allocation's health, if anybody asks.
+func (a *allocation) follow(now time.Time) {
+	a.health, a.healthAt = nil, time.Time{}
+	if rules, ok := alloc.RulesOf(a.alloc, a.alloc.Job.Group(a.alloc.TaskGroup)); ok && a.verdict == nil {
+		a.health = &alloc.Health{Rules: rules, Began: now}
+		a.judge(now)
+	}
+}
+
+// judge looks whether the health is known now. Checks of services pass: there
+// are none to fail.
+func (a *allocation) judge(now time.Time) {
+	if a.health == nil || a.machine.Stopping() && !a.failed() {
+		return
+	}
+	v := a.health.Step(now, a.machine.Tasks, 0, 0)
+	if !v.Known {
+		a.healthAt = v.Wake
+		return
+	}
+	a.health, a.healthAt = nil, time.Time{}
+	if !v.Healthy {
+		for _, m := range a.machine.Tasks {
+			if !m.Dead() {
+				m.Step(now, task.Tell{Event: task.Message(now, task.EventAllocUnhealthy, v.Reason)})
+			}
+		}
+	}
+	a.verdict, a.since, a.dirty = &v.Healthy, now, true
+}
+
+func (a *allocation) failed() bool {
+	for _, m := range a.machine.Tasks {
+		if m.Dead() && m.State.Failed {
+			return true
+		}
+	}
+	return false
+}
+
+// report is what the servers have not been told, nil when that is nothing.
+// urgent says that somebody waits for it.
+func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
+	a.dirty = false
+	status, description := a.machine.Status()
+	u = &nl.AllocUpdate{
+		ID: a.alloc.ID, ClientStatus: status, ClientDescription: description,
+		TaskStates: make(map[string]*nl.TaskState, len(a.runs)), NetworkStatus: &nl.AllocNetworkStatus{},
+	}
+	for _, m := range a.machine.Tasks {
+		u.TaskStates[m.Spec.Name] = m.State
+	}
+	if a.verdict != nil && !a.since.IsZero() {
+		u.DeploymentStatus = &nl.AllocDeploymentStatus{Healthy: a.verdict, Timestamp: nl.Time{Time: a.since.UTC()}}
+		if st := a.alloc.DeploymentStatus; st != nil {
+			u.DeploymentStatus.Canary, u.DeploymentStatus.ModifyIndex = st.Canary, st.ModifyIndex
+		}
+	}
+	before := a.sent
+	if before == nil {
+		a.sent = u
+		return u, status != nl.AllocClientPending
+	}
+	urgent = status != before.ClientStatus || healthOf(u) != healthOf(before)
+	changed := urgent
+	for name, s := range u.TaskStates {
+		if old := before.TaskStates[name]; old != s {
+			changed = true
+			urgent = urgent || old.State != s.State || old.Restarts != s.Restarts
+		}
+	}
+	if !changed {
+		return nil, false
+	}
+	a.sent = u
+	return u, urgent
+}
+
+// healthOf compares: no verdict, good, bad.
+func healthOf(u *nl.AllocUpdate) string {
+	switch {
+	case u.DeploymentStatus == nil || u.DeploymentStatus.Healthy == nil:
+		return ""
+	case *u.DeploymentStatus.Healthy:
+		return "healthy"
+	}
+	return "unhealthy"
+}

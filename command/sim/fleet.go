@@ -1,0 +1,306 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nomadlike/nomadlike/client/servers"
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/query"
+	"github.com/nomadlike/nomadlike/nomadlike/session"
+)
+
+const (
+	// nodesPerSession is how many nodes share a connection. A session carries
+	// 8192 calls at once and each node holds one, its stream; fewer keep a
+	// stream's news from waiting behind many others.
+	nodesPerSession = 640
+	// sessionsMax stays below the connections that servers take from one
+	// address by default, which is 100; with countMax nodes a session is
+	// still far from full.
+	sessionsMax = 64
+	// callersMax bounds the calls under way, streams apart. More would only
+	// queue at the leader.
+	callersMax = 64
+	// callTimeout bounds a call.
+	callTimeout = 30 * time.Second
+	// streamRetry is the pause before a stream is opened again, and the most
+	// of the random part that is added.
+	streamRetry = 250 * time.Millisecond
+	// jobsMax bounds the job versions whose copies nodes share.
+	jobsMax = 1024
+)
+
+// Fleet is a number of simulated nodes and their connections.
+type Fleet struct {
+	cfg     Config
+	conns   []*servers.Servers
+	members []*member
+	work    chan job // has room for one call of each node
+	jobs    jobs
+
+	mu     sync.Mutex // guards timers and the members' place in it; taken after a member's
+	timers timers
+	wake   chan struct{} // the first timer has changed
+
+	registered, running, updates, failures atomic.Int64
+}
+
+// member is a node of the fleet.
+type member struct {
+	index      int
+	id, secret string
+	conn       *servers.Servers
+	follow     chan struct{} // closed when the stream is to be opened
+
+	mu      sync.Mutex
+	node    *Node
+	running int
+	reopen  context.CancelFunc // of the stream that is open
+
+	due  time.Time // in timers
+	slot int       // in timers; -1 is none
+}
+
+// job is a call to be made for a member.
+type job struct {
+	m    *member
+	call Call
+}
+
+// New makes a fleet that Run starts.
+func New(cfg Config) (*Fleet, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("simulating nodes: %w", err)
+	}
+	f := &Fleet{cfg: cfg, work: make(chan job, cfg.Count), wake: make(chan struct{}, 1), jobs: jobs{known: map[jobVersion]*nl.Job{}}}
+	mux := session.NewMux()
+	mux.Fallback(func(string) (session.Caller, bool) { return hollow{}, true })
+	for range min((cfg.Count+nodesPerSession-1)/nodesPerSession, sessionsMax) {
+		conn, err := servers.New(servers.Config{Addrs: cfg.Servers, Dial: cfg.Dial, Mux: mux, Logger: cfg.Logger})
+		if err != nil {
+			return nil, fmt.Errorf("simulating nodes: %w", err)
+		}
+		f.conns = append(f.conns, conn)
+	}
+	for i := range cfg.Count {
+		m := &member{index: i, conn: f.conns[i%len(f.conns)], slot: -1, follow: make(chan struct{})}
+		m.id, m.secret = cfg.Shape.identity(i)
+		m.node = NewNode(NodeConfig{Lifetime: cfg.Lifetime, Random: cfg.Random})
+		f.members = append(f.members, m)
+	}
+	return f, nil
+}
+
+// hollow answers what servers ask of a node that has nothing to show.
+type hollow struct{}
+
+func (hollow) Call(_ context.Context, method string, _, _ any) error {
+	return nl.Errorf(nl.CodeInvalid, "%s: the node is simulated; it has no files, logs, processes or statistics", method)
+}
+
+func (h hollow) Stream(ctx context.Context, method string, _ any) (session.Stream, error) {
+	return nil, h.Call(ctx, method, nil, nil)
+}
+
+// Stats is how the fleet stands.
+func (f *Fleet) Stats() Stats {
+	return Stats{
+		Nodes: f.cfg.Count, Registered: int(f.registered.Load()), Running: f.running.Load(),
+		Updates: f.updates.Load(), Failures: f.failures.Load(),
+	}
+}
+
+// Run simulates until ctx ends. The servers are not told of the end: to them
+// it is as if the nodes had lost their power.
+func (f *Fleet) Run(ctx context.Context) error {
+	var group sync.WaitGroup
+	defer group.Wait()
+	for _, c := range f.conns {
+		group.Go(func() { c.Run(ctx) })
+	}
+	for range min(callersMax, f.cfg.Count) {
+		group.Go(func() { f.caller(ctx) })
+	}
+	for _, m := range f.members {
+		group.Go(func() { f.stream(ctx, m) })
+		f.step(m, Start{})
+	}
+	f.clock(ctx)
+	return nil
+}
+
+// step feeds an event to a node and sees to what follows.
+func (f *Fleet) step(m *member, ev Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := m.node.Step(f.cfg.Now(), ev)
+	f.running.Add(int64(out.Running - m.running))
+	m.running = out.Running
+	if out.Call != nil {
+		f.work <- job{m, *out.Call}
+	}
+	if out.Follow {
+		f.registered.Add(1)
+		close(m.follow)
+	}
+	if out.Reopen && m.reopen != nil {
+		m.reopen()
+	}
+	f.mu.Lock()
+	first := f.timers.set(m, out.Wake)
+	f.mu.Unlock()
+	if first {
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// clock ticks the nodes whose time has come, until ctx ends.
+func (f *Fleet) clock(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+		case <-timer.C:
+		}
+		for m := f.pop(); m != nil; m = f.pop() {
+			f.step(m, Tick{})
+		}
+		f.mu.Lock()
+		at, ok := f.timers.next()
+		f.mu.Unlock()
+		if ok {
+			// Rounded up, so that timers close to each other share a tick.
+			timer.Reset(max(at.Sub(f.cfg.Now()), instant))
+		}
+	}
+}
+
+func (f *Fleet) pop() *member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.timers.pop(f.cfg.Now())
+}
+
+// caller makes calls until ctx ends.
+func (f *Fleet) caller(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case j := <-f.work:
+			ttl, err := f.call(ctx, j.m, &j.call)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				f.failures.Add(1)
+				f.cfg.Logger.Debug("call of a simulated node failed", "node_id", j.m.id, "error", err)
+			}
+			f.step(j.m, Answered{Call: j.call, TTL: ttl, Err: err})
+		}
+	}
+}
+
+func (f *Fleet) call(ctx context.Context, m *member, c *Call) (ttl time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var reply query.NodeUpdate
+	switch c.Kind {
+	case CallRegister:
+		n := f.cfg.Shape.node(m.index, nl.Time{Time: f.cfg.Now().UTC()})
+		err = m.conn.Call(ctx, "Node.Register", &query.NodeRegister{Node: n}, &reply)
+	case CallHeartbeat:
+		err = m.conn.Call(ctx, "Node.Heartbeat", &query.NodeHeartbeat{NodeID: m.id, SecretID: m.secret}, &reply)
+	case CallUpdate:
+		req := &query.NodeAllocUpdates{NodeID: m.id, SecretID: m.secret, Updates: c.Updates}
+		if err = m.conn.Call(ctx, "Node.UpdateAllocs", req, &query.Written{}); err == nil {
+			f.updates.Add(int64(len(c.Updates)))
+		}
+		return 0, err
+	}
+	if err == nil {
+		m.conn.Learn(reply.Servers)
+	}
+	return reply.HeartbeatTTL, err
+}
+
+// stream keeps the allocation stream of a node open until ctx ends.
+func (f *Fleet) stream(ctx context.Context, m *member) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-m.follow:
+	}
+	for ctx.Err() == nil {
+		err := f.receive(ctx, m)
+		if ctx.Err() != nil {
+			return
+		}
+		f.cfg.Logger.Debug("stream of a simulated node ended and is opened again", "node_id", m.id, "reason", err)
+		timer := time.NewTimer(streamRetry + time.Duration(f.cfg.Random()*float64(streamRetry)))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// receive passes on what one stream brings.
+func (f *Fleet) receive(ctx context.Context, m *member) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m.mu.Lock()
+	m.reopen = cancel
+	m.mu.Unlock()
+	st, err := m.conn.Stream(ctx, "Node.Allocs", &query.NodeAllocs{NodeID: m.id, SecretID: m.secret})
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for {
+		var msg query.NodeAllocChanges
+		if err := st.Recv(&msg); err != nil {
+			return err
+		}
+		for i, j := range msg.Jobs {
+			msg.Jobs[i] = f.jobs.share(j)
+		}
+		f.step(m, Changes{&msg})
+	}
+}
+
+// jobs lets nodes share the copies of jobs that each is sent.
+type jobs struct {
+	mu    sync.Mutex
+	known map[jobVersion]*nl.Job
+}
+
+type jobVersion struct {
+	jobKey
+	modifyIndex uint64 // a job that was purged and came back starts over
+}
+
+func (js *jobs) share(j *nl.Job) *nl.Job {
+	key := jobVersion{jobKey{j.Namespace, j.ID, j.Version}, j.JobModifyIndex}
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	if old := js.known[key]; old != nil {
+		return old
+	}
+	if len(js.known) >= jobsMax {
+		clear(js.known) // nodes keep those they use
+	}
+	js.known[key] = j
+	return j
+}

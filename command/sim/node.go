@@ -1,0 +1,313 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nomadlike/nomadlike/client/assign"
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/query"
+)
+
+const (
+	// retryMin is the least pause after a call that failed; a random part of it
+	// is added. It doubles up to retryMax.
+	retryMin = time.Second
+	retryMax = 30 * time.Second
+	// lazyDelay is how long news that nobody waits for are collected.
+	lazyDelay = 200 * time.Millisecond
+	// updatesMax is how many allocations one call tells of.
+	updatesMax = 1000
+	// jobsSpare is how many job versions without allocations a node keeps.
+	jobsSpare = 32
+)
+
+// CallKind is what a call does.
+type CallKind uint8
+
+// The calls of a node.
+const (
+	CallRegister CallKind = iota + 1
+	CallHeartbeat
+	CallUpdate
+)
+
+// Call is a call that a node wants made.
+type Call struct {
+	Kind    CallKind
+	Updates []*nl.AllocUpdate // of CallUpdate
+}
+
+// Events of a node.
+type (
+	// Start lets the node register.
+	Start struct{}
+	// Answered ends the call that Step asked for. TTL is that of the reply to
+	// a registration or heartbeat.
+	Answered struct {
+		Call Call
+		TTL  time.Duration
+		Err  error
+	}
+	// Changes is a message of the allocation stream.
+	Changes struct{ Message *query.NodeAllocChanges }
+	// Tick says that the time has come that Step asked for.
+	Tick struct{}
+)
+
+// Event is one of the types above.
+type Event any
+
+// Output is what a step wants done.
+type Output struct {
+	// Call is to be made and answered by Answered; nil when there is none, or
+	// one is under way.
+	Call *Call
+	// Follow opens the allocation stream; Reopen closes and opens it.
+	Follow, Reopen bool
+	// Wake is when Tick is due at the latest; zero is never.
+	Wake time.Time
+	// Running counts the running allocations.
+	Running int
+}
+
+// NodeConfig is what a node's decisions depend on.
+type NodeConfig struct {
+	Lifetime time.Duration  // as in Config
+	Random   func() float64 // as in Config
+}
+
+// Node is one simulated node.
+type Node struct {
+	cfg    NodeConfig
+	allocs map[string]*allocation
+	jobs   map[jobKey]*nl.Job
+
+	known      bool      // the servers have the node
+	following  bool      // the stream was asked for
+	calling    bool      // a call is under way
+	contactAt  time.Time // when to register or beat
+	pause      time.Duration
+	pending    map[string]*nl.AllocUpdate
+	sendAt     time.Time // when to tell of pending; zero when there is nothing
+	updateWait time.Duration
+}
+
+type jobKey struct {
+	namespace, id string
+	version       uint64
+}
+
+// NewNode makes a node that waits for Start.
+func NewNode(cfg NodeConfig) *Node {
+	return &Node{cfg: cfg, allocs: map[string]*allocation{}, jobs: map[jobKey]*nl.Job{}, pending: map[string]*nl.AllocUpdate{}}
+}
+
+// Step takes one event.
+func (n *Node) Step(now time.Time, ev Event) Output {
+	var out Output
+	switch ev := ev.(type) {
+	case Start:
+		n.contactAt = now
+	case Answered:
+		n.calling = false
+		out.Follow = n.answered(now, ev)
+	case Changes:
+		out.Reopen = n.changes(now, ev.Message)
+	}
+	n.tick(now)
+	n.collect(now)
+	out.Call = n.call(now)
+	out.Wake = n.wake()
+	for _, a := range n.allocs {
+		if a.sent != nil && a.sent.ClientStatus == nl.AllocClientRunning {
+			out.Running++
+		}
+	}
+	return out
+}
+
+// tick lets due allocations go on, in the order of their IDs.
+func (n *Node) tick(now time.Time) {
+	var due []string
+	for id, a := range n.allocs {
+		if at := a.next(); !at.IsZero() && !now.Before(at) {
+			due = append(due, id)
+		}
+	}
+	slices.Sort(due)
+	for _, id := range due {
+		n.allocs[id].tick(now)
+	}
+}
+
+// answered takes the outcome of a call, and tells whether to open the stream.
+func (n *Node) answered(now time.Time, ev Answered) (follow bool) {
+	if ev.Err != nil {
+		n.failed(now, ev)
+		return false
+	}
+	if ev.Call.Kind == CallUpdate {
+		n.updateWait = 0
+		return false
+	}
+	n.known, n.pause = true, 0
+	n.contactAt = now.Add(max(ev.TTL, instant))
+	follow = !n.following
+	n.following = true
+	return follow
+}
+
+// failed plans the next attempt.
+func (n *Node) failed(now time.Time, ev Answered) {
+	gone := nl.CodeOf(ev.Err) == nl.CodeNotFound
+	if ev.Call.Kind == CallUpdate {
+		for _, u := range ev.Call.Updates {
+			if a := n.allocs[u.ID]; a != nil && n.pending[u.ID] == nil {
+				n.pending[u.ID] = u
+			}
+		}
+		n.updateWait = backoff(n.updateWait)
+		n.sendAt = now.Add(n.jitter(n.updateWait))
+	} else {
+		n.pause = backoff(n.pause)
+		n.contactAt = now.Add(n.jitter(n.pause))
+	}
+	if gone && n.known {
+		// The servers have lost the node, or removed it.
+		n.known, n.contactAt = false, now.Add(n.jitter(retryMin))
+	}
+}
+
+func backoff(last time.Duration) time.Duration { return min(max(2*last, retryMin), retryMax) }
+
+func (n *Node) jitter(d time.Duration) time.Duration {
+	return d + time.Duration(n.cfg.Random()*float64(retryMin))
+}
+
+// changes takes a message of the stream. True asks for a new stream: the
+// message refers to a job that is not known any more.
+func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
+	for _, j := range m.Jobs {
+		n.jobs[jobKey{j.Namespace, j.ID, j.Version}] = j
+	}
+	known := make(map[string]assign.Known, len(n.allocs))
+	for id, a := range n.allocs {
+		known[id] = assign.Known{ModifyIndex: a.alloc.AllocModifyIndex}
+	}
+	d := assign.Compare(known, m)
+	for _, a := range d.Start {
+		job := n.jobs[jobKey{a.Namespace, a.JobID, a.JobVersion}]
+		if job == nil || job.Group(a.TaskGroup) == nil {
+			return true
+		}
+		n.allocs[a.ID] = newAllocation(keep(a, job), now, n.cfg.Lifetime, n.cfg.Random)
+	}
+	for _, a := range d.Update {
+		job := n.jobs[jobKey{a.Namespace, a.JobID, a.JobVersion}]
+		if job == nil {
+			return true
+		}
+		n.allocs[a.ID].update(now, keep(a, job))
+	}
+	for _, id := range d.Remove {
+		delete(n.allocs, id)
+		delete(n.pending, id)
+	}
+	if m.Reset {
+		// What the servers may have missed while they were away is told again.
+		for _, a := range m.Allocs {
+			if own := n.allocs[a.ID]; own != nil && own.sent != nil && own.sent.ClientStatus != a.ClientStatus {
+				own.sent, own.dirty = nil, true
+			}
+		}
+	}
+	n.forgetJobs()
+	return false
+}
+
+// forgetJobs drops jobs that no allocation needs, once there are many.
+func (n *Node) forgetJobs() {
+	if len(n.jobs) <= len(n.allocs)+jobsSpare {
+		return
+	}
+	used := map[jobKey]bool{}
+	for _, a := range n.allocs {
+		used[jobKey{a.alloc.Namespace, a.alloc.JobID, a.alloc.JobVersion}] = true
+	}
+	maps.DeleteFunc(n.jobs, func(k jobKey, _ *nl.Job) bool { return !used[k] })
+}
+
+// collect queues what is new about allocations.
+func (n *Node) collect(now time.Time) {
+	for id, a := range n.allocs {
+		if !a.dirty {
+			continue
+		}
+		u, urgent := a.report()
+		if u == nil {
+			continue
+		}
+		n.pending[id] = u
+		at := now
+		if !urgent {
+			at = now.Add(lazyDelay)
+		}
+		if n.updateWait == 0 {
+			n.sendAt = earliest(n.sendAt, at)
+		}
+	}
+}
+
+// call picks the call to make now, if any.
+func (n *Node) call(now time.Time) *Call {
+	switch {
+	case n.calling || n.contactAt.IsZero():
+		return nil
+	case !now.Before(n.contactAt):
+		// Until it is answered, nothing else is due.
+		n.calling = true
+		if n.known {
+			return &Call{Kind: CallHeartbeat}
+		}
+		return &Call{Kind: CallRegister}
+	case n.known && len(n.pending) > 0 && !now.Before(n.sendAt):
+		n.calling = true
+		return &Call{Kind: CallUpdate, Updates: n.take(now)}
+	}
+	return nil
+}
+
+// take removes a batch from what is pending.
+func (n *Node) take(now time.Time) []*nl.AllocUpdate {
+	ids := slices.Sorted(maps.Keys(n.pending))
+	ids = ids[:min(len(ids), updatesMax)]
+	out := make([]*nl.AllocUpdate, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, n.pending[id])
+		delete(n.pending, id)
+	}
+	n.sendAt = time.Time{}
+	if len(n.pending) > 0 {
+		n.sendAt = now
+	}
+	return out
+}
+
+// wake is when something is due. What waits for the call under way needs no
+// timer: its answer is an event.
+func (n *Node) wake() time.Time {
+	var at time.Time
+	for _, a := range n.allocs {
+		at = earliest(at, a.next())
+	}
+	if n.calling {
+		return at
+	}
+	at = earliest(at, n.contactAt)
+	if n.known && len(n.pending) > 0 {
+		at = earliest(at, n.sendAt)
+	}
+	return at
+}

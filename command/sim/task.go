@@ -1,0 +1,165 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nomadlike/nomadlike/client/task"
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+const (
+	mockDriver = "mock_driver"
+	// instant is the least that a run or a failed start takes, so that a job
+	// that restarts at once for ever does not spin.
+	instant = time.Millisecond
+	// interrupted is what a process ended by SIGINT exits with.
+	interruptedCode, interruptedSignal = 130, 2
+)
+
+// behaviour is what a task pretends to do.
+type behaviour struct {
+	runFor    time.Duration // 0: until it is stopped
+	block     time.Duration // the start takes this long
+	killAfter time.Duration // a stop takes this long
+	exit      task.Exit     // of a run that ends by itself
+	killed    task.Exit     // of a run that is stopped
+
+	startErr    string
+	recoverable bool
+}
+
+// behaviourOf reads a task: one of mock_driver says what it does, others run
+// for lifetime (0: until they are stopped).
+func behaviourOf(t *nl.Task, lifetime time.Duration) (behaviour, error) {
+	if t.Driver != mockDriver {
+		return behaviour{runFor: lifetime, killed: task.Exit{Code: interruptedCode, Signal: interruptedSignal}}, nil
+	}
+	r := reader{config: t.Config}
+	b := behaviour{
+		runFor: max(r.duration("run_for"), instant), block: r.duration("start_block_for"), killAfter: r.duration("kill_after"),
+		exit:     task.Exit{Code: r.number("exit_code"), Signal: r.number("exit_signal"), Err: r.text("exit_err_msg")},
+		startErr: r.text("start_error"), recoverable: r.text("start_error_recoverable") == "true",
+	}
+	b.killed = b.exit
+	return b, r.err
+}
+
+// reader reads values that came through HCL or JSON, and keeps the first error.
+type reader struct {
+	config map[string]any
+	err    error
+}
+
+func (r *reader) text(key string) string {
+	if v, ok := r.config[key]; ok && v != nil {
+		return fmt.Sprint(v)
+	}
+	return ""
+}
+
+func (r *reader) number(key string) int {
+	text := r.text(key)
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("%s: %q is no number", key, text)
+	}
+	return int(n)
+}
+
+func (r *reader) duration(key string) time.Duration {
+	text := r.text(key)
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("%s: %q is no duration: write it like 10s", key, text)
+	}
+	return max(d, 0)
+}
+
+// run is one task as it is pretended. The times are when something is to
+// happen; zero is never.
+type run struct {
+	task     *nl.Task
+	does     behaviour
+	launchAt time.Time
+	endAt    time.Time // by itself
+	stopAt   time.Time // because it is being stopped
+	wakeAt   time.Time // restart delay
+	wakeSeq  int
+}
+
+// due are the inputs whose time has come.
+func (r *run) due(now time.Time) (out []task.Input) {
+	if passed(&r.launchAt, now) {
+		out = append(out, r.launch(now))
+	}
+	if passed(&r.stopAt, now) {
+		r.endAt = time.Time{}
+		out = append(out, task.Ended{Exit: r.does.killed})
+	}
+	if passed(&r.endAt, now) {
+		r.stopAt = time.Time{}
+		out = append(out, task.Ended{Exit: r.does.exit})
+	}
+	if passed(&r.wakeAt, now) {
+		out = append(out, task.Wake{Seq: r.wakeSeq})
+	}
+	return out
+}
+
+// next is when something is due, zero for never.
+func (r *run) next() time.Time {
+	return earliest(earliest(r.launchAt, r.endAt), earliest(r.stopAt, r.wakeAt))
+}
+
+// start begins a run, whose outcome may take time.
+func (r *run) start(now time.Time, lifetime time.Duration) []task.Input {
+	does, err := behaviourOf(r.task, lifetime)
+	if err != nil {
+		return []task.Input{task.Launched{Err: err.Error()}}
+	}
+	r.does = does
+	wait := does.block
+	if does.startErr != "" {
+		wait = max(wait, instant)
+	}
+	if wait > 0 {
+		r.launchAt = now.Add(wait)
+		return nil
+	}
+	return []task.Input{r.launch(now)}
+}
+
+func (r *run) launch(now time.Time) task.Input {
+	if r.does.startErr != "" {
+		return task.Launched{Err: r.does.startErr, Recoverable: r.does.recoverable}
+	}
+	if r.does.runFor > 0 {
+		r.endAt = now.Add(r.does.runFor)
+	}
+	return task.Launched{}
+}
+
+// passed tells whether t has come, and forgets it.
+func passed(t *time.Time, now time.Time) bool {
+	if t.IsZero() || now.Before(*t) {
+		return false
+	}
+	*t = time.Time{}
+	return true
+}
+
+// earliest is the earlier of two times; zero is never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
