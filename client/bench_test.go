@@ -45,3 +45,33 @@ func BenchmarkBurst(b *testing.B) {
 		os.RemoveAll(dir)
 	}
 }
+
+// BenchmarkStart measures from the news of an allocation to that of its task
+// running.
+func BenchmarkStart(b *testing.B) {
+	dir, err := os.MkdirTemp("", "start")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	f := newFakeServer(b)
+	defer f.close()
+	c := startClient(b, f, dir, func(c *Config) { c.GC.MaxAllocations = 1 << 20 })
+	f.until("registration", func() bool { return f.node != nil && f.node.Attributes["driver.raw_exec"] == "1" })
+	b.ResetTimer()
+	for i := range b.N {
+		a := shell(fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", i), nl.JobTypeService, "exec sleep 600")
+		f.put(a)
+		f.status(a.ID, nl.AllocClientRunning)
+		b.StopTimer()
+		f.put(stopped(a))
+		f.status(a.ID, nl.AllocClientComplete)
+		f.change(func() { delete(f.allocs, a.ID) })
+		b.StartTimer()
+	}
+	b.StopTimer()
+	c.stop()
+	for i := range b.N {
+		dirs.Of(dir+"/alloc", fmt.Sprintf("eeeeeeee-0000-4000-8000-%012d", i)).Remove([]string{"t"})
+	}
+}

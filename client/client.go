@@ -22,6 +22,7 @@ import (
 	"github.com/nomadlike/nomadlike/client/servers"
 	"github.com/nomadlike/nomadlike/client/state"
 	"github.com/nomadlike/nomadlike/client/stats"
+	"github.com/nomadlike/nomadlike/client/step/cgroup"
 	"github.com/nomadlike/nomadlike/client/step/logs"
 	"github.com/nomadlike/nomadlike/client/step/service"
 	"github.com/nomadlike/nomadlike/client/step/template"
@@ -192,6 +193,7 @@ func (c *Client) run(ctx context.Context) error {
 		c.log.Debug("fingerprinter found nothing", "name", name, "reason", why)
 	}
 	c.node.found(looked, &c.cfg)
+	c.controlGroups(looked)
 	manager, err := driver.New(driver.Config{
 		Builtins: c.builtins(), PluginDir: c.cfg.PluginDir, Blocks: c.cfg.Plugins,
 		Allow: c.cfg.DriverAllow, Deny: c.cfg.DriverDeny, Agent: agentConfig(looked),
@@ -222,6 +224,24 @@ func (c *Client) run(ctx context.Context) error {
 	stopDrivers()
 	late.Wait()
 	return ctx.Err()
+}
+
+// cgroupRoot is where control groups are mounted.
+const cgroupRoot = "/sys/fs/cgroup"
+
+// controlGroups lets tasks have groups of their own where the agent may make
+// them.
+func (c *Client) controlGroups(looked *fingerprint.Result) {
+	version := looked.Attributes["os.cgroups.version"]
+	if version == "" || os.Geteuid() != 0 {
+		return
+	}
+	m := cgroup.New(cgroup.Config{
+		Root: cgroupRoot, Version: version, Parent: c.cfg.CgroupParent,
+		Usable: looked.Resources.Cpu.ReservableCpuCores, Logger: c.log.Named("cgroup"),
+	})
+	c.host.Cgroups, c.host.CgroupParent = m, m.Parent()
+	c.node.edit(func(n *nl.Node) { n.CgroupParent = m.Parent() })
 }
 
 func (c *Client) builtins() []driver.Builtin {

@@ -35,6 +35,7 @@ func nouns() []func(*meta.Meta) map[string]cli.CommandFactory {
 		eval.Commands,
 		deployment.Commands,
 		rootCommands,
+		agentCommands,
 	}
 }
 

@@ -310,10 +310,12 @@ func (r *Runner) begin(ctx context.Context, err error) {
 	if first {
 		r.record()
 	}
-	r.limitDuration(ctx)
+	if err == nil && !r.machine.Stopping() && !r.machine.Terminal() {
+		r.limitDuration(ctx)
+		r.registerGroup()
+		r.startChecks(ctx)
+	}
 	r.follow(now)
-	r.registerGroup()
-	r.startChecks(ctx)
 	r.step(ctx, in)
 }
 
@@ -354,6 +356,13 @@ func (r *Runner) update(ctx context.Context, a *nl.Alloc) {
 	if a.JobVersion != old.JobVersion || a.DeploymentID != old.DeploymentID {
 		r.newVersion(ctx, old, a)
 	}
+	if st := a.DeploymentStatus; st != nil && st.Healthy != nil && r.health != nil {
+		// Somebody else has decided about its health.
+		r.mu.Lock()
+		r.verdict = st.Healthy
+		r.mu.Unlock()
+		r.health = nil
+	}
 	r.record()
 	if a.TerminalDesired() && !old.TerminalDesired() {
 		noDelay := a.DesiredTransition.NoShutdownDelay
@@ -372,6 +381,12 @@ func (r *Runner) newVersion(ctx context.Context, old, a *nl.Alloc) {
 			r.verdict = st.Healthy
 		}
 		r.mu.Unlock()
+		if r.sent != nil {
+			// What was told about the last deployment says nothing of this one.
+			c := *r.sent
+			c.DeploymentStatus = nil
+			r.sent = &c
+		}
 		r.follow(r.cfg.Host.Now())
 	}
 	if !r.machine.Terminal() && !r.machine.Stopping() {

@@ -75,7 +75,7 @@ func (p *plugin) wait(ctx context.Context) (*Handle, error) {
 		p.mu.Lock()
 		h, failure, changed := p.handle, p.failure, p.changed
 		p.mu.Unlock()
-		if h != nil && !h.Exited() {
+		if h != nil && !ended(h) {
 			return h, nil
 		}
 		if failure != nil {
@@ -88,6 +88,16 @@ func (p *plugin) wait(ctx context.Context) (*Handle, error) {
 		case <-timer.C:
 			return nil, fmt.Errorf("driver %q did not get ready within %v", p.name, getTimeout)
 		}
+	}
+}
+
+// ended looks at no more than the channel: every call of every task comes by.
+func ended(h *Handle) bool {
+	select {
+	case <-h.Done():
+		return true
+	default:
+		return false
 	}
 }
 

@@ -445,10 +445,26 @@ func (s *Shell) Restore(ctx context.Context) Restored {
 		s.log.Error("output of the restored task is not collected", "error", err)
 	}
 	s.registerServices()
+	s.keepCores()
 	if len(t.Templates) > 0 {
 		s.followTemplates(ctx, t)
 	}
 	return Restored{Found: true}
+}
+
+// keepCores reserves the cores of a restored task again.
+func (s *Shell) keepCores() {
+	alloc, _, t := s.current()
+	if s.host.Cgroups == nil || alloc.AllocatedResources == nil {
+		return
+	}
+	r := alloc.AllocatedResources.Tasks[t.Name]
+	if r == nil || len(r.Cpu.ReservedCores) == 0 {
+		return
+	}
+	if _, err := s.host.Cgroups.Make(alloc.ID, t.Name, r.Cpu.ReservedCores); err != nil {
+		s.log.Warn("cores of the restored task are not kept for it", "error", err)
+	}
 }
 
 // Handle is the driver and the run that is under way.

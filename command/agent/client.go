@@ -57,7 +57,7 @@ func (a *Agent) clientConfig() client.Config {
 		DefaultIneligible: c.DefaultIneligible, DisableRemoteExec: c.DisableRemoteExec, MaxKillTimeout: c.MaxKillTimeout,
 		GC: client.GC{Interval: c.GCInterval, Parallel: c.GCParallelDestroys, DiskPercent: c.GCDiskUsageThreshold,
 			InodesPercent: c.GCInodeUsageThreshold, MaxAllocations: c.GCMaxAllocs},
-		GCVolumesOnNodeGC: c.GCVolumesOnNodeGC, KeepPlugins: !a.cfg.DevMode,
+		GCVolumesOnNodeGC: c.GCVolumesOnNodeGC, KeepPlugins: false,
 		Logger: a.log.Named("client"), Now: time.Now, NewID: func() string { return nl.NewID(rand.Reader) },
 	}
 }

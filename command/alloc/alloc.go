@@ -23,7 +23,7 @@ import (
 // Commands are the commands of this package and their aliases.
 func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 	return map[string]cli.CommandFactory{
-		"alloc": meta.GroupFactory(meta.Group{
+		"alloc": meta.GroupFactory(m, meta.Group{
 			Name: "alloc", Summary: "Inspect and handle allocations",
 			Text: "An allocation is one running, or once running, copy of a task group on a node. These commands show allocations, read what their tasks write, run commands in them and restart or stop them.",
 			Examples: []meta.Example{

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/nomadlike/nomadlike/command/apiclient"
 	"github.com/nomadlike/nomadlike/command/meta"
 	"github.com/nomadlike/nomadlike/command/render"
 	"github.com/nomadlike/nomadlike/command/usage"
+	"github.com/nomadlike/nomadlike/command/watch"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
 
@@ -151,15 +153,15 @@ func (v *view) print(c *meta.Call, f *statusFlags) {
 		c.Section(title, body)
 	}
 	if t := v.checkTable(); t.Len() > 0 {
-		c.Section("Nomad Service Checks", t.String())
+		c.Section("Nomad Service Checks:", t.String())
 	}
 	for _, task := range v.tasks() {
 		v.printTask(c, task, f.stats)
 	}
 	if v.verbose {
 		if m := v.alloc.Metrics; m != nil {
-			if t := scores(m); t.Len() > 0 {
-				c.Section("Placement Metrics", t.String())
+			if text := watch.Metric(m, c.Colour, true, ""); text != "" {
+				c.Section("Placement Metrics", strings.TrimLeft(text, "\n"))
 			}
 		}
 	}

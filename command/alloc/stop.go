@@ -7,6 +7,7 @@ import (
 
 	"github.com/nomadlike/nomadlike/command/apiclient"
 	"github.com/nomadlike/nomadlike/command/meta"
+	"github.com/nomadlike/nomadlike/command/watch"
 )
 
 func stop(*meta.Meta) *meta.Verb {
@@ -46,7 +47,7 @@ func stop(*meta.Meta) *meta.Verb {
 				c.Print(stopped.EvalID)
 				return nil
 			}
-			return monitor(ctx, c, client, stopped.EvalID, verbose)
+			return watch.Eval(ctx, c, stopped.EvalID, verbose)
 		},
 	}
 }

@@ -226,11 +226,16 @@ func stage(l *nl.Lifecycle) string {
 
 // tasks are the names of the tasks, in the order they run.
 func (v *view) tasks() []string {
-	names := render.Keys(v.alloc.TaskStates)
-	if len(names) == 0 && v.alloc.AllocatedResources != nil {
-		names = render.Keys(v.alloc.AllocatedResources.Tasks)
+	known := map[string]bool{}
+	for name := range v.alloc.TaskStates {
+		known[name] = true
 	}
-	order := stages()
+	if v.alloc.AllocatedResources != nil {
+		for name := range v.alloc.AllocatedResources.Tasks {
+			known[name] = true
+		}
+	}
+	names, order := render.Keys(known), stages()
 	slices.SortStableFunc(names, func(a, b string) int {
 		return slices.Index(order, v.stage(a)) - slices.Index(order, v.stage(b))
 	})
@@ -337,24 +342,4 @@ func describe(e *nl.TaskEvent) string {
 		return e.DisplayMessage
 	}
 	return e.Message
-}
-
-// scores is how well the nodes did that the scheduler looked at.
-func scores(m *nl.AllocMetric) *render.Table {
-	kinds := map[string]bool{}
-	for _, s := range m.ScoreMetaData {
-		for kind := range s.Scores {
-			kinds[kind] = true
-		}
-	}
-	names := render.Keys(kinds)
-	t := render.NewTable(slices.Concat([]string{"Node"}, names, []string{"final score"})...)
-	for _, s := range m.ScoreMetaData {
-		row := []string{s.NodeID}
-		for _, kind := range names {
-			row = append(row, render.Float(s.Scores[kind]))
-		}
-		t.Row(append(row, render.Float(s.NormScore))...)
-	}
-	return t
 }

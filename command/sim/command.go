@@ -24,7 +24,7 @@ const progressEvery = 500 * time.Millisecond
 // Commands are the commands of this package.
 func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 	return map[string]cli.CommandFactory{
-		"sim": meta.GroupFactory(meta.Group{
+		"sim": meta.GroupFactory(m, meta.Group{
 			Name: "sim", Summary: "Simulate parts of a cluster",
 			Text: "Simulates parts of a cluster, to measure the others and to try jobs at scale.",
 		}),

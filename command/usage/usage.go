@@ -27,12 +27,15 @@ func Memory(u *nl.ResourceUsage, totalMB int64) string {
 	if u == nil || u.MemoryStats == nil {
 		return render.MB(totalMB)
 	}
-	return render.Bytes(memoryUsed(u.MemoryStats)) + "/" + render.MB(totalMB)
+	return render.Bytes(MemoryUsed(u.MemoryStats)) + "/" + render.MB(totalMB)
 }
 
-// memoryUsed is what counts against the limit: some systems measure resident
+// MemoryUsed is what counts against the limit: some systems measure resident
 // memory, others only the whole.
-func memoryUsed(m *nl.MemoryStats) uint64 {
+func MemoryUsed(m *nl.MemoryStats) uint64 {
+	if m == nil {
+		return 0
+	}
 	if m.RSS > 0 || slices.Contains(m.Measured, "RSS") {
 		return m.RSS
 	}

@@ -149,3 +149,18 @@ func BenchmarkReconcile(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(allocs))*float64(b.N)/b.Elapsed().Seconds(), "allocs/s")
 }
+
+// BenchmarkBusy places a few allocations on nodes that hold many already.
+func BenchmarkBusy(b *testing.B) {
+	_, s, _ := benchPlaced(b, 1000, 100_000)
+	job := benchJob(10, nil)
+	job.ID, job.Name = "other", "other"
+	s = benchApply(b, s, &op.RegisterJob{Job: job})
+	e := &nl.Eval{ID: "30000000-0000-0000-0000-000000000002", Namespace: "default", JobID: "other", Type: nl.JobTypeService, Priority: 50}
+	for b.Loop() {
+		out, err := sched.Schedule(s, e, benchInput())
+		if err != nil || len(out.Plan.Place) != 10 {
+			b.Fatalf("placed %d: %v", len(out.Plan.Place), err)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package sched
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -33,9 +32,9 @@ type placer struct {
 	lanes      []*lane
 	lane       map[laneKey]*lane
 	buckets    map[string]*bucket
-	byCount    bool              // lanes are told apart by counts, not by values
-	alikes     map[string]*alike // by counts, or by bucket
-	ready      bool              // lanes are built
+	byCount    bool           // lanes are told apart by counts, not by values
+	alikes     map[int]*alike // by count
+	ready      bool           // lanes are built
 
 	explain *GroupExplanation
 	failed  *nl.AllocMetric // of the first placement that failed
@@ -52,18 +51,18 @@ type bucket struct {
 	values  []string
 	known   []bool
 	members []*candidate
-	alike   *alike // of its own, when lanes are told apart by values
+	alike   *alike // of its own, unless lanes are told apart by counts
 }
 
-// alike is what the spreads like alike: one bucket, or, with even spreads over
-// many values, all buckets with the same counts.
+// alike is what the spreads like alike: one bucket, or, with one even spread
+// over many values, all buckets with the same count.
 type alike struct {
-	bucket *bucket
-	counts []int // -1 where the attribute is missing
+	bucket *bucket // nil: all with the count
+	count  int
 }
 
-// bucketsMax is how many buckets have lanes of their own. With more of them
-// their scores are too many to compare for every placement.
+// bucketsMax is how many buckets of an even spread have lanes of their own. With
+// more of them their scores are too many to compare for every placement.
 const bucketsMax = 64
 
 // candidate is a node as this group sees it.
@@ -103,7 +102,7 @@ func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
 	p := &placer{
 		run: r, ask: ask, checks: checks, algorithm: r.algorithm(job),
 		byID: map[string]*candidate{}, lane: map[laneKey]*lane{}, buckets: map[string]*bucket{},
-		alikes:  map[string]*alike{},
+		alikes:  map[int]*alike{},
 		explain: &GroupExplanation{Group: g.Name, Need: ask.Need, Cores: ask.Cores},
 	}
 	if err := p.addAffinities(job, g); err != nil {
@@ -195,10 +194,8 @@ func (p *placer) prepare() {
 		p.candidates = append(p.candidates, c)
 		p.byID[info.ID] = c
 	}
-	p.byCount = len(p.buckets) > bucketsMax
-	for _, s := range p.spreads {
-		p.byCount = p.byCount && s.Even()
-	}
+	// With several spreads one placement changes the counts of many buckets.
+	p.byCount = len(p.buckets) > bucketsMax && len(p.spreads) == 1 && p.spreads[0].Even()
 	for _, c := range p.candidates {
 		p.look(c)
 		if c.filtered == "" && c.exhausted == "" {
@@ -248,25 +245,17 @@ func (p *placer) alikeOf(b *bucket) *alike {
 	if b == nil {
 		return nil
 	}
-	if !p.byCount {
+	if !p.byCount || !b.known[0] {
 		if b.alike == nil {
 			b.alike = &alike{bucket: b}
 		}
 		return b.alike
 	}
-	counts := make([]int, len(p.spreads))
-	key := make([]byte, 0, binary.MaxVarintLen64*len(counts))
-	for i, s := range p.spreads {
-		counts[i] = -1
-		if b.known[i] {
-			counts[i] = s.Count(b.values[i])
-		}
-		key = binary.AppendVarint(key, int64(counts[i]))
-	}
-	a := p.alikes[string(key)]
+	count := p.spreads[0].Count(b.values[0])
+	a := p.alikes[count]
 	if a == nil {
-		a = &alike{counts: counts}
-		p.alikes[string(key)] = a
+		a = &alike{count: count}
+		p.alikes[count] = a
 	}
 	return a
 }
@@ -279,15 +268,7 @@ func (p *placer) liked(a *alike) float64 {
 	case a.bucket != nil:
 		return p.spread(a.bucket)
 	}
-	sum := 0.0
-	for i, s := range p.spreads {
-		if a.counts[i] < 0 {
-			sum--
-		} else {
-			sum += s.BoostOf(a.counts[i])
-		}
-	}
-	return sum
+	return p.spreads[0].BoostOf(a.count)
 }
 
 func (p *placer) laneOf(c *candidate) (*lane, entry) {

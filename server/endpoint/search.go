@@ -34,7 +34,7 @@ var searchContexts = []string{"allocs", "jobs", "nodes", "node_pools", "evals", 
 	"scaling_policy", "vars", "namespaces", "host_volumes"}
 
 // uuidContexts are searched by the prefix of a UUID.
-var uuidContexts = map[string]bool{"allocs": true, "nodes": true, "evals": true, "deployment": true, "host_volumes": true}
+var uuidContexts = map[string]bool{"allocs": true, "nodes": true, "evals": true, "deployment": true}
 
 // idsOf are the IDs of one kind in order.
 func idsOf(s *store.Snapshot, kind, ns, prefix string) iter.Seq[string] {
@@ -174,7 +174,7 @@ func (e *Endpoints) searchFuzzy(ctx context.Context, req *query.Search, reply *n
 		reply.Matches, reply.Truncations = map[string][]*nl.FuzzyMatch{}, map[string]bool{}
 		left := cmp.Or(c.LimitResults, 100)
 		if req.Context == "all" {
-			f.sayEmpty(s, ns, req.Text, reply)
+			f.sayEmpty(s, ns, reply)
 		}
 		for _, kind := range append(kinds, "groups", "services", "tasks", "images", "commands", "classes") {
 			hits := f.found[kind]
@@ -200,25 +200,20 @@ func (e *Endpoints) searchFuzzy(ctx context.Context, req *query.Search, reply *n
 var listedAlways = map[string]bool{"allocs": false, "deployment": true, "evals": true, "host_volumes": true, "jobs": false, "namespaces": false,
 	"node_pools": false, "nodes": false, "plugins": false, "scaling_policy": true, "vars": false, "volumes": true}
 
-// sayEmpty fills in what an answer over everything always has. A text that
-// cannot begin an ID matches no ID, and more of them than are looked at count
-// as cut off.
-func (f *fuzzy) sayEmpty(s *store.Snapshot, ns, text string, reply *nl.FuzzySearchResponse) {
+// sayEmpty fills in what an answer over everything always has. Evaluations
+// count as cut off when there are more than are looked at, as recorded.
+func (f *fuzzy) sayEmpty(s *store.Snapshot, ns string, reply *nl.FuzzySearchResponse) {
 	for kind, byID := range listedAlways {
 		reply.Truncations[kind] = f.cut[kind]
-		if !byID {
-			continue
+		if byID {
+			reply.Matches[kind] = []*nl.FuzzyMatch{}
 		}
-		reply.Matches[kind] = []*nl.FuzzyMatch{}
-		if isUUIDPrefix(text) {
-			continue
-		}
-		n := 0
-		for range idsOf(s, kind, ns, "") {
-			if n++; n > f.limit {
-				reply.Truncations[kind] = true
-				break
-			}
+	}
+	n := 0
+	for range s.Evals(ns) {
+		if n++; n > f.limit {
+			reply.Truncations["evals"] = true
+			return
 		}
 	}
 }

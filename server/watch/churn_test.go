@@ -91,7 +91,11 @@ func (x *churn) change() {
 
 func (x *churn) newJob(i, count int, version string) *nl.Job {
 	job := serviceJob(fmt.Sprintf("job-%d", i), count, version)
-	job.TaskGroups[0].Update.MaxParallel = i%3 + 1
+	u := job.TaskGroups[0].Update
+	u.MaxParallel = i%3 + 1
+	if i%2 == 0 && count > 0 {
+		u.Canary, u.AutoPromote = 1, true
+	}
 	return job
 }
 

@@ -240,8 +240,7 @@ func TestCluster_PlacesWithoutWaiting(t *testing.T) {
 		}
 		c.settle()
 		c.expectRunning("web", map[uint64]int{0: 3})
-		time.Sleep(10 * time.Second)
-		c.settle()
+		c.pass(10)
 		if d := c.st.Snapshot().LatestDeployment(nl.DefaultNamespace, "web"); d == nil || d.Status != nl.DeploymentStatusSuccessful {
 			c.t.Errorf("deployment: %+v", d)
 		}
@@ -287,8 +286,7 @@ func TestCluster_RollsOutInWaves(t *testing.T) {
 	inCluster(t, 3, func(c *cluster) {
 		c.register(serviceJob("web", 3, "one"))
 		c.settle()
-		time.Sleep(10 * time.Second)
-		c.settle()
+		c.pass(10)
 		c.register(serviceJob("web", 3, "two"))
 		synctest.Wait()
 		// Before the first one is healthy only one is replaced.
@@ -367,8 +365,7 @@ func TestCluster_ReschedulesFailures(t *testing.T) {
 	inCluster(t, 2, func(c *cluster) {
 		c.register(serviceJob("web", 1, "one"))
 		c.settle()
-		time.Sleep(10 * time.Second)
-		c.settle()
+		c.pass(10)
 		s := c.st.Snapshot()
 		for a := range s.AllocsByJob(nl.DefaultNamespace, "web") {
 			updates := []*nl.AllocUpdate{{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: map[string]*nl.TaskState{
@@ -381,8 +378,7 @@ func TestCluster_ReschedulesFailures(t *testing.T) {
 		}
 		c.settle()
 		c.expectRunning("web", map[uint64]int{})
-		time.Sleep(6 * time.Second)
-		c.settle()
+		c.pass(6)
 		c.expectRunning("web", map[uint64]int{0: 1})
 	})
 }

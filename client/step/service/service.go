@@ -93,9 +93,9 @@ func (o *Owner) Registrations() ([]*nl.ServiceRegistration, error) {
 }
 
 func (o *Owner) replaceAll(list []string) []string {
-	out := slices.Clone(list)
-	for i := range out {
-		out[i] = o.Replace(out[i])
+	out := make([]string, len(list)) // never nil: the API shows an empty list
+	for i := range list {
+		out[i] = o.Replace(list[i])
 	}
 	return out
 }

@@ -238,7 +238,7 @@ func (t *Tasks) Stop(ctx context.Context, id string, timeout time.Duration, sign
 	}
 	sig, err := ParseSignal(signal)
 	if err != nil {
-		return err
+		sig = syscall.SIGINT
 	}
 	if err := k.proc.Stop(ctx, sig, timeout); err != nil {
 		return fmt.Errorf("task %s cannot be stopped: %w", id, err)
@@ -287,7 +287,8 @@ func (t *Tasks) Inspect(id string) (*driver.TaskStatus, error) {
 	return s, nil
 }
 
-// Signal delivers a signal to the task's main process.
+// Signal delivers a signal to the task's main process. A name that no signal
+// has is taken as SIGINT, which is what clients of this driver know.
 func (t *Tasks) Signal(id, signal string) error {
 	k, err := t.get(id)
 	if err != nil {
@@ -295,7 +296,7 @@ func (t *Tasks) Signal(id, signal string) error {
 	}
 	sig, err := ParseSignal(signal)
 	if err != nil {
-		return err
+		sig = syscall.SIGINT
 	}
 	if err := k.proc.Signal(sig); err != nil {
 		return fmt.Errorf("task %s cannot be signalled: %w", id, err)

@@ -14,10 +14,7 @@ func (a *Ask) offer(r *nl.AllocatedResources) *Offer {
 		Shared:    &nl.Resources{DiskMB: r.Shared.DiskMB, Networks: r.Shared.Networks},
 		Tasks:     make(map[string]*nl.Resources, len(a.tasks)),
 	}
-	o.Total.CPU = int(o.Need.CPU)
-	o.Total.MemoryMB = o.Need.Memory
 	o.Total.Networks = r.Shared.Networks
-	var most fit.Stages
 	for _, t := range a.tasks {
 		got := r.Tasks[t.task.Name]
 		one := &nl.Resources{
@@ -33,8 +30,10 @@ func (a *Ask) offer(r *nl.AllocatedResources) *Offer {
 		if limit == 0 {
 			limit = got.Memory.MemoryMB
 		}
-		most.Add(t.task.Lifecycle, fit.Vector{Memory: limit}, false)
+		// The deprecated total knows no stages: it is the plain sum.
+		o.Total.CPU += one.CPU
+		o.Total.MemoryMB += one.MemoryMB
+		o.Total.MemoryMaxMB += limit
 	}
-	o.Total.MemoryMaxMB = most.Need().Memory
 	return o
 }

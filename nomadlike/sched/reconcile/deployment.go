@@ -150,7 +150,8 @@ func (s *state) dropCanaries(g *nl.Group, allocs []*nl.Alloc) (canaries, rest []
 	for _, a := range allocs {
 		switch {
 		case slices.Contains(drop, a.ID):
-			if !a.Terminal() {
+			// Failed ones too: nothing may bring them back.
+			if !a.TerminalDesired() {
 				s.stop(a, DescNotNeeded)
 				u.Stop++
 			}

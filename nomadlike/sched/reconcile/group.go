@@ -189,7 +189,7 @@ func (r *round) compareVersions() {
 
 // placeCanaries adds the canaries that are missing.
 func (r *round) placeCanaries() {
-	if len(r.destructive) == 0 || !r.updated(r.g) || r.g.Update.Canary == 0 || r.st.Promoted {
+	if len(r.destructive) == 0 && !r.canarying() || !r.updated(r.g) || r.g.Update.Canary == 0 || r.st.Promoted {
 		return
 	}
 	have := map[string]bool{}
@@ -345,5 +345,16 @@ func (r *round) complete(placed int) bool {
 	if st == nil {
 		return true
 	}
-	return st.HealthyAllocs >= max(st.DesiredTotal, st.DesiredCanaries) && (st.DesiredCanaries == 0 || st.Promoted)
+	return st.HealthyAllocs >= max(st.DesiredTotal, st.DesiredCanaries) &&
+		(st.DesiredCanaries == 0 || st.Promoted) && r.settled(r.untainted)
+}
+
+// settled tells that the health of every allocation of the deployment is known.
+func (s *state) settled(allocs []*nl.Alloc) bool {
+	for _, a := range allocs {
+		if a.DeploymentID == s.deployment.ID && !a.Terminal() && (a.DeploymentStatus == nil || a.DeploymentStatus.Healthy == nil) {
+			return false
+		}
+	}
+	return true
 }

@@ -305,5 +305,6 @@ func (r *perNode) complete(placed int) bool {
 	if st == nil {
 		return true
 	}
-	return st.HealthyAllocs >= max(min(st.DesiredTotal, len(r.running)), st.DesiredCanaries) && (st.DesiredCanaries == 0 || st.Promoted)
+	return st.HealthyAllocs >= max(min(st.DesiredTotal, len(r.running)), st.DesiredCanaries) &&
+		(st.DesiredCanaries == 0 || st.Promoted) && r.settled(r.running)
 }

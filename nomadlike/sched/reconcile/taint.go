@@ -30,7 +30,8 @@ func (s *state) relevant(allocs []*nl.Alloc) []*nl.Alloc {
 		if a.Terminal() && a.NextAllocation != "" {
 			continue
 		}
-		if s.batch && a.Terminal() && !s.current(a) {
+		awaited := a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID != ""
+		if s.batch && a.Terminal() && !s.current(a) && !awaited {
 			continue
 		}
 		out = append(out, a)

@@ -1,0 +1,232 @@
+// Package jobfile reads the job files that commands are given: from a path,
+// from standard input or from a web server, in HCL or JSON, with variables.
+// The commands that send jobs call it. It never talks to an agent.
+package jobfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/nomadlike/nomadlike/command/meta"
+	"github.com/nomadlike/nomadlike/jobspec"
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/spec"
+)
+
+const (
+	// sizeMax bounds, in bytes, a job file that is downloaded.
+	sizeMax = 16 << 20
+	// downloadTimeout bounds fetching one.
+	downloadTimeout = 30 * time.Second
+	// stdinPath means standard input.
+	stdinPath = "-"
+	// variablePrefix marks the environment variables that set job variables.
+	variablePrefix = "NOMAD_VAR_"
+)
+
+// Flags say how a job file is read. The zero value must be declared.
+type Flags struct {
+	JSON           bool
+	Strict         bool
+	Vars, VarFiles []string
+	VaultNamespace string
+}
+
+// Declare adds the flags of job files to a command.
+func (f *Flags) Declare(fl *meta.Flags) {
+	fl.Bool(&f.JSON, "json", false, "The file is JSON: the job itself, or an object with the member Job.")
+	fl.Bool(&f.Strict, "hcl2-strict", true, "Refuse values for variables that the job does not declare.")
+	fl.Strings(&f.Vars, "var", "<key>=<value>", "Value of a variable of the job file. May be given many times; the last one wins, over files and over NOMAD_VAR_<name> of the environment.")
+	fl.Strings(&f.VarFiles, "var-file", "<path>", "File with values of variables. May be given many times.")
+	fl.String(&f.VaultNamespace, "vault-namespace", "", "<namespace>", "Vault namespace of the job.")
+}
+
+// Hint is the flags as they must be repeated on another command line.
+func (f *Flags) Hint() string {
+	var parts []string
+	if f.JSON {
+		parts = append(parts, "-json")
+	}
+	if !f.Strict {
+		parts = append(parts, "-hcl2-strict=false")
+	}
+	for _, v := range f.Vars {
+		parts = append(parts, "-var="+quote(v))
+	}
+	for _, v := range f.VarFiles {
+		parts = append(parts, "-var-file="+quote(v))
+	}
+	if f.VaultNamespace != "" {
+		parts = append(parts, "-vault-namespace="+quote(f.VaultNamespace))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, " ") + " "
+}
+
+// quote keeps a word in one piece in a shell.
+func quote(s string) string {
+	if !strings.ContainsAny(s, " \t\n'\"$`\\*?[](){}<>|&;#~!") {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Job is a job file that was read.
+type Job struct {
+	Doc        spec.Document
+	Submission *nl.JobSubmission
+}
+
+// Text is a member of the job that is a text, "" when it is not said.
+func (j *Job) Text(member string) string {
+	s, _ := j.Doc[member].(string)
+	return s
+}
+
+// Has tells whether a member of the job is said.
+func (j *Job) Has(member string) bool { return j.Doc[member] != nil }
+
+// Read reads the job file at path; "-" is standard input.
+func (f *Flags) Read(ctx context.Context, m *meta.Meta, path string) (*Job, error) {
+	if f.JSON && (len(f.Vars) > 0 || len(f.VarFiles) > 0) {
+		return nil, meta.Usagef("A job in JSON has no variables: leave -var and -var-file out")
+	}
+	body, err := fetch(ctx, m, path)
+	if err != nil {
+		return nil, err
+	}
+	var job *Job
+	if f.JSON {
+		job, err = readJSON(body)
+	} else {
+		job, err = f.readHCL(m, path, body)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if f.VaultNamespace != "" {
+		job.Doc["VaultNamespace"] = f.VaultNamespace
+	}
+	if job.Text("ID") == "" {
+		return nil, errors.New("the job has no ID")
+	}
+	return job, nil
+}
+
+func readJSON(body []byte) (*Job, error) {
+	doc, err := spec.FromJSON(Unwrap(body))
+	if err != nil {
+		return nil, err
+	}
+	return &Job{Doc: doc, Submission: &nl.JobSubmission{Format: "json", Source: string(body)}}, nil
+}
+
+func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
+	in := jobspec.Input{
+		Path: path, Body: body, VarFlags: f.Vars, Environ: m.Environ(),
+		AllowFS: true, LaxVariables: !f.Strict,
+	}
+	if path == stdinPath {
+		in.Path = "stdin.hcl"
+	} else if !isURL(path) {
+		in.BaseDir = filepath.Dir(path)
+	}
+	var values strings.Builder
+	for _, name := range f.VarFiles {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("reading the variables: %w", err)
+		}
+		in.VarFiles = append(in.VarFiles, jobspec.VarFile{Path: name, Body: text})
+		values.Write(text)
+		values.WriteByte('\n')
+	}
+	doc, problems := jobspec.Parse(in)
+	if problems != nil {
+		var text strings.Builder
+		if err := problems.Render(&text); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("the job file cannot be read\n\n%s", strings.TrimSpace(text.String()))
+	}
+	return &Job{Doc: doc, Submission: &nl.JobSubmission{
+		Format: "hcl2", Source: string(body),
+		Variables: strings.TrimSuffix(values.String(), "\n"), VariableFlags: f.values(m.Environ()),
+	}}, nil
+}
+
+// values are the variables that environment and flags set.
+func (f *Flags) values(environ []string) map[string]string {
+	out := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if name, ok := strings.CutPrefix(name, variablePrefix); ok {
+			out[name] = value
+		}
+	}
+	for _, v := range f.Vars {
+		if name, value, ok := strings.Cut(v, "="); ok {
+			out[name] = value
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+func isURL(path string) bool {
+	return strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://")
+}
+
+func fetch(ctx context.Context, m *meta.Meta, path string) ([]byte, error) {
+	switch {
+	case path == stdinPath:
+		body, err := io.ReadAll(m.In)
+		if err != nil {
+			return nil, fmt.Errorf("reading the job from standard input: %w", err)
+		}
+		return body, nil
+	case isURL(path):
+		return download(ctx, path)
+	}
+	body, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the job file: %w", err)
+	}
+	return body, nil
+}
+
+func download(ctx context.Context, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the job's URL is not valid: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("downloading the job file: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("downloading the job file: %s answered %s", url, resp.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, sizeMax+1))
+	if err != nil {
+		return nil, fmt.Errorf("downloading the job file: %w", err)
+	}
+	if len(body) > sizeMax {
+		return nil, fmt.Errorf("the job file at %s is larger than %d MiB", url, sizeMax>>20)
+	}
+	return body, nil
+}

@@ -1,0 +1,255 @@
+package sim
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/query"
+	"github.com/nomadlike/nomadlike/nomadlike/script"
+)
+
+var _ = flag.Bool("rewrite", false, "rewrite the expected parts of testdata")
+
+// world is one node that a script drives.
+type world struct {
+	t     *testing.T
+	began time.Time
+	now   time.Time
+	wake  time.Time
+	node  *Node
+	call  *Call // under way
+	jobs  map[string]*nl.Job
+	index uint64
+}
+
+func TestNode(t *testing.T) {
+	script.Run(t, "testdata/*.txt", func(t *testing.T) func(script.Line) string {
+		began := time.Unix(1_000_000, 0)
+		w := &world{t: t, began: began, now: began, jobs: map[string]*nl.Job{}, index: 10}
+		w.node = NewNode(NodeConfig{Random: func() float64 { return 0 }})
+		return w.line
+	})
+}
+
+func (w *world) line(l script.Line) string {
+	w.t.Helper()
+	switch l.Verb {
+	case "job":
+		w.job(l)
+		return ""
+	case "lifetime":
+		w.node = NewNode(NodeConfig{Random: func() float64 { return 0 }, Lifetime: w.duration(l.Args[0])})
+		return ""
+	case "start":
+		return w.step(Start{})
+	case "ok":
+		return w.answer(w.duration(l.Set["ttl"]), nil)
+	case "fail":
+		err := errors.New("broken")
+		if l.Set["code"] == "404" {
+			err = nl.Errorf(nl.CodeNotFound, "node not found")
+		}
+		return w.answer(0, err)
+	case "allocs":
+		return w.step(Changes{w.message(l)})
+	case "pass":
+		return w.pass(w.duration(l.Args[0]))
+	}
+	w.t.Fatalf("unknown line %+v", l)
+	return ""
+}
+
+func (w *world) duration(s string) time.Duration {
+	if s == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return d
+}
+
+// job declares a job of one task. Settings that are not listed are the
+// driver's.
+func (w *world) job(l script.Line) {
+	j := &nl.Job{Namespace: "default", ID: l.Args[0], Type: nl.JobTypeBatch}
+	g := &nl.Group{Name: "g", RestartPolicy: &nl.RestartPolicy{Mode: "fail", Interval: time.Hour}}
+	task := &nl.Task{Name: "t", Driver: "mock_driver", Config: map[string]any{}, KillTimeout: 5 * time.Second}
+	for k, v := range l.Set {
+		switch k {
+		case "type":
+			j.Type = v
+		case "driver":
+			task.Driver = v
+		case "attempts":
+			n, err := strconv.Atoi(v)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			g.RestartPolicy.Attempts = n
+		case "delay":
+			g.RestartPolicy.Delay = w.duration(v)
+		case "min_healthy":
+			g.Update = &nl.UpdateStrategy{HealthCheck: "task_states", MinHealthyTime: w.duration(v), HealthyDeadline: time.Minute}
+		case "shutdown_delay":
+			d := w.duration(v)
+			g.ShutdownDelay = &d
+		case "max_run_duration":
+			d := w.duration(v)
+			g.MaxRunDuration = &d
+		case "group":
+			g.Name = v
+		case "version":
+			n, err := strconv.ParseUint(v, 10, 64)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			j.Version = n
+		default:
+			task.Config[k] = v
+		}
+	}
+	g.Tasks = []*nl.Task{task}
+	j.TaskGroups = []*nl.Group{g}
+	w.jobs[j.ID] = j
+}
+
+// message reads what servers send: allocations as ID=job:flags.
+func (w *world) message(l script.Line) *query.NodeAllocChanges {
+	w.index++
+	m := &query.NodeAllocChanges{Index: w.index}
+	silent := false
+	for _, a := range l.Args {
+		switch name, ok := strings.CutPrefix(a, "-"); {
+		case ok:
+			m.Removed = append(m.Removed, name)
+		case a == "reset":
+			m.Reset = true
+		case a == "nojobs":
+			silent = true
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.Set)) {
+		parts := strings.Split(l.Set[id], ":")
+		j := w.jobs[parts[0]]
+		a := &nl.Alloc{
+			ID: id, Namespace: j.Namespace, JobID: j.ID, JobVersion: j.Version, TaskGroup: "g",
+			DesiredStatus: nl.AllocDesiredRun, ClientStatus: nl.AllocClientPending, AllocModifyIndex: w.index,
+		}
+		for _, p := range parts[1:] {
+			switch p {
+			case "stop":
+				a.DesiredStatus = nl.AllocDesiredStop
+			case "deployment":
+				a.DeploymentID = "d"
+			case "complete":
+				a.ClientStatus = nl.AllocClientComplete
+			case "running":
+				a.ClientStatus = nl.AllocClientRunning
+			default:
+				w.t.Fatalf("unknown flag %q", p)
+			}
+		}
+		m.Allocs = append(m.Allocs, a)
+		if !silent && !slices.Contains(m.Jobs, j) {
+			m.Jobs = append(m.Jobs, j)
+		}
+	}
+	return m
+}
+
+func (w *world) answer(ttl time.Duration, err error) string {
+	w.t.Helper()
+	if w.call == nil {
+		w.t.Fatal("no call is under way")
+	}
+	c := *w.call
+	w.call = nil
+	return w.step(Answered{Call: c, TTL: ttl, Err: err})
+}
+
+// pass lets time go by, with a tick whenever the node asked for one.
+func (w *world) pass(d time.Duration) string {
+	end := w.now.Add(d)
+	var out []string
+	for ticks := 0; !w.wake.IsZero() && !w.wake.After(end); ticks++ {
+		if ticks > 1000 {
+			w.t.Fatal("the node spins")
+		}
+		if w.wake.After(w.now) {
+			w.now = w.wake
+		}
+		if text := w.step(Tick{}); text != "" {
+			out = append(out, text)
+		}
+	}
+	w.now = end
+	return strings.Join(out, "\n")
+}
+
+// step shows what a step wants done.
+func (w *world) step(ev Event) string {
+	o := w.node.Step(w.now, ev)
+	w.wake = o.Wake
+	var out []string
+	say := func(format string, args ...any) {
+		out = append(out, fmt.Sprintf("%v: ", w.now.Sub(w.began))+fmt.Sprintf(format, args...))
+	}
+	if o.Follow {
+		say("follow")
+	}
+	if o.Reopen {
+		say("reopen")
+	}
+	if o.Call != nil {
+		if w.call != nil {
+			w.t.Fatalf("a second call at once: %+v", o.Call)
+		}
+		w.call = o.Call
+		switch o.Call.Kind {
+		case CallRegister:
+			say("register")
+		case CallHeartbeat:
+			say("heartbeat")
+		case CallUpdate:
+			for _, u := range o.Call.Updates {
+				say("%s (%d running)", describe(u), o.Running)
+			}
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+func describe(u *nl.AllocUpdate) string {
+	text := u.ID + " " + u.ClientStatus
+	if h := healthOf(u); h != "" {
+		text += " " + h
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.TaskStates)) {
+		s := u.TaskStates[name]
+		text += "; " + name + " " + s.State
+		if s.Failed {
+			text += " failed"
+		}
+		for i, e := range s.Events {
+			sep := ", "
+			if i == 0 {
+				sep = ": "
+			}
+			text += sep + e.Type
+			if e.Type == "Driver Failure" || e.Type == "Terminated" {
+				text += " [" + e.DisplayMessage + "]"
+			}
+		}
+	}
+	return text
+}

@@ -1,0 +1,200 @@
+package sched
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// TestPickIsBest places groups of many kinds one by one and compares every
+// choice with what looking at all nodes anew would choose.
+func TestPickIsBest(t *testing.T) {
+	kinds := map[string]func(j *nl.Job, g *nl.Group){
+		"plain":       func(*nl.Job, *nl.Group) {},
+		"even spread": func(_ *nl.Job, g *nl.Group) { g.Spreads = []*nl.Spread{{Attribute: "${attr.rack}", Weight: 50}} },
+		"spread over nodes": func(_ *nl.Job, g *nl.Group) {
+			g.Spreads = []*nl.Spread{{Attribute: "${node.unique.id}", Weight: 50}}
+		},
+		"two even spreads": func(_ *nl.Job, g *nl.Group) {
+			g.Spreads = []*nl.Spread{{Attribute: "${node.unique.id}", Weight: 50}, {Attribute: "${attr.rack}", Weight: 20}}
+		},
+		"spread with targets": func(_ *nl.Job, g *nl.Group) {
+			g.Spreads = []*nl.Spread{{Attribute: "${attr.rack}", Weight: 100, SpreadTarget: []*nl.SpreadTarget{{Value: "a", Percent: 60}, {Value: "b", Percent: 20}}}}
+		},
+		"affinity": func(_ *nl.Job, g *nl.Group) {
+			g.Affinities = []*nl.Affinity{{LTarget: "${attr.rack}", Operand: "=", RTarget: "b", Weight: 40}, {LTarget: "${attr.rack}", Operand: "=", RTarget: "c", Weight: -60}}
+		},
+		"distinct property": func(j *nl.Job, _ *nl.Group) {
+			j.Constraints = []*nl.Constraint{{LTarget: "${attr.rack}", Operand: "distinct_property", RTarget: "9"}}
+		},
+		"distinct hosts": func(_ *nl.Job, g *nl.Group) {
+			g.Constraints = []*nl.Constraint{{Operand: "distinct_hosts", RTarget: "true"}}
+		},
+		"dynamic ports": func(_ *nl.Job, g *nl.Group) {
+			g.Networks = []*nl.Network{{DynamicPorts: []*nl.Port{{Label: "a"}, {Label: "b"}}}}
+		},
+	}
+	for name, change := range kinds {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(4) {
+				pickAll(t, rand.New(rand.NewPCG(seed, 7)), change)
+			}
+		})
+	}
+}
+
+const pickNodes = 80 // more than bucketsMax, so that both ways of ordering are used
+
+func pickAll(t *testing.T, random *rand.Rand, change func(*nl.Job, *nl.Group)) {
+	t.Helper()
+	s := store.Empty()
+	apply := func(o op.Op) {
+		next, _, _, err := store.Apply(s, s.Index()+1, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = next
+	}
+	for i := range pickNodes {
+		n := &nl.Node{
+			ID: fmt.Sprintf("n%02d", i), Name: fmt.Sprint(i), SecretID: fmt.Sprint(i), Datacenter: "dc1", NodePool: "default",
+			Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible,
+			Attributes: map[string]string{"driver.mock": "1"},
+			NodeResources: &nl.NodeResources{
+				Cpu: nl.LegacyNodeCpuResources{CpuShares: 500 + 100*random.Int64N(9)}, Memory: nl.NodeMemoryResources{MemoryMB: 500 + 100*random.Int64N(9)},
+				Networks:       []*nl.Network{{IP: "10.0.0.1"}},
+				MinDynamicPort: 20000, MaxDynamicPort: 20007,
+			},
+		}
+		if rack := random.IntN(4); rack < 3 {
+			n.Attributes["rack"] = string(rune('a' + rack))
+		}
+		n.ComputedClass = nl.ComputedClass(n)
+		apply(&op.RegisterNode{Node: n, Time: 1})
+	}
+	job := &nl.Job{ID: "web", Name: "web", Namespace: "default", Type: "service", Priority: 50, Datacenters: []string{"*"}, NodePool: "default",
+		TaskGroups: []*nl.Group{{Name: "g", Count: 150, Tasks: []*nl.Task{{Name: "t", Driver: "mock", Resources: &nl.Resources{CPU: 60, MemoryMB: 80}}}}}}
+	change(job, job.TaskGroups[0])
+	apply(&op.RegisterJob{Job: job})
+	ids := 0
+	r := newRun(s, &nl.Eval{ID: "e", Namespace: "default", JobID: "web", Type: "service"}, Input{Now: time.Unix(1, 0), Seed: 3, NewID: func() string {
+		ids++
+		return fmt.Sprint(ids)
+	}})
+	p, err := r.placer(r.job, r.job.TaskGroups[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range job.TaskGroups[0].Count {
+		place := &reconcile.Placement{Name: reconcile.Name("web", "g", i), Group: r.job.TaskGroups[0]}
+		var penalized []string
+		if random.IntN(5) == 0 {
+			penalized = []string{fmt.Sprintf("n%02d", random.IntN(pickNodes)), fmt.Sprintf("n%02d", random.IntN(pickNodes))}
+		}
+		p.prepare()
+		for _, c := range p.candidates {
+			p.look(c)
+		}
+		want := p.scan(place, penalized)
+		got := p.pick(place, penalized)
+		if got == nil || want == nil {
+			if got != want {
+				t.Fatalf("placement %d: picked %v, but %v", i, got, want)
+			}
+			return
+		}
+		g, w := p.row(got, penalized).NormScore, p.row(want, penalized).NormScore
+		if d := g - w; d < -1e-12 || d > 1e-12 {
+			t.Fatalf("placement %d: picked %s with %.6f, best is %s with %.6f", i, got.node.Info.ID, g, want.node.Info.ID, w)
+		}
+		if !r.putOn(p, got, place, nil, penalized) {
+			t.Fatalf("placement %d: the picked node has no room", i)
+		}
+	}
+}
+
+func TestExplanation(t *testing.T) {
+	s := store.Empty()
+	for i, memory := range []int64{100, 300, 1000} {
+		next, _, _, err := store.Apply(s, s.Index()+1, &op.RegisterNode{Time: 1, Node: &nl.Node{
+			ID: fmt.Sprintf("n%d", i), Name: fmt.Sprintf("node-%d", i), SecretID: fmt.Sprint(i), Datacenter: "dc1", NodePool: "default", NodeClass: "c",
+			Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible, Attributes: map[string]string{"driver.mock": "1"},
+			NodeResources: &nl.NodeResources{Cpu: nl.LegacyNodeCpuResources{CpuShares: 1000}, Memory: nl.NodeMemoryResources{MemoryMB: memory}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = next
+	}
+	next, _, _, err := store.Apply(s, s.Index()+1, &op.RegisterJob{Job: &nl.Job{
+		ID: "web", Name: "web", Namespace: "default", Type: "service", Priority: 50, Datacenters: []string{"*"}, NodePool: "default",
+		TaskGroups: []*nl.Group{{Name: "g", Count: 3, Tasks: []*nl.Task{{Name: "t", Driver: "mock", Resources: &nl.Resources{CPU: 10, MemoryMB: 500}}}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := 0
+	out, err := Schedule(next, &nl.Eval{ID: "e", Namespace: "default", JobID: "web", Type: "service"}, Input{Now: time.Unix(1, 0), NewID: func() string {
+		ids++
+		return fmt.Sprint(ids)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := out.Explain.Group("g")
+	switch {
+	case x == nil:
+		t.Fatal("the group is not explained")
+	case x.Placed != 2 || x.Failed != 1 || x.Evaluated != 3 || x.Exhausted["memory"] != 3:
+		t.Errorf("placed %d, failed %d, evaluated %d, exhausted %v", x.Placed, x.Failed, x.Evaluated, x.Exhausted)
+	case len(x.Nearest) != 3 || x.Nearest[0].NodeName != "node-1" || x.Nearest[0].Missing.Memory != 200:
+		t.Errorf("nearest misses %+v", x.Nearest)
+	case x.ByClass["c"].Exhausted != 3:
+		t.Errorf("by class %+v", x.ByClass)
+	case len(x.Choices) != 2 || x.Choices[0].NodeID != "n2" || len(x.Choices[0].Scores) != 1:
+		t.Errorf("choices %+v", x.Choices)
+	}
+	if out.Explain.Group("other") != nil {
+		t.Error("a group that does not exist is explained")
+	}
+}
+
+func TestExhausted(t *testing.T) {
+	in := Input{Now: time.Unix(9, 0), NewID: func() string { return "new" }}
+	e := &nl.Eval{ID: "e", Namespace: "default", JobID: "web", Type: "service", Priority: 70, Status: nl.EvalStatusPending, TriggeredBy: nl.TriggerJobRegister}
+	got := Exhausted(e, in, Attempts(e.Type))
+	if len(got) != 2 {
+		t.Fatalf("%d evaluations, want the failed and a blocked one", len(got))
+	}
+	done, blocked := got[0], got[1]
+	if done.ID != "e" || done.Status != nl.EvalStatusFailed || done.StatusDescription != "maximum attempts reached (5)" || done.BlockedEval != "new" {
+		t.Errorf("the evaluation ends as %+v", done)
+	}
+	if blocked.ID != "new" || blocked.Status != nl.EvalStatusBlocked || blocked.TriggeredBy != nl.TriggerMaxPlans || blocked.PreviousEval != "e" || blocked.Priority != 70 {
+		t.Errorf("blocked is %+v", blocked)
+	}
+	again := Exhausted(blocked, in, Attempts(e.Type))
+	if len(again) != 1 || again[0].ID != "new" || again[0].Status != nl.EvalStatusBlocked {
+		t.Errorf("a blocked one becomes %+v", again)
+	}
+	if e.Status != nl.EvalStatusPending {
+		t.Error("the given evaluation was changed")
+	}
+	for kind, want := range map[string]int{"service": 5, "batch": 2, "system": 5, "sysbatch": 2} {
+		if got := Attempts(kind); got != want {
+			t.Errorf("%s: %d attempts, want %d", kind, got, want)
+		}
+	}
+}
+
+func TestScheduleRefusesUnknownTypes(t *testing.T) {
+	if _, err := Schedule(store.Empty(), &nl.Eval{ID: "e", Type: "_core"}, Input{}); err == nil {
+		t.Error("an evaluation without a scheduler was scheduled")
+	}
+}

@@ -1,0 +1,257 @@
+package verify_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/nomadlike/verify"
+)
+
+// cluster is state under construction: nodes n1 to n3 of 1000 MHz and 1000 MB.
+type cluster struct {
+	t *testing.T
+	s *store.Snapshot
+}
+
+func newCluster(t *testing.T) *cluster {
+	c := &cluster{t, store.Empty()}
+	for i := range 3 {
+		c.apply(&op.RegisterNode{Time: 1, Node: &nl.Node{
+			ID: fmt.Sprintf("n%d", i+1), Name: fmt.Sprintf("n%d", i+1), SecretID: fmt.Sprint(i), Datacenter: "dc1", NodePool: "default",
+			Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible,
+			NodeResources: &nl.NodeResources{
+				Cpu: nl.LegacyNodeCpuResources{CpuShares: 1000}, Memory: nl.NodeMemoryResources{MemoryMB: 1000},
+				Disk:         nl.NodeDiskResources{DiskMB: 1000},
+				NodeNetworks: []*nl.NodeNetworkResource{{Mode: "host", Addresses: []*nl.NodeNetworkAddress{{Alias: "default", Address: "10.0.0.1"}}}},
+			},
+			ReservedResources: &nl.NodeReservedResources{},
+		}})
+	}
+	c.apply(&op.RegisterJob{Job: &nl.Job{ID: "web", Name: "web", Namespace: "default", Type: "service", Priority: 50, NodePool: "default",
+		TaskGroups: []*nl.Group{{Name: "g", Count: 1}}}})
+	return c
+}
+
+func (c *cluster) apply(o op.Op) {
+	c.t.Helper()
+	next, _, _, err := store.Apply(c.s, c.s.Index()+1, o)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.s = next
+}
+
+func (c *cluster) commit(p *nl.Plan) {
+	c.t.Helper()
+	c.apply(&op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(p, 1)}})
+}
+
+func (c *cluster) alloc(id, node string, memory int64, ports ...int) *nl.Alloc {
+	r := &nl.AllocatedResources{
+		TaskLifecycles: map[string]*nl.Lifecycle{"t": nil},
+		Tasks:          map[string]*nl.AllocatedTaskResources{"t": {Memory: nl.AllocatedMemoryResources{MemoryMB: memory}}},
+	}
+	for _, p := range ports {
+		r.Shared.Ports = append(r.Shared.Ports, &nl.AllocatedPortMapping{Label: "p", Value: p, HostIP: "10.0.0.1"})
+	}
+	job := c.s.Job("default", "web")
+	return &nl.Alloc{
+		ID: id, Name: "web.g[0]", Namespace: "default", JobID: "web", Job: job, TaskGroup: "g", NodeID: node,
+		AllocatedResources: r, DesiredStatus: nl.AllocDesiredRun, ClientStatus: nl.AllocClientPending,
+	}
+}
+
+func (c *cluster) plan(place ...*nl.Alloc) *nl.Plan {
+	return &nl.Plan{EvalID: "e", SnapshotIndex: c.s.Index(), Place: place, Evals: []*nl.Eval{{ID: "e", Namespace: "default", JobID: "web"}}}
+}
+
+func ids(p *nl.Plan) []string {
+	out := []string{}
+	for _, a := range p.Place {
+		out = append(out, a.ID)
+	}
+	return out
+}
+
+func TestPlan(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		meanwhile func(c *cluster)
+		plan      func(c *cluster) *nl.Plan
+		placed    []string
+		rejected  []string
+		stops     int
+	}{
+		{
+			name:   "everything fits",
+			plan:   func(c *cluster) *nl.Plan { return c.plan(c.alloc("a", "n1", 600), c.alloc("b", "n2", 600)) },
+			placed: []string{"a", "b"},
+		},
+		{
+			name:      "one node was filled meanwhile",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan:      func(c *cluster) *nl.Plan { return c.plan(c.alloc("a", "n1", 600), c.alloc("b", "n2", 600)) },
+			placed:    []string{"b"}, rejected: []string{"n1"},
+		},
+		{
+			name:     "two of one plan do not fit together",
+			plan:     func(c *cluster) *nl.Plan { return c.plan(c.alloc("a", "n1", 600), c.alloc("b", "n1", 600)) },
+			placed:   []string{},
+			rejected: []string{"n1"},
+		},
+		{
+			name:      "a port was taken",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 10, 8080))) },
+			plan:      func(c *cluster) *nl.Plan { return c.plan(c.alloc("a", "n1", 10, 8080)) },
+			placed:    []string{}, rejected: []string{"n1"},
+		},
+		{
+			name:      "the node went down",
+			meanwhile: func(c *cluster) { c.apply(&op.SetNodeStatus{NodeID: "n1", Status: nl.NodeStatusDown, Time: 1}) },
+			plan:      func(c *cluster) *nl.Plan { return c.plan(c.alloc("a", "n1", 10)) },
+			placed:    []string{}, rejected: []string{"n1"},
+		},
+		{
+			name:      "the node is gone",
+			meanwhile: func(c *cluster) { c.apply(&op.DeregisterNodes{NodeIDs: []string{"n1"}}) },
+			plan:      func(c *cluster) *nl.Plan { return c.plan(c.alloc("a", "n1", 10)) },
+			placed:    []string{}, rejected: []string{"n1"},
+		},
+		{
+			name: "the node became ineligible",
+			meanwhile: func(c *cluster) {
+				c.apply(&op.SetNodeEligibility{NodeID: "n1", Eligibility: nl.NodeIneligible, Time: 1})
+			},
+			plan:   func(c *cluster) *nl.Plan { return c.plan(c.alloc("a", "n1", 10)) },
+			placed: []string{}, rejected: []string{"n1"},
+		},
+		{
+			name:      "stops on a lost node are accepted",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan: func(c *cluster) *nl.Plan {
+				c.apply(&op.SetNodeStatus{NodeID: "n1", Status: nl.NodeStatusDown, Time: 1})
+				p := c.plan(c.alloc("a", "n2", 600))
+				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1", ClientStatus: nl.AllocClientLost}}
+				return p
+			},
+			placed: []string{"a"}, stops: 1,
+		},
+		{
+			name:      "room made by a stop of the same plan counts",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan: func(c *cluster) *nl.Plan {
+				p := c.plan(c.alloc("a", "n1", 600))
+				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1"}}
+				return p
+			},
+			placed: []string{"a"}, stops: 1,
+		},
+		{
+			name:      "what a rejected placement would replace keeps running",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan: func(c *cluster) *nl.Plan {
+				a := c.alloc("a", "n1", 2000)
+				a.PreviousAllocation = "x"
+				p := c.plan(a)
+				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1"}}
+				return p
+			},
+			placed: []string{}, rejected: []string{"n1"},
+		},
+		{
+			name:      "room made by an eviction counts",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan: func(c *cluster) *nl.Plan {
+				p := c.plan(c.alloc("a", "n1", 600))
+				p.Preempt = []nl.AllocPreemption{{AllocID: "x", NodeID: "n1", ByAlloc: "a"}}
+				return p
+			},
+			placed: []string{"a"},
+		},
+		{
+			name:      "a rewrite of what servers changed since is outdated",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan: func(c *cluster) *nl.Plan {
+				p := c.plan(c.s.Alloc("x").Copy())
+				yes := true
+				c.apply(&op.TransitionAllocs{Transitions: map[string]*nl.DesiredTransition{"x": {Migrate: &yes}}, Time: 2})
+				return p
+			},
+			placed: []string{}, rejected: []string{"n1"},
+		},
+		{
+			name: "an update in place on an ineligible node is accepted",
+			meanwhile: func(c *cluster) {
+				c.commit(c.plan(c.alloc("x", "n1", 600)))
+				c.apply(&op.SetNodeEligibility{NodeID: "n1", Eligibility: nl.NodeIneligible, Time: 1})
+			},
+			plan:   func(c *cluster) *nl.Plan { return c.plan(c.s.Alloc("x").Copy()) },
+			placed: []string{"x"},
+		},
+		{
+			name:      "what came back is not unknown",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan: func(c *cluster) *nl.Plan {
+				p := c.plan(c.alloc("a", "n2", 600))
+				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1", ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun}}
+				return p
+			},
+			placed: []string{"a"}, rejected: []string{"n1"},
+		},
+		{
+			name:      "all or nothing",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
+			plan: func(c *cluster) *nl.Plan {
+				p := c.plan(c.alloc("a", "n1", 600), c.alloc("b", "n2", 600))
+				p.AllAtOnce = true
+				p.Deployment = &nl.Deployment{ID: "d"}
+				return p
+			},
+			placed: []string{}, rejected: []string{"n1"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster(t)
+			if test.meanwhile != nil {
+				test.meanwhile(c)
+			}
+			p := test.plan(c)
+			accepted, rejected := verify.Plan(c.s, p)
+			if got := ids(accepted); !slices.Equal(got, test.placed) {
+				t.Errorf("accepted %v, want %v", got, test.placed)
+			}
+			if !slices.Equal(rejected, test.rejected) {
+				t.Errorf("rejected %v, want %v", rejected, test.rejected)
+			}
+			if len(accepted.Stop) != test.stops {
+				t.Errorf("accepted %d stops, want %d", len(accepted.Stop), test.stops)
+			}
+			if (len(accepted.Evals) == 0) != (len(rejected) > 0) {
+				t.Errorf("%d evaluations with %d rejected nodes", len(accepted.Evals), len(rejected))
+			}
+			if p.AllAtOnce && accepted.Deployment != nil {
+				t.Error("nothing is committed, but the deployment")
+			}
+			if _, again := verify.Plan(c.s, accepted); len(again) > 0 {
+				t.Errorf("verifying again rejects %v", again)
+			}
+		})
+	}
+}
+
+func TestPlanDropsUnplacedCanaries(t *testing.T) {
+	c := newCluster(t)
+	p := c.plan(c.alloc("a", "n1", 2000), c.alloc("b", "n2", 10))
+	p.Deployment = &nl.Deployment{ID: "d", TaskGroups: map[string]*nl.DeploymentState{"g": {PlacedCanaries: []string{"a", "b"}}}}
+	accepted, _ := verify.Plan(c.s, p)
+	if got := accepted.Deployment.TaskGroups["g"].PlacedCanaries; !slices.Equal(got, []string{"b"}) {
+		t.Errorf("canaries %v, want only b", got)
+	}
+	if got := p.Deployment.TaskGroups["g"].PlacedCanaries; len(got) != 2 {
+		t.Errorf("the given plan was changed: %v", got)
+	}
+}
