@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"os"
@@ -328,9 +329,11 @@ func stopped(a *nl.Alloc) *nl.Alloc {
 	return own
 }
 
-const (
-	allocA = "aaaaaaaa-0000-4000-8000-000000000001"
-	allocB = "bbbbbbbb-0000-4000-8000-000000000002"
+// The IDs differ from run to run: control groups are named by them, and another
+// run on the machine would end this one's tasks.
+var (
+	allocA = nl.NewID(rand.Reader)
+	allocB = nl.NewID(rand.Reader)
 )
 
 // logs reads all of a task's output by the node's own method.
@@ -558,6 +561,100 @@ func TestRequests(t *testing.T) {
 		t.Errorf("metadata are %+v, %v", meta, err)
 	}
 	f.until("registration with the metadata", func() bool { return f.node.Meta["k-1"] == "v" })
+}
+
+// TestPluginCrash kills the driver's process under a running task.
+func TestPluginCrash(t *testing.T) {
+	f := newFakeServer(t)
+	defer f.close()
+	dir := t.TempDir()
+	gate := filepath.Join(dir, "gate")
+	if err := syscall.Mkfifo(gate, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := startClient(t, f, dir, nil)
+	defer c.stop()
+	f.put(shell(allocA, nl.JobTypeBatch, "echo before; read x <"+gate+"; echo $x; exit 5"))
+	f.status(allocA, nl.AllocClientRunning)
+	ctx, cancel := context.WithTimeout(context.Background(), waitMax)
+	defer cancel()
+	h, err := c.Get(ctx, "raw_exec")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(h.ReattachRecord().Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-h.Done()
+	if err := os.WriteFile(gate, []byte("after\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	f.status(allocA, nl.AllocClientFailed)
+	if got, want := f.events(allocA, "t"), "Received, Task Setup, Started, Terminated, Not Restarting"; got != want {
+		t.Errorf("events are %s, want %s", got, want)
+	}
+	f.mu.Lock()
+	code := f.allocs[allocA].TaskStates["t"].Events[3].ExitCode
+	f.mu.Unlock()
+	if code != 5 {
+		t.Errorf("exit code is %d, want 5", code)
+	}
+	if got := c.logs(t, allocA, "stdout"); got != "before\nafter\n" {
+		t.Errorf("output is %q", got)
+	}
+}
+
+// TestInPlaceUpdate gives a running allocation another version of its job, then
+// removes it.
+func TestInPlaceUpdate(t *testing.T) {
+	f := newFakeServer(t)
+	defer f.close()
+	c := startClient(t, f, t.TempDir(), nil)
+	defer c.stop()
+	a := shell(allocA, nl.JobTypeService, `exec sleep 600`)
+	f.put(a)
+	f.status(allocA, nl.AllocClientRunning)
+	b := a.Copy()
+	b.Job = a.Job.Copy()
+	b.Job.Version = 1
+	b.Job.TaskGroups[0].Services = []*nl.Service{{Name: "added", Provider: "nomad", Tags: []string{}}}
+	f.put(b)
+	f.until("registration of the new service", func() bool { return len(f.services) == 1 })
+	if got, want := f.events(allocA, "t"), "Received, Task Setup, Started"; got != want {
+		t.Errorf("events are %s, want %s", got, want)
+	}
+	r := c.runner(allocA)
+	c.remove(allocA)
+	f.until("removal of the service", func() bool { return len(f.services) == 0 })
+	<-r.Ended()
+	c.removeForgotten(context.Background())
+	if _, err := os.Stat(filepath.Join(c.cfg.AllocDir, allocA)); !os.IsNotExist(err) {
+		t.Errorf("the removed allocation's directory is still there: %v", err)
+	}
+}
+
+// TestShutdownAndExpiry stops with delays, and by time.
+func TestShutdownAndExpiry(t *testing.T) {
+	f := newFakeServer(t)
+	defer f.close()
+	c := startClient(t, f, t.TempDir(), nil)
+	defer c.stop()
+	a := shell(allocA, nl.JobTypeService, `exec sleep 600`)
+	delay := 20 * time.Millisecond
+	a.Job.TaskGroups[0].ShutdownDelay = &delay
+	a.Job.TaskGroups[0].Tasks[0].ShutdownDelay = delay
+	f.put(a)
+	f.status(allocA, nl.AllocClientRunning)
+	f.put(stopped(a))
+	f.status(allocA, nl.AllocClientComplete)
+	if got, want := f.events(allocA, "t"), "Received, Task Setup, Started, Killing, Waiting for shutdown delay, Terminated, Killed"; got != want {
+		t.Errorf("events are %s, want %s", got, want)
+	}
+	b := shell(allocB, nl.JobTypeBatch, `exec sleep 600`)
+	limit := 50 * time.Millisecond
+	b.Job.TaskGroups[0].MaxRunDuration = &limit
+	f.put(b)
+	f.status(allocB, nl.AllocClientFailed)
 }
 
 func TestStopService(t *testing.T) {

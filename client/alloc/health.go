@@ -73,8 +73,12 @@ func (h *Health) Step(now time.Time, tasks []*task.Machine, total, passing int) 
 	if waiting != "" {
 		return h.late(now, deadline, waiting)
 	}
-	if h.passingSince.After(since) {
-		since = h.passingSince
+	// What ran before anybody asked must show itself again: an allocation that
+	// was updated in place is healthy only after min_healthy_time.
+	for _, t := range []time.Time{h.Began, h.passingSince} {
+		if t.After(since) {
+			since = t
+		}
 	}
 	if ripe := since.Add(h.Rules.MinHealthy); now.Before(ripe) {
 		v := h.late(now, deadline, fmt.Sprintf("Task not running for min_healthy_time of %v by healthy_deadline of %v", h.Rules.MinHealthy, h.Rules.Deadline))

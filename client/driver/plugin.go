@@ -23,6 +23,9 @@ const (
 	// quickDeath is how long a process must live for its end to be taken for
 	// an accident, which is repaired at once.
 	quickDeath = 5 * time.Second
+	// quickDeathsMax is how many early ends in a row are taken for accidents
+	// all the same.
+	quickDeathsMax = 1
 	// getTimeout bounds the wait for a plugin that is being launched.
 	getTimeout = 30 * time.Second
 	// descriptionFailed is what the API shows for a driver whose plugin failed.
@@ -105,7 +108,7 @@ func ended(h *Handle) bool {
 // first look at it.
 func (p *plugin) run(ctx context.Context, looked func()) {
 	defer looked()
-	backoff := backoffMin
+	backoff, deaths := backoffMin, 0
 	rec, reattach := p.m.cfg.Reattach[p.name]
 	for ctx.Err() == nil {
 		var h *Handle
@@ -142,12 +145,12 @@ func (p *plugin) run(ctx context.Context, looked func()) {
 			return
 		}
 		p.log.Warn("driver plugin ended and is started again")
-		if time.Since(began) < quickDeath {
+		if time.Since(began) >= quickDeath {
+			backoff, deaths = backoffMin, 0
+		} else if deaths++; deaths > quickDeathsMax {
 			p.failed(looked)
 			pause(ctx, backoff)
 			backoff = min(backoff*2, backoffMax)
-		} else {
-			backoff = backoffMin
 		}
 	}
 }

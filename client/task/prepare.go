@@ -21,9 +21,6 @@ import (
 	"github.com/nomadlike/nomadlike/plugins/driver"
 )
 
-// Record is the shell's wish to have the task recorded. The machine ignores it.
-type Record struct{}
-
 const (
 	// runIDBytes is the random part of a run's ID.
 	runIDBytes = 4
@@ -90,7 +87,7 @@ func (s *Shell) setDone(step string) {
 	s.mu.Lock()
 	s.rec.Done[step] = true
 	s.mu.Unlock()
-	s.ask(Record{})
+	s.keep()
 }
 
 // validate refuses what this node cannot do, before anything is made.

@@ -113,9 +113,11 @@ type Shell struct {
 	dirs dir.Alloc
 	name string
 	log  hclog.Logger
-	// Emit adds an event to the task; Ask passes an input to its machine.
+	// emit adds an event to the task; ask passes an input to its machine.
 	emit func(*nl.TaskEvent)
 	ask  func(Input)
+
+	keeping sync.Mutex // one record after the other: the newest stays
 
 	mu       sync.Mutex
 	alloc    *nl.Alloc
@@ -166,17 +168,25 @@ func (s *Shell) Update(alloc *nl.Alloc) {
 // Save records the task with what the machine knows.
 func (s *Shell) Save(st *nl.TaskState, tries Restarts) {
 	s.mu.Lock()
-	rec := s.rec
-	rec.Done = maps.Clone(s.rec.Done)
-	id := s.alloc.ID
+	s.rec.State, s.rec.Tries, s.rec.TriesStart = st, tries.Count, tries.Start
 	s.mu.Unlock()
-	rec.State, rec.Tries, rec.TriesStart = st, tries.Count, tries.Start
+	s.keep()
+}
+
+// keep records the task with what the machine last told.
+func (s *Shell) keep() {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	s.mu.Lock()
+	rec, id := s.rec, s.alloc.ID
+	rec.Done = maps.Clone(s.rec.Done)
+	s.mu.Unlock()
 	if err := s.host.DB.PutTask(id, s.name, &rec); err != nil {
 		s.log.Error("task is not recorded; it would be lost with the agent", "error", err)
 	}
 }
 
-// now returns the current version of what the task is made of.
+// current is what the task is made of now.
 func (s *Shell) current() (*nl.Alloc, *nl.Group, *nl.Task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -197,7 +207,7 @@ func (s *Shell) Launch(ctx context.Context) Launched {
 	s.mu.Lock()
 	s.rec.RunID, s.rec.Handle, s.rec.Network = cfg.ID, nil, nil
 	s.mu.Unlock()
-	s.ask(Record{})
+	s.keep()
 	if err := s.host.DB.Sync(ctx); err != nil {
 		return Launched{Err: err.Error(), Recoverable: true}
 	}
@@ -222,6 +232,7 @@ func (s *Shell) Launch(ctx context.Context) Launched {
 		s.rec.Network = &state.DriverNetwork{IP: network.IP, PortMap: network.PortMap, AutoAdvertise: network.AutoAdvertise}
 	}
 	s.mu.Unlock()
+	s.keep()
 	s.registerServices()
 	return Launched{}
 }

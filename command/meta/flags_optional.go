@@ -3,6 +3,7 @@ package meta
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/posener/complete"
 )
@@ -19,4 +20,17 @@ func (f *Flags) OptionalBool(p **bool, name, text string) {
 		return nil
 	})
 	f.doc(name, "", text, true).predict = complete.PredictNothing
+}
+
+// OptionalDuration declares a duration that may be left out; *p is nil then.
+func (f *Flags) OptionalDuration(p **time.Duration, name, value, text string) {
+	f.set.Func(name, "", func(s string) error {
+		d, err := time.ParseDuration(s)
+		if err != nil {
+			return errors.New("must be a duration such as 30s or 1h")
+		}
+		*p = &d
+		return nil
+	})
+	f.doc(name, value, text, false)
 }

@@ -200,6 +200,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 	for _, a := range d.Start {
 		job := n.jobs[jobKey{a.Namespace, a.JobID, a.JobVersion}]
 		if job == nil || job.Group(a.TaskGroup) == nil {
+			// Servers send no such thing; the next stream may be right.
 			return true
 		}
 		n.allocs[a.ID] = newAllocation(keep(a, job), now, n.cfg.Lifetime, n.cfg.Random)

@@ -61,7 +61,7 @@ func (w *world) line(l script.Line) string {
 	case "allocs":
 		return w.step(Changes{w.message(l)})
 	case "pass":
-		return w.pass(w.duration(l.Args[0]))
+		return w.pass(w.duration(l.Args[0]), w.duration(l.Set["ttl"]))
 	}
 	w.t.Fatalf("unknown line %+v", l)
 	return ""
@@ -177,8 +177,9 @@ func (w *world) answer(ttl time.Duration, err error) string {
 	return w.step(Answered{Call: c, TTL: ttl, Err: err})
 }
 
-// pass lets time go by, with a tick whenever the node asked for one.
-func (w *world) pass(d time.Duration) string {
+// pass lets time go by, with a tick whenever the node asked for one. With a
+// TTL, calls are answered at once.
+func (w *world) pass(d, ttl time.Duration) string {
 	end := w.now.Add(d)
 	var out []string
 	for ticks := 0; !w.wake.IsZero() && !w.wake.After(end); ticks++ {
@@ -190,6 +191,11 @@ func (w *world) pass(d time.Duration) string {
 		}
 		if text := w.step(Tick{}); text != "" {
 			out = append(out, text)
+		}
+		for ttl > 0 && w.call != nil {
+			if text := w.answer(ttl, nil); text != "" {
+				out = append(out, text)
+			}
 		}
 	}
 	w.now = end

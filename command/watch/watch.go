@@ -176,3 +176,17 @@ func (m *monitor) finish() (unplaced bool) {
 	}
 	return true
 }
+
+// Follow ends a command that started an evaluation: it follows it, or prints
+// its ID when the command is to detach. Writes that needed no evaluation have
+// none to follow.
+func Follow(ctx context.Context, c *meta.Call, evalID string, detach, verbose bool) error {
+	if evalID == "" {
+		return nil
+	}
+	if detach {
+		c.Print("Evaluation ID: " + evalID)
+		return nil
+	}
+	return Eval(ctx, c, evalID, verbose)
+}

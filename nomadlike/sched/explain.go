@@ -15,9 +15,12 @@ const (
 	nearestMax = 5
 	// scoresMax is how many nodes' scores are kept for a placement.
 	scoresMax = 5
-	// choicesMax is how many placements of a group keep the full table of their
-	// scores; later ones of the same pass keep only the chosen node's.
+	// choicesMax is how many placements of a group are explained one by one.
 	choicesMax = 256
+	// recentMax is how many placements beyond those share one metric: their
+	// tables would hardly differ, and state would carry each for as long as the
+	// allocation lives.
+	recentMax = 64
 )
 
 // Explanation tells, group by group, what was asked and why it went where it

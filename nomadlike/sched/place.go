@@ -210,9 +210,8 @@ func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offe
 		ID: r.in.NewID(), Namespace: job.Namespace, EvalID: r.eval.ID, Name: place.Name,
 		NodeID: c.node.Info.ID, NodeName: c.node.Info.Name,
 		JobID: job.ID, Job: job, JobVersion: job.Version, TaskGroup: place.Group.Name,
-		AllocatedResources: offer.Resources, Resources: offer.Total, SharedResources: offer.Shared,
-		TaskResources: offer.Tasks,
-		DesiredStatus: nl.AllocDesiredRun, ClientStatus: nl.AllocClientPending,
+		AllocatedResources: offer.Resources,
+		DesiredStatus:      nl.AllocDesiredRun, ClientStatus: nl.AllocClientPending,
 	}
 	if key := r.snapshot.ActiveRootKey(); key != nil {
 		a.SigningKeyID = key.Meta.KeyID
@@ -239,9 +238,15 @@ func (p *placer) placedMetric(c *candidate, place *reconcile.Placement, penalize
 		m.ScoreMetaData = []*nl.NodeScoreMeta{p.row(c, penalized)}
 		return &m
 	}
+	if p.explain.Placed >= choicesMax && len(penalized) == 0 {
+		if p.recentUses++; p.recentUses%recentMax != 0 {
+			return p.recent
+		}
+	}
 	m = *p.passed()
 	m.AllocationTime = p.run.elapsed()
 	m.ScoreMetaData = p.scores(c, penalized)
+	p.recent = &m
 	return &m
 }
 

@@ -39,6 +39,9 @@ type placer struct {
 	explain *GroupExplanation
 	failed  *nl.AllocMetric // of the first placement that failed
 	shared  *nl.AllocMetric // what metrics of placements have in common
+	// recent is the metric of the last placement that has its own.
+	recent     *nl.AllocMetric
+	recentUses int
 }
 
 type laneKey struct {
@@ -457,9 +460,6 @@ func (p *placer) usable(nodeID string, place *reconcile.Placement) *candidate {
 // scores is the table of the chosen node and the best others, best first.
 func (p *placer) scores(chosen *candidate, penalized []string) []*nl.NodeScoreMeta {
 	rows := []*nl.NodeScoreMeta{p.row(chosen, penalized)}
-	if len(p.explain.Choices) >= choicesMax {
-		return rows
-	}
 	perLane := scoresMax
 	if len(p.lanes) > scoresMax*scoresMax {
 		perLane = 1

@@ -123,7 +123,11 @@ type Consensus struct {
 	notify chan bool
 	ready  atomic.Bool   // leads and has caught up
 	relead chan struct{} // asks Run to start leading afresh
-	closed sync.Once
+
+	// open is held by whoever waits for an answer of the log, and taken by
+	// Close: the log does not answer what it holds when it is shut down.
+	open   sync.RWMutex
+	closed bool
 }
 
 // Open opens the files of the log and takes part from then on. Run must be
@@ -263,17 +267,33 @@ func (c *Consensus) lead(ctx context.Context) (stop func()) {
 	}
 }
 
-// Close leaves the log at once. Others notice after the heartbeat timeout.
+// Close leaves the log. It waits for the proposals under way, which end soon:
+// they are committed, or leadership is lost. The other servers notice after
+// the heartbeat timeout.
 func (c *Consensus) Close() error {
-	var err error
-	c.closed.Do(func() {
-		err = c.raft.Shutdown().Error()
-		if t, ok := c.cfg.Transport.(raft.WithClose); ok {
-			err = errors.Join(err, t.Close())
-		}
-		err = errors.Join(err, c.files.close())
-	})
-	return err
+	c.open.Lock()
+	defer c.open.Unlock()
+	if c.closed {
+		return nil
+	}
+	c.closed = true
+	err := c.raft.Shutdown().Error()
+	if t, ok := c.cfg.Transport.(raft.WithClose); ok {
+		err = errors.Join(err, t.Close())
+	}
+	return errors.Join(err, c.files.close())
+}
+
+var errClosed = nl.Errorf(nl.CodeInternal, "the server is shutting down")
+
+// use runs f, which waits for the log, unless the log is closed.
+func (c *Consensus) use(f func() error) error {
+	c.open.RLock()
+	defer c.open.RUnlock()
+	if c.closed {
+		return errClosed
+	}
+	return f()
 }
 
 // Propose has an op committed and applied. Errors of applying come back as
@@ -294,12 +314,17 @@ func (c *Consensus) Propose(ctx context.Context, o op.Op) (Result, error) {
 	if d, ok := ctx.Deadline(); ok {
 		wait = max(time.Until(d), time.Millisecond)
 	}
-	f := c.raft.Apply(data, wait)
-	if err := f.Error(); err != nil {
-		return Result{}, proposalError(err)
-	}
-	applied := f.Response().(applied)
-	return Result{Index: f.Index(), Value: applied.value}, applied.err
+	var result Result
+	err = c.use(func() error {
+		f := c.raft.Apply(data, wait)
+		if err := f.Error(); err != nil {
+			return proposalError(err)
+		}
+		applied := f.Response().(applied)
+		result = Result{Index: f.Index(), Value: applied.value}
+		return applied.err
+	})
+	return result, err
 }
 
 // proposalError says in the project's terms why the log did not take an op.
@@ -310,7 +335,7 @@ func proposalError(err error) error {
 	case errors.Is(err, raft.ErrLeadershipLost):
 		return nl.Errorf(nl.CodeInternal, "leadership lost while committing log; whether the write was kept is not known, read before repeating it")
 	case errors.Is(err, raft.ErrRaftShutdown):
-		return nl.Errorf(nl.CodeInternal, "the server is shutting down")
+		return errClosed
 	case errors.Is(err, raft.ErrEnqueueTimeout):
 		return nl.Errorf(nl.CodeInternal, "the write waited too long for earlier ones; the server is overloaded")
 	}
@@ -360,10 +385,12 @@ func (c *Consensus) Barrier(ctx context.Context) error {
 	if d, ok := ctx.Deadline(); ok {
 		wait = max(time.Until(d), time.Millisecond)
 	}
-	if err := c.raft.Barrier(wait).Error(); err != nil {
-		return proposalError(err)
-	}
-	return nil
+	return c.use(func() error {
+		if err := c.raft.Barrier(wait).Error(); err != nil {
+			return proposalError(err)
+		}
+		return nil
+	})
 }
 
 // Reload changes what may change while running.

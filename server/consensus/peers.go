@@ -62,12 +62,16 @@ func (c *Consensus) AddVoter(id, addr string) error {
 			}
 		}
 	}
-	return configurationError(c.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(addr), 0, enqueueTimeout).Error())
+	return c.use(func() error {
+		return configurationError(c.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(addr), 0, enqueueTimeout).Error())
+	})
 }
 
 // RemovePeer takes a server out of the configuration.
 func (c *Consensus) RemovePeer(id string) error {
-	return configurationError(c.raft.RemoveServer(raft.ServerID(id), 0, enqueueTimeout).Error())
+	return c.use(func() error {
+		return configurationError(c.raft.RemoveServer(raft.ServerID(id), 0, enqueueTimeout).Error())
+	})
 }
 
 func configurationError(err error) error {

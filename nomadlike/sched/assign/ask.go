@@ -33,14 +33,11 @@ type taskAsk struct {
 	devices   []deviceAsk
 }
 
-// Offer is what one allocation gets. The parts may be shared by allocations
-// and must not be changed.
+// Offer is what one allocation gets. Allocations may share its resources, which
+// must not be changed.
 type Offer struct {
 	Resources *nl.AllocatedResources
 	Need      fit.Vector
-	// The same in the deprecated form of the API.
-	Total, Shared *nl.Resources
-	Tasks         map[string]*nl.Resources
 }
 
 // New prepares the ask of a group. Memory beyond the reservation is only
@@ -72,7 +69,7 @@ func New(job *nl.Job, g *nl.Group, oversubscription bool) (*Ask, error) {
 		a.Need.Disk += int64(g.EphemeralDisk.SizeMB)
 	}
 	if !a.ports && !a.devices && a.Cores == 0 {
-		a.plain = a.offer(&nl.AllocatedResources{
+		a.plain = newOffer(&nl.AllocatedResources{
 			TaskLifecycles: a.lifecycles(),
 			Shared:         a.sharedResources(),
 			Tasks:          a.taskResources(),
@@ -165,12 +162,14 @@ func (a *Ask) Take(n *fit.Node, random *rand.Rand) (*Offer, string) {
 	if a.Cores > 0 && !a.takeCores(n, r) {
 		return nil, fit.CoreClash
 	}
-	offer := a.offer(r)
+	offer := newOffer(r)
 	if reason := n.Room(offer.Need); reason != "" {
 		return nil, reason
 	}
 	return offer, ""
 }
+
+func newOffer(r *nl.AllocatedResources) *Offer { return &Offer{Resources: r, Need: fit.Need(r)} }
 
 func (a *Ask) lifecycles() map[string]*nl.Lifecycle {
 	out := make(map[string]*nl.Lifecycle, len(a.tasks))
