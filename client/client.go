@@ -226,6 +226,12 @@ func (c *Client) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// Refresh looks at the machine again, such as after SIGHUP, and registers what
+// has changed.
+func (c *Client) Refresh(ctx context.Context) {
+	c.node.found(fingerprint.Run(ctx, c.cfg.Fingerprint), &c.cfg)
+}
+
 // cgroupRoot is where control groups are mounted.
 const cgroupRoot = "/sys/fs/cgroup"
 

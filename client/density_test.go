@@ -5,7 +5,6 @@ import (
 	"os"
 	"runtime"
 	"testing"
-	"time"
 
 	dirs "github.com/nomadlike/nomadlike/client/step/dir"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -47,7 +46,6 @@ func BenchmarkDensity(b *testing.B) {
 			}
 		}
 		f.until("all run", every(nl.AllocClientRunning))
-		time.Sleep(time.Second)
 		bytes2, goroutines2 := measure()
 		b.ReportMetric((bytes2-bytes)/tasks, "B/task")
 		b.ReportMetric((goroutines2-goroutines)/tasks, "goroutines/task")

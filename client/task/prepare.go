@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	client "github.com/nomadlike/nomadlike/client/driver"
@@ -422,9 +423,14 @@ func (s *Shell) mounts(h *client.Handle, g *nl.Group, t *nl.Task) ([]*driver.Mou
 		if req.Type != "host" {
 			return nil, fmt.Errorf("volume %q has type %q, which this node does not support", m.Volume, req.Type)
 		}
-		vol := s.host.Node().HostVolumes[req.Source]
+		source := req.Source
+		if req.PerAlloc {
+			alloc, _, _ := s.current()
+			source += allocIndex(alloc.Name)
+		}
+		vol := s.host.Node().HostVolumes[source]
 		if vol == nil {
-			return nil, fmt.Errorf("host volume %q is not on this node", req.Source)
+			return nil, fmt.Errorf("host volume %q is not on this node", source)
 		}
 		out = append(out, &driver.Mount{
 			TaskPath: m.Destination, HostPath: filepath.Clean(vol.Path), Propagation: m.PropagationMode,
@@ -432,6 +438,14 @@ func (s *Shell) mounts(h *client.Handle, g *nl.Group, t *nl.Task) ([]*driver.Mou
 		})
 	}
 	return out, nil
+}
+
+// allocIndex is the bracketed end of an allocation's name.
+func allocIndex(name string) string {
+	if i := strings.LastIndexByte(name, '['); i >= 0 {
+		return name[i:]
+	}
+	return ""
 }
 
 func isShutdown(err error) bool  { return errors.Is(err, base.ErrPluginShutdown) }

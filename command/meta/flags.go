@@ -124,9 +124,9 @@ func (f *Flags) Index(p **uint64, name, value, text string) {
 	f.doc(name, value, text, false)
 }
 
-// Switch declares a switch that may be left out; *p is nil then.
-func (f *Flags) Switch(p **bool, name, text string) {
-	f.set.Func(name, "", func(s string) error {
+// OptionalBool declares a switch that may be left out; *p is nil then.
+func (f *Flags) OptionalBool(p **bool, name, text string) {
+	f.set.BoolFunc(name, "", func(s string) error {
 		b, err := strconv.ParseBool(s)
 		if err != nil {
 			return errors.New("must be true or false")
@@ -134,7 +134,7 @@ func (f *Flags) Switch(p **bool, name, text string) {
 		*p = &b
 		return nil
 	})
-	f.doc(name, "true|false", text, false).predict = complete.PredictSet("true", "false")
+	f.doc(name, "", text, true)
 }
 
 // Duration declares a duration such as 30s or 1h.

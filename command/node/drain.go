@@ -171,5 +171,9 @@ func (f *drainFlags) run(ctx context.Context, c *meta.Call) error {
 	if n, err = read(ctx, client, n.ID); err != nil {
 		return err
 	}
+	if n.DrainStrategy == nil {
+		// There was nothing to move: it is over already.
+		n.DrainStrategy = &nl.DrainStrategy{Deadline: body.DrainSpec.Deadline, IgnoreSystemJobs: f.ignoreSystem}
+	}
 	return follow(ctx, c, client, n)
 }

@@ -71,7 +71,7 @@ func parsePool(text []byte, name string, asJSON bool) (*nl.NodePool, error) {
 			return nil, err
 		}
 		if pool.Name == "" {
-			return nil, fmt.Errorf("%s names no node pool: set \"Name\"", name)
+			return nil, fmt.Errorf("file %s names no node pool: set \"Name\"", name)
 		}
 		return &pool, nil
 	}
@@ -80,14 +80,14 @@ func parsePool(text []byte, name string, asJSON bool) (*nl.NodePool, error) {
 		return nil, err
 	}
 	if len(f.Pools) != 1 {
-		return nil, fmt.Errorf("%s has %d node_pool blocks: there must be one", name, len(f.Pools))
+		return nil, fmt.Errorf("file %s has %d node_pool blocks: there must be one", name, len(f.Pools))
 	}
 	in := f.Pools[0]
 	out := &nl.NodePool{Name: in.Name, Description: in.Description}
 	if in.IdentityTTL != nil {
 		ttl, err := time.ParseDuration(*in.IdentityTTL)
 		if err != nil {
-			return nil, fmt.Errorf("%s: node_identity_ttl %q is no duration such as 24h", name, *in.IdentityTTL)
+			return nil, fmt.Errorf("in %s: node_identity_ttl %q is no duration such as 24h", name, *in.IdentityTTL)
 		}
 		out.NodeIdentityTTL = ttl
 	}

@@ -117,10 +117,15 @@ func (f *Fleet) Stats() Stats {
 // Run simulates until ctx ends. The servers are not told of the end: to them
 // it is as if the nodes had lost their power.
 func (f *Fleet) Run(ctx context.Context) error {
-	var group sync.WaitGroup
+	// Connections outlast the streams on them: closing one under hundreds of
+	// readers costs far more than to end these first.
+	connected, disconnect := context.WithCancel(context.WithoutCancel(ctx))
+	var conns, group sync.WaitGroup
+	defer conns.Wait()
+	defer disconnect()
 	defer group.Wait()
 	for _, c := range f.conns {
-		group.Go(func() { c.Run(ctx) })
+		conns.Go(func() { c.Run(connected) })
 	}
 	for range min(callersMax, f.cfg.Count) {
 		group.Go(func() { f.caller(ctx) })

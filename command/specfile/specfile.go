@@ -42,7 +42,7 @@ func Read(path string, in io.Reader) (text []byte, name string, err error) {
 		return nil, "", fmt.Errorf("reading %s: %w", name, err)
 	}
 	if len(text) > bytesMax {
-		return nil, "", fmt.Errorf("%s is larger than %d MiB: it cannot be what it should", name, bytesMax>>20)
+		return nil, "", fmt.Errorf("file %s is larger than %d MiB: it cannot be what it should", name, bytesMax>>20)
 	}
 	return text, name, nil
 }
@@ -50,7 +50,7 @@ func Read(path string, in io.Reader) (text []byte, name string, err error) {
 // JSON decodes a text into a value.
 func JSON(text []byte, name string, into any) error {
 	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s is not the JSON that is wanted: %w", name, err)
+		return fmt.Errorf("file %s is not the JSON that is wanted: %w", name, err)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func Strings(body hcl.Body, name string) (map[string]string, error) {
 		}
 		text, err := convert.Convert(value, cty.String)
 		if err != nil || text.IsNull() || !text.IsKnown() {
-			return nil, fmt.Errorf("%s: %s must be a text", attr.Range, key)
+			return nil, fmt.Errorf("in %s: %s must be a text", attr.Range, key)
 		}
 		out[key] = text.AsString()
 	}
@@ -99,7 +99,7 @@ func problems(name string, diags hcl.Diagnostics) error {
 		if d.Subject != nil {
 			where = fmt.Sprintf("%s:%d,%d", name, d.Subject.Start.Line, d.Subject.Start.Column)
 		}
-		all = append(all, fmt.Errorf("%s: %s; %s", where, d.Summary, d.Detail))
+		all = append(all, fmt.Errorf("in %s: %s; %s", where, d.Summary, d.Detail))
 	}
 	return errors.Join(all...)
 }
@@ -108,7 +108,7 @@ func problems(name string, diags hcl.Diagnostics) error {
 func Create(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s exists already: remove it, or name another file", path)
+		return fmt.Errorf("file %s exists already: remove it, or name another file", path)
 	}
 	if err != nil {
 		return fmt.Errorf("creating the file: %w", err)

@@ -93,11 +93,22 @@ func (r *run) node(id string) *fit.Node {
 	n := fit.NewNode(info)
 	for a := range r.snapshot.AllocsByNode(id) {
 		if !a.Terminal() && !r.gone[a.ID] {
-			n.Add(a)
+			n.AddNeed(a, r.need(a.AllocatedResources))
 		}
 	}
 	r.nodes[id] = n
 	return n
+}
+
+// need is what an allocation takes. Allocations placed together share their
+// resources, so few of them are added up.
+func (r *run) need(res *nl.AllocatedResources) fit.Vector {
+	need, known := r.needs[res]
+	if !known {
+		need = fit.Need(res)
+		r.needs[res] = need
+	}
+	return need
 }
 
 // remove takes an allocation off its node for the rest of the evaluation.

@@ -238,7 +238,7 @@ func (p *placer) placedMetric(c *candidate, place *reconcile.Placement, penalize
 		m.ScoreMetaData = []*nl.NodeScoreMeta{p.row(c, penalized)}
 		return &m
 	}
-	if p.explain.Placed >= choicesMax && len(penalized) == 0 {
+	if p.recent != nil && p.explain.Placed >= choicesMax && len(penalized) == 0 {
 		if p.recentUses++; p.recentUses%recentMax != 0 {
 			return p.recent
 		}
