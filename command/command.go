@@ -19,10 +19,12 @@ import (
 	"github.com/mitchellh/cli"
 	"golang.org/x/term"
 
+	"github.com/nomadlike/nomadlike/command/alloc"
 	"github.com/nomadlike/nomadlike/command/deployment"
 	"github.com/nomadlike/nomadlike/command/eval"
 	"github.com/nomadlike/nomadlike/command/job"
 	"github.com/nomadlike/nomadlike/command/meta"
+	"github.com/nomadlike/nomadlike/command/node"
 	"github.com/nomadlike/nomadlike/command/render"
 	"github.com/nomadlike/nomadlike/command/version"
 	"github.com/nomadlike/nomadlike/drivers"
@@ -34,6 +36,8 @@ func nouns() []func(*meta.Meta) map[string]cli.CommandFactory {
 		job.Commands,
 		eval.Commands,
 		deployment.Commands,
+		alloc.Commands,
+		node.Commands,
 		rootCommands,
 		agentCommands,
 	}

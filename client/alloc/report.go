@@ -61,11 +61,13 @@ func differs(a, b *nl.AllocUpdate) (changed, urgent bool) {
 		// The servers know that it is pending.
 		return true, b.ClientStatus != nl.AllocClientPending
 	}
-	healthA, healthB := a.DeploymentStatus, b.DeploymentStatus
-	if a.ClientStatus != b.ClientStatus || (healthA == nil) != (healthB == nil) ||
-		healthA != nil && *healthA.Healthy != *healthB.Healthy {
+	if a.ClientStatus != b.ClientStatus {
 		return true, true
 	}
+	// Health may come with the next batch: a rollout that waits for
+	// min_healthy_time does not mind.
+	healthA, healthB := a.DeploymentStatus, b.DeploymentStatus
+	changed = (healthA == nil) != (healthB == nil) || healthA != nil && *healthA.Healthy != *healthB.Healthy
 	for name, s := range b.TaskStates {
 		old := a.TaskStates[name]
 		if old == s {

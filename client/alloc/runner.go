@@ -11,10 +11,8 @@ import (
 	"github.com/nomadlike/nomadlike/client/state"
 	"github.com/nomadlike/nomadlike/client/step/check"
 	"github.com/nomadlike/nomadlike/client/step/dir"
-	"github.com/nomadlike/nomadlike/client/step/service"
 	"github.com/nomadlike/nomadlike/client/task"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
-	"github.com/nomadlike/nomadlike/nomadlike/interp"
 )
 
 // Config of a Runner.
@@ -51,9 +49,10 @@ type Runner struct {
 	// The loop owns these.
 	machine   *Machine
 	health    *Health
-	restarts  map[string]*checkRestart // by check ID
-	queued    map[string]chan struct{} // by task: closed when the last work queued is done
-	services  []string                 // of the group, registered
+	restarts  map[string]*checkRestart      // by check ID
+	queued    map[string]chan struct{}      // by task: closed when the last work queued is done
+	preparing map[string]context.CancelFunc // by task: ends preparation that a kill makes pointless
+	services  []string                      // of the group, registered
 	sent      *nl.AllocUpdate
 	checks    *check.Set
 	required  map[string]bool // checks that health looks at
@@ -87,7 +86,7 @@ func New(cfg Config) (*Runner, error) {
 	r := &Runner{
 		cfg: cfg, id: cfg.Alloc.ID, alloc: cfg.Alloc, dirs: dir.Of(cfg.AllocDir, cfg.Alloc.ID),
 		log: cfg.Logger.With("alloc_id", cfg.Alloc.ID), wake: make(chan struct{}, 1),
-		shells: map[string]*task.Shell{}, restarts: map[string]*checkRestart{}, queued: map[string]chan struct{}{}, required: map[string]bool{},
+		shells: map[string]*task.Shell{}, restarts: map[string]*checkRestart{}, queued: map[string]chan struct{}{}, preparing: map[string]context.CancelFunc{}, required: map[string]bool{},
 		ended: make(chan struct{}),
 	}
 	now := cfg.Host.Now()
@@ -338,68 +337,15 @@ func (r *Runner) after(ctx context.Context, d time.Duration, in any) {
 	})
 }
 
-// update takes a newer version of the allocation.
-func (r *Runner) update(ctx context.Context, a *nl.Alloc) {
-	r.mu.Lock()
-	old := r.alloc
-	r.alloc = a
-	r.mu.Unlock()
-	g := a.Job.Group(a.TaskGroup)
-	if g == nil {
-		g = old.Job.Group(a.TaskGroup)
-	}
-	for _, m := range r.machine.Tasks {
-		if t := g.Task(m.Spec.Name); t != nil {
-			m.Spec = task.SpecOf(a.Job, g, t, r.cfg.MaxKillTimeout)
-		}
-	}
-	if a.JobVersion != old.JobVersion || a.DeploymentID != old.DeploymentID {
-		r.newVersion(ctx, old, a)
-	}
-	if st := a.DeploymentStatus; st != nil && st.Healthy != nil && r.health != nil {
-		// Somebody else has decided about its health.
-		r.mu.Lock()
-		r.verdict = st.Healthy
-		r.mu.Unlock()
-		r.health = nil
-	}
-	r.record()
-	if a.TerminalDesired() && !old.TerminalDesired() {
-		noDelay := a.DesiredTransition.NoShutdownDelay
-		r.step(ctx, Stop{NoDelay: noDelay != nil && *noDelay})
-	}
-}
-
-func (r *Runner) newVersion(ctx context.Context, old, a *nl.Alloc) {
-	for _, s := range r.shells {
-		s.Update(a)
-	}
-	if a.DeploymentID != old.DeploymentID {
-		r.mu.Lock()
-		r.verdict = nil
-		if st := a.DeploymentStatus; st != nil {
-			r.verdict = st.Healthy
-		}
-		r.mu.Unlock()
-		if r.sent != nil {
-			// What was told about the last deployment says nothing of this one.
-			c := *r.sent
-			c.DeploymentStatus = nil
-			r.sent = &c
-		}
-		r.follow(r.cfg.Host.Now())
-	}
-	if !r.machine.Terminal() && !r.machine.Stopping() {
-		r.registerGroup()
-		r.startChecks(ctx)
-	}
-	r.judge(r.cfg.Host.Now())
-	r.report()
-}
-
 // step feeds the machine and carries out what it decides.
 func (r *Runner) step(ctx context.Context, in Input) {
 	effects := r.machine.Step(r.cfg.Host.Now(), in)
+	for name, cancel := range r.preparing {
+		// Preparation may wait for ever, as for a template's variable.
+		if r.machine.Task(name).Phase == task.PhaseStopping {
+			cancel()
+		}
+	}
 	r.judge(r.cfg.Host.Now())
 	r.report()
 	for _, e := range effects {
@@ -428,7 +374,12 @@ func (r *Runner) taskEffect(ctx context.Context, name string, e task.Effect) {
 	}
 	switch e := e.(type) {
 	case task.Prepare:
-		r.queue(name, func() { answer(s.Prepare(ctx, e.First)) })
+		prepare, cancel := context.WithCancel(ctx)
+		r.preparing[name] = cancel
+		r.queue(name, func() {
+			defer cancel()
+			answer(s.Prepare(prepare, e.First))
+		})
 	case task.Launch:
 		r.work(func() {
 			res := s.Launch(ctx)
@@ -475,69 +426,4 @@ func (r *Runner) wait(ctx context.Context, name string) {
 			r.post(TaskInput{Task: name, In: end})
 		}
 	})
-}
-
-// finish follows the end of the last task.
-func (r *Runner) finish() {
-	r.cfg.Host.Services.Deregister(r.services)
-	r.services = nil
-	r.checks.Stop(nil)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.endedAt.IsZero() {
-		r.endedAt = r.cfg.Host.Now()
-		close(r.ended)
-	}
-}
-
-// deregister takes the group's services away and waits the group's delay.
-func (r *Runner) deregister(ctx context.Context, noDelay bool) {
-	a := r.Alloc()
-	g := a.Job.Group(a.TaskGroup)
-	r.cfg.Host.Services.Deregister(r.services)
-	r.services = nil
-	r.checks.Stop(nil)
-	delay := time.Duration(0)
-	if g.ShutdownDelay != nil && !noDelay {
-		delay = *g.ShutdownDelay
-	}
-	if delay <= 0 {
-		r.post(Deregistered{})
-		return
-	}
-	r.after(ctx, delay, Deregistered{})
-}
-
-// groupOwner is the group as the owner of its services.
-func (r *Runner) groupOwner() *service.Owner {
-	a := r.Alloc()
-	g := a.Job.Group(a.TaskGroup)
-	env := interp.BuildEnv(interp.Input{Alloc: a, Group: g, Task: &nl.Task{}, Node: r.cfg.Host.Node(), Region: r.cfg.Host.Region})
-	return &service.Owner{Alloc: a, Node: r.cfg.Host.Node(), Group: g, Replace: env.Replace}
-}
-
-func (r *Runner) registerGroup() {
-	owner := r.groupOwner()
-	if len(owner.Services()) == 0 && len(r.services) == 0 {
-		return
-	}
-	list, err := owner.Registrations()
-	if err != nil {
-		r.log.Error("services of the group cannot be registered", "error", err)
-		return
-	}
-	have := map[string]bool{}
-	var ids, gone []string
-	for _, s := range list {
-		have[s.ID] = true
-		ids = append(ids, s.ID)
-	}
-	for _, id := range r.services {
-		if !have[id] {
-			gone = append(gone, id)
-		}
-	}
-	r.services = ids
-	r.cfg.Host.Services.Register(list)
-	r.cfg.Host.Services.Deregister(gone)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,88 +15,10 @@ import (
 	"github.com/nomadlike/nomadlike/client/step/dir"
 	"github.com/nomadlike/nomadlike/client/step/identity"
 	"github.com/nomadlike/nomadlike/client/step/logs"
-	"github.com/nomadlike/nomadlike/client/step/service"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/interp"
 	"github.com/nomadlike/nomadlike/plugins/driver"
 )
-
-// Drivers gives running drivers.
-type Drivers interface {
-	Get(ctx context.Context, name string) (*client.Handle, error)
-}
-
-// Host is what all tasks of a node share.
-type Host struct {
-	Now      func() time.Time
-	NewID    func() string
-	Drivers  Drivers
-	DB       *state.DB
-	Buffers  *sync.Pool
-	Signer   identity.Signer
-	Services *service.Registrar
-	Fetch    Fetcher
-	Render   Renderer
-	Cgroups  Cgroups
-	Node     func() *nl.Node
-	Region   string
-	// HostEnv is the agent's environment without what tasks must not see.
-	HostEnv map[string]string
-	// CgroupParent is told to tasks; "" where there are no control groups.
-	CgroupParent string
-	// UserDeny names the users that drivers of UserChecked must not run as.
-	UserDeny, UserChecked []string
-	Logger                hclog.Logger
-}
-
-// Fetcher downloads the artifacts of a task.
-type Fetcher interface {
-	Fetch(ctx context.Context, r FetchRequest) error
-}
-
-// FetchRequest is what a Fetcher must know.
-type FetchRequest struct {
-	Artifact          *nl.Artifact
-	TaskDir, AllocDir string
-	User              string // of the task
-	Replace           func(string) string
-}
-
-// Renderer keeps the templates of a task rendered.
-type Renderer interface {
-	// Render returns when all templates were rendered once. Later changes are
-	// passed to r.Change until stop is called.
-	Render(ctx context.Context, r RenderRequest) (env map[string]string, stop func(), err error)
-}
-
-// RenderRequest is what a Renderer must know.
-type RenderRequest struct {
-	Task      *nl.Task
-	Namespace string
-	Dirs      dir.Task
-	AllocRoot string
-	Env       func() interp.Env
-	Token     string // the task's default identity
-	// Waiting is told what is still missing.
-	Waiting func(message string)
-	// Change applies what follows from a change.
-	Change func(TemplateChange)
-}
-
-// TemplateChange is what follows from templates that were rendered again.
-type TemplateChange struct {
-	Restart bool
-	Signals []string
-	Scripts []*nl.ChangeScript
-	Env     map[string]string
-	Err     error // the templates failed for good
-}
-
-// Cgroups makes the control group of a task; "" where there is none to make.
-type Cgroups interface {
-	Make(allocID, task string, cores []uint64) (path string, err error)
-	Remove(allocID, task string) error
-}
 
 // Preparation steps that are not repeated when a task restarts.
 const (
@@ -422,62 +343,6 @@ func (s *Shell) Detach() {
 	}
 }
 
-// Restore looks for a task that ran before the agent did.
-func (s *Shell) Restore(ctx context.Context) Restored {
-	s.mu.Lock()
-	raw, runID, t := s.rec.Handle, s.rec.RunID, s.task
-	s.mu.Unlock()
-	h, err := s.host.Drivers.Get(ctx, t.Driver)
-	if err != nil {
-		return Restored{Event: Message(s.host.Now(), EventRestoreFailed, "failed to restore task: "+err.Error())}
-	}
-	if raw == nil {
-		if runID != "" {
-			// The agent died between asking for the start and noting the handle.
-			h.DestroyTask(ctx, runID, true)
-		}
-		return Restored{}
-	}
-	handle, err := driver.UnmarshalTaskHandle(raw)
-	if err == nil {
-		err = h.RecoverTask(ctx, handle)
-	}
-	if err != nil {
-		if handle != nil {
-			h.DestroyTask(ctx, handle.Config.ID, true)
-		}
-		return Restored{Event: Message(s.host.Now(), EventRestoreFailed,
-			fmt.Sprintf("failed to restore task; will not run until server is contacted: %v", err))}
-	}
-	s.mu.Lock()
-	s.handle, s.ended = handle, make(chan struct{})
-	s.mu.Unlock()
-	if err := s.startLogs(); err != nil {
-		s.log.Error("output of the restored task is not collected", "error", err)
-	}
-	s.registerServices()
-	s.keepCores()
-	if len(t.Templates) > 0 {
-		s.followTemplates(ctx, t)
-	}
-	return Restored{Found: true}
-}
-
-// keepCores reserves the cores of a restored task again.
-func (s *Shell) keepCores() {
-	alloc, _, t := s.current()
-	if s.host.Cgroups == nil || alloc.AllocatedResources == nil {
-		return
-	}
-	r := alloc.AllocatedResources.Tasks[t.Name]
-	if r == nil || len(r.Cpu.ReservedCores) == 0 {
-		return
-	}
-	if _, err := s.host.Cgroups.Make(alloc.ID, t.Name, r.Cpu.ReservedCores); err != nil {
-		s.log.Warn("cores of the restored task are not kept for it", "error", err)
-	}
-}
-
 // Handle is the driver and the run that is under way.
 func (s *Shell) Handle(ctx context.Context) (*client.Handle, string, error) {
 	s.mu.Lock()
@@ -495,46 +360,3 @@ func (s *Shell) Handle(ctx context.Context) (*client.Handle, string, error) {
 
 // ErrNotRunning is what requests for a task that does not run get.
 var ErrNotRunning error = nl.Errorf(nl.CodeInternal, "Task not running")
-
-// owner is the task as the owner of its services.
-func (s *Shell) owner() *service.Owner {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := &service.Owner{Alloc: s.alloc, Node: s.host.Node(), Group: s.group, Task: s.task, Replace: s.env.Replace}
-	if n := s.rec.Network; n != nil {
-		o.Network = &service.Network{IP: n.IP, PortMap: n.PortMap, AutoAdvertise: n.AutoAdvertise}
-	}
-	return o
-}
-
-// Owner is the task as the owner of its services, for its checks.
-func (s *Shell) Owner() *service.Owner { return s.owner() }
-
-// registerServices tells the servers of the task's services, and of the end of
-// those that an update took away.
-func (s *Shell) registerServices() {
-	s.buildEnv(nil)
-	list, err := s.owner().Registrations()
-	if err != nil {
-		s.emit(HookFailed(s.host.Now(), "services", err.Error()))
-		return
-	}
-	ids := make([]string, len(list))
-	for i, r := range list {
-		ids[i] = r.ID
-	}
-	s.mu.Lock()
-	old := s.services
-	s.services = ids
-	s.mu.Unlock()
-	s.host.Services.Register(list)
-	s.host.Services.Deregister(slices.DeleteFunc(old, func(id string) bool { return slices.Contains(ids, id) }))
-}
-
-func (s *Shell) deregisterServices() {
-	s.mu.Lock()
-	ids := s.services
-	s.services = nil
-	s.mu.Unlock()
-	s.host.Services.Deregister(ids)
-}

@@ -104,7 +104,7 @@ func clusterTemplate(ctx context.Context, c *meta.Call, name string) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	v, _, err := apiclient.Get[*nl.Variable](ctx, client, "/v1/var/"+templatesPath+"/"+url.PathEscape(name), nil)
+	v, _, err := apiclient.Get[*nl.VariableDecrypted](ctx, client, "/v1/var/"+templatesPath+"/"+url.PathEscape(name), nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading the template %q: %w", name, err)
 	}
@@ -120,7 +120,7 @@ func listTemplates(ctx context.Context, c *meta.Call) error {
 	if err != nil {
 		return err
 	}
-	list, _, err := apiclient.Get[[]*nl.VariableStub](ctx, client, "/v1/vars", &apiclient.Query{Prefix: templatesPath + "/"})
+	list, _, err := apiclient.Get[[]*nl.VariableMetadata](ctx, client, "/v1/vars", &apiclient.Query{Prefix: templatesPath + "/"})
 	if err != nil {
 		return fmt.Errorf("listing templates: %w", err)
 	}
@@ -130,7 +130,7 @@ func listTemplates(ctx context.Context, c *meta.Call) error {
 	}
 	t := render.NewTable("Name", "Namespace", "Description")
 	for _, stub := range list {
-		v, _, err := apiclient.Get[*nl.Variable](ctx, client, "/v1/var/"+stub.Path, &apiclient.Query{Namespace: stub.Namespace})
+		v, _, err := apiclient.Get[*nl.VariableDecrypted](ctx, client, "/v1/var/"+stub.Path, &apiclient.Query{Namespace: stub.Namespace})
 		if err != nil {
 			return fmt.Errorf("reading the template at %s: %w", stub.Path, err)
 		}

@@ -124,19 +124,6 @@ func (f *Flags) Index(p **uint64, name, value, text string) {
 	f.doc(name, value, text, false)
 }
 
-// OptionalBool declares a switch that may be left out; *p is nil then.
-func (f *Flags) OptionalBool(p **bool, name, text string) {
-	f.set.BoolFunc(name, "", func(s string) error {
-		b, err := strconv.ParseBool(s)
-		if err != nil {
-			return errors.New("must be true or false")
-		}
-		*p = &b
-		return nil
-	})
-	f.doc(name, "", text, true)
-}
-
 // Duration declares a duration such as 30s or 1h.
 func (f *Flags) Duration(p *time.Duration, name string, preset time.Duration, value, text string) {
 	f.set.DurationVar(p, name, preset, "")

@@ -34,3 +34,12 @@ func (f *Flags) OptionalDuration(p **time.Duration, name, value, text string) {
 	})
 	f.doc(name, value, text, false)
 }
+
+// OptionalString declares a text that may be left out; *p is nil then.
+func (f *Flags) OptionalString(p **string, name, value, text string) {
+	f.set.Func(name, "", func(s string) error {
+		*p = &s
+		return nil
+	})
+	f.doc(name, value, text, false)
+}

@@ -139,11 +139,20 @@ func (e *MatchError) Error() string { return e.Text }
 
 // Kind is a sort of objects whose IDs are UUIDs.
 type Kind[T any] struct {
-	What  string // "allocation"
-	Path  string // of the list
-	ID    func(T) string
-	Table func([]T) string
-	Query apiclient.Query
+	What string // "allocation"
+	// Plural is What for several; "" adds an s.
+	Plural string
+	Path   string // of the list
+	ID     func(T) string
+	Table  func([]T) string
+	Query  apiclient.Query
+}
+
+func (k Kind[T]) plural() string {
+	if k.Plural != "" {
+		return k.Plural
+	}
+	return k.What + "s"
 }
 
 // Match finds the object whose ID starts with prefix.
@@ -168,7 +177,7 @@ func Match[T any](ctx context.Context, c *Call, prefix string, kind Kind[T]) (T,
 	case 1:
 		return found[0], nil
 	}
-	return none, &MatchError{Text: fmt.Sprintf("prefix %q matches several %ss\n\n%s", prefix, kind.What, kind.Table(found))}
+	return none, &MatchError{Text: fmt.Sprintf("prefix %q matches several %s\n\n%s", prefix, kind.plural(), kind.Table(found))}
 }
 
 // evenPrefix drops the last digit when their number is odd: servers look for
@@ -282,5 +291,5 @@ func Name[T any](ctx context.Context, c *Call, prefix string, kind Kind[T]) (T, 
 	case 1:
 		return found[0], nil
 	}
-	return none, &MatchError{Text: fmt.Sprintf("prefix %q matches several %ss\n\n%s", prefix, kind.What, kind.Table(found))}
+	return none, &MatchError{Text: fmt.Sprintf("prefix %q matches several %s\n\n%s", prefix, kind.plural(), kind.Table(found))}
 }

@@ -34,7 +34,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 		"node-drain":       meta.Factory(m, drain),
 		"node eligibility": meta.Factory(m, eligibility),
 		"node config":      meta.Factory(m, config),
-		"client-config":    meta.Factory(m, deprecated(config, "client-config", "node config")),
+		"client-config":    meta.Factory(m, meta.Deprecated(config, "client-config")),
 		"node meta": meta.GroupFactory(m, meta.Group{
 			Name: "node meta", Summary: "Read and change the metadata of a node",
 			Text: "Metadata are names and values that jobs can ask for in constraints. Those from the agent's configuration are static; these commands change the dynamic ones, which win and survive restarts.",
@@ -59,19 +59,6 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 		"node pool jobs":   meta.Factory(m, poolJobs),
 		"node pool list":   meta.Factory(m, poolList),
 		"node pool nodes":  meta.Factory(m, poolNodes),
-	}
-}
-
-// deprecated makes an old spelling that says what the new one is.
-func deprecated(verb func(*meta.Meta) *meta.Verb, old, now string) func(*meta.Meta) *meta.Verb {
-	return func(m *meta.Meta) *meta.Verb {
-		v := verb(m)
-		do := v.Do
-		v.Do = func(ctx context.Context, c *meta.Call) error {
-			c.Warn(fmt.Sprintf("The command %q is deprecated: use %q.", old, now))
-			return do(ctx, c)
-		}
-		return v
 	}
 }
 

@@ -205,8 +205,7 @@ func (a *Ask) taskResources() map[string]*nl.AllocatedTaskResources {
 	return out
 }
 
-// takeCores gives every task its cores, close together: the NUMA node with the
-// most free cores first.
+// takeCores gives every task its cores and tells whether there were enough.
 func (a *Ask) takeCores(n *fit.Node, r *nl.AllocatedResources) bool {
 	free := n.Cores().Free()
 	perNUMA := map[uint64]int{}
