@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -561,6 +562,25 @@ func TestRequests(t *testing.T) {
 		t.Errorf("metadata are %+v, %v", meta, err)
 	}
 	f.until("registration with the metadata", func() bool { return f.node.Meta["k-1"] == "v" })
+}
+
+// TestStopWhileWaiting stops a task whose templates can never be rendered.
+func TestStopWhileWaiting(t *testing.T) {
+	f := newFakeServer(t)
+	defer f.close()
+	c := startClient(t, f, t.TempDir(), func(c *Config) {
+		c.API = func(context.Context) (net.Conn, error) { return nil, errors.New("no API here") }
+	})
+	defer c.stop()
+	a := shell(allocA, nl.JobTypeBatch, `true`)
+	a.Job.TaskGroups[0].Tasks[0].Templates = []*nl.Template{{EmbeddedTmpl: `{{ with nomadVar "x" }}{{ .y }}{{ end }}`, DestPath: "local/a"}}
+	f.put(a)
+	f.until("preparation", func() bool {
+		s := f.allocs[allocA].TaskStates["t"]
+		return s != nil && len(s.Events) == 2
+	})
+	f.put(stopped(a))
+	f.status(allocA, nl.AllocClientComplete)
 }
 
 // TestPluginCrash kills the driver's process under a running task.

@@ -13,6 +13,8 @@ import (
 func rootCommands(m *meta.Meta) map[string]cli.CommandFactory {
 	return map[string]cli.CommandFactory{
 		"version": meta.Factory(m, versionVerb),
+		"status":  meta.Factory(m, statusVerb),
+		"fmt":     meta.Factory(m, fmtVerb),
 	}
 }
 

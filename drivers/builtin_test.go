@@ -32,7 +32,7 @@ func launch(t *testing.T, name string) base.LaunchConfig {
 
 func TestRawExec(t *testing.T) {
 	drivertest.Run(t, drivertest.Harness{
-		Launch: launch(t, rawexec.Name), Name: rawexec.Name,
+		Launch: launch(t, rawexec.Name), Name: rawexec.Name, InterruptsUnknown: true,
 		PluginConfig: map[string]any{"enabled": true},
 		Shell: func(script string) map[string]any {
 			return map[string]any{"command": "/bin/sh", "args": []string{"-c", script}}

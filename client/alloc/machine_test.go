@@ -231,6 +231,8 @@ func (s *script) effect(name string, e task.Effect) string {
 	switch e := e.(type) {
 	case task.Prepare:
 		return "prepare"
+	case task.Abort:
+		return "abort"
 	case task.Launch:
 		return "launch"
 	case task.Stop:

@@ -51,6 +51,7 @@ type Runner struct {
 	health    *Health
 	restarts  map[string]*checkRestart      // by check ID
 	queued    map[string]chan struct{}      // by task: closed when the last work queued is done
+	aborts    map[string]context.CancelFunc // by task: ends its preparation
 	preparing map[string]context.CancelFunc // by task: ends preparation that a kill makes pointless
 	services  []string                      // of the group, registered
 	sent      *nl.AllocUpdate
@@ -86,7 +87,7 @@ func New(cfg Config) (*Runner, error) {
 	r := &Runner{
 		cfg: cfg, id: cfg.Alloc.ID, alloc: cfg.Alloc, dirs: dir.Of(cfg.AllocDir, cfg.Alloc.ID),
 		log: cfg.Logger.With("alloc_id", cfg.Alloc.ID), wake: make(chan struct{}, 1),
-		shells: map[string]*task.Shell{}, restarts: map[string]*checkRestart{}, queued: map[string]chan struct{}{}, preparing: map[string]context.CancelFunc{}, required: map[string]bool{},
+		shells: map[string]*task.Shell{}, restarts: map[string]*checkRestart{}, queued: map[string]chan struct{}{}, aborts: map[string]context.CancelFunc{}, preparing: map[string]context.CancelFunc{}, required: map[string]bool{},
 		ended: make(chan struct{}),
 	}
 	now := cfg.Host.Now()

@@ -140,6 +140,8 @@ type (
 	// Prepare runs the preparation steps; First tells a first start from a
 	// restart.
 	Prepare struct{ First bool }
+	// Abort ends the preparation that is under way; Prepared still follows.
+	Abort struct{}
 	// Launch asks the driver to start the task.
 	Launch struct{}
 	// Stop ends the task: deregister services, wait, stop by the driver.
@@ -420,7 +422,11 @@ func (m *Machine) onKill(now time.Time, in Kill) []Effect {
 		return []Effect{Stop{Delay: delay}}
 	}
 	// Preparing, starting, restoring: Step goes on when the shell is done.
+	preparing := m.Phase == PhasePreparing
 	m.Phase = PhaseStopping
+	if preparing {
+		return []Effect{Abort{}}
+	}
 	return nil
 }
 

@@ -62,9 +62,6 @@ func belonging(dir string) (pids []int) {
 func processBelongs(proc, dir string) bool {
 	for _, name := range []string{"cmdline", "environ"} {
 		content, _ := os.ReadFile(filepath.Join(proc, name))
-		if bytes.Contains(content, []byte(janitorVar+"=")) {
-			return false
-		}
 		if bytes.Contains(content, []byte(dir+"/")) {
 			return true
 		}

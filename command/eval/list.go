@@ -48,9 +48,7 @@ func listVerb(*meta.Meta) *meta.Verb {
 				return nil
 			}
 			c.Print(meta.EvalTable(evals, c.AllNamespaces(), verbose))
-			if head.NextToken != "" {
-				c.Printf("\nResults have been paginated. To get the next page run:\n\n    %s eval list -page-token %s", meta.Binary, head.NextToken)
-			}
+			c.MorePages(head.NextToken)
 			c.Hint(ctx, "View the evaluations in the web console", meta.ConsolePath("evaluations"), ui)
 			return nil
 		},

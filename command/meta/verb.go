@@ -77,6 +77,7 @@ func Factory(m *Meta, verb func(*Meta) *Verb) cli.CommandFactory {
 type Call struct {
 	*Meta
 	Args []string
+	Raw  []string // arguments and flags as they were given
 
 	verb   *Verb
 	flags  *Flags
@@ -106,6 +107,7 @@ func (v *Verb) Synopsis() string { return v.Summary }
 // parseAndDo is Run without exit codes.
 func (v *Verb) parseAndDo(ctx context.Context, args []string) error {
 	c := v.newCall()
+	c.Raw = args
 	if err := c.flags.set.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			v.Meta.Print(v.Help())

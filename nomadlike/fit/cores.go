@@ -68,9 +68,6 @@ func (c *Cores) Free() []Core {
 	return free
 }
 
-// Take marks a core as owned.
-func (c *Cores) Take(id uint64) { c.used[id] = true }
-
 func (c *Cores) add(a *nl.Alloc) {
 	if a.AllocatedResources == nil {
 		return

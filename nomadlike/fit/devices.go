@@ -36,9 +36,6 @@ func (g *DeviceGroup) Free() []*nl.NodeDevice {
 	return free
 }
 
-// Take marks an instance as used.
-func (g *DeviceGroup) Take(id string) { g.used[id] = true }
-
 func (d *Devices) add(a *nl.Alloc) {
 	if a.AllocatedResources == nil {
 		return

@@ -92,9 +92,6 @@ func (a *Address) reserve(list string) {
 // Free tells whether the port of the address is not in use.
 func (a *Address) Free(port int) bool { return port > 0 && port < portsMax && !a.used.Has(port) }
 
-// Take marks the port as used.
-func (a *Address) Take(port int) { a.used.Set(port) }
-
 // FreeDynamic is how many ports of the range are left on the address.
 func (p *Ports) FreeDynamic(a *Address) int {
 	return p.Max - p.Min + 1 - a.used.Count(p.Min, p.Max)

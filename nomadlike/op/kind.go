@@ -35,6 +35,8 @@ const (
 	KindReconcileSummaries
 	KindSetClusterID
 	KindBatch
+	KindApplyVariable
+	KindRekeyVariables
 )
 
 func (*RegisterJob) Kind() Kind          { return KindRegisterJob }
@@ -70,3 +72,5 @@ func (*Collect) Kind() Kind              { return KindCollect }
 func (*ReconcileSummaries) Kind() Kind   { return KindReconcileSummaries }
 func (*SetClusterID) Kind() Kind         { return KindSetClusterID }
 func (*Batch) Kind() Kind                { return KindBatch }
+func (*ApplyVariable) Kind() Kind        { return KindApplyVariable }
+func (*RekeyVariables) Kind() Kind       { return KindRekeyVariables }

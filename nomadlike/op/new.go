@@ -69,6 +69,10 @@ func New(k Kind) Op {
 		return new(SetClusterID)
 	case KindBatch:
 		return new(Batch)
+	case KindApplyVariable:
+		return new(ApplyVariable)
+	case KindRekeyVariables:
+		return new(RekeyVariables)
 	}
 	return nil
 }

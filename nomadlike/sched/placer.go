@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/expr"
@@ -43,30 +42,6 @@ type placer struct {
 	recent     *nl.AllocMetric
 	recentUses int
 }
-
-type laneKey struct {
-	alike *alike
-	terms int
-}
-
-// bucket is one combination of values of the spread attributes.
-type bucket struct {
-	values  []string
-	known   []bool
-	members []*candidate
-	alike   *alike // of its own, unless lanes are told apart by counts
-}
-
-// alike is what the spreads like alike: one bucket, or, with one even spread
-// over many values, all buckets with the same count.
-type alike struct {
-	bucket *bucket // nil: all with the count
-	count  int
-}
-
-// bucketsMax is how many buckets of an even spread have lanes of their own. With
-// more of them their scores are too many to compare for every placement.
-const bucketsMax = 64
 
 // candidate is a node as this group sees it.
 type candidate struct {
@@ -211,136 +186,6 @@ func (p *placer) prepare() {
 	}
 }
 
-// bucketOf is the bucket of the node's spread values, nil without spreads.
-func (p *placer) bucketOf(n *nl.Node) *bucket {
-	if len(p.spreads) == 0 {
-		return nil
-	}
-	b := &bucket{}
-	var key strings.Builder
-	for _, s := range p.spreads {
-		value, ok := expr.Resolve(s.Attribute, n)
-		b.values = append(b.values, value)
-		b.known = append(b.known, ok)
-		fmt.Fprintf(&key, "%t%d:%s", ok, len(value), value)
-	}
-	if known := p.buckets[key.String()]; known != nil {
-		return known
-	}
-	p.buckets[key.String()] = b
-	return b
-}
-
-// spread is how much the spreads like the bucket now.
-func (p *placer) spread(b *bucket) float64 {
-	if b == nil {
-		return 0
-	}
-	sum := 0.0
-	for i, s := range p.spreads {
-		sum += s.Boost(b.values[i], b.known[i])
-	}
-	return sum
-}
-
-// alikeOf is what the spreads like like this bucket.
-func (p *placer) alikeOf(b *bucket) *alike {
-	if b == nil {
-		return nil
-	}
-	if !p.byCount || !b.known[0] {
-		if b.alike == nil {
-			b.alike = &alike{bucket: b}
-		}
-		return b.alike
-	}
-	count := p.spreads[0].Count(b.values[0])
-	a := p.alikes[count]
-	if a == nil {
-		a = &alike{count: count}
-		p.alikes[count] = a
-	}
-	return a
-}
-
-// liked is how much the spreads like what is alike.
-func (p *placer) liked(a *alike) float64 {
-	switch {
-	case a == nil:
-		return 0
-	case a.bucket != nil:
-		return p.spread(a.bucket)
-	}
-	return p.spreads[0].BoostOf(a.count)
-}
-
-func (p *placer) laneOf(c *candidate) (*lane, entry) {
-	sum, terms := c.parts.Base()
-	key := laneKey{p.alikeOf(c.bucket), terms}
-	l := p.lane[key]
-	if l == nil {
-		l = &lane{alike: key.alike, terms: terms}
-		p.lane[key] = l
-		p.lanes = append(p.lanes, l)
-	}
-	return l, entry{sum: sum, order: c.order, version: c.version, c: c}
-}
-
-// look tests and scores a node as things stand.
-func (p *placer) look(c *candidate) {
-	c.filtered, c.exhausted = c.static, ""
-	if c.filtered == "" {
-		c.filtered = p.distinct(c)
-	}
-	if c.filtered != "" {
-		return
-	}
-	if c.exhausted = p.ask.Fits(c.node); c.exhausted != "" {
-		return
-	}
-	c.parts = p.score(c, c.node.Used.Plus(p.ask.NeedOn(c.node)))
-}
-
-func (p *placer) score(c *candidate, used fit.Vector) rank.Parts {
-	parts := rank.Parts{
-		Fit:        rank.Fit(p.algorithm, used, c.node.Cap),
-		Collisions: p.run.count(p.ask.Group.Name, c.node.Info.ID),
-		Count:      p.ask.Group.Count,
-	}
-	parts.Affinity = c.liked
-	parts.Device, parts.HasDevice = p.ask.DeviceScore(c.node)
-	return parts
-}
-
-// affinity is how much the affinities like the node, -1 to 1.
-func (p *placer) affinity(n *nl.Node) float64 {
-	sum := 0.0
-	for _, a := range p.affinities {
-		if a.check.Node(n) {
-			sum += a.weight
-		}
-	}
-	return sum / p.weights
-}
-
-// distinct tests what depends on the job's other allocations.
-func (p *placer) distinct(c *candidate) string {
-	id := c.node.Info.ID
-	if p.checks.HostsJob && p.run.jobCount(id) > 0 || p.checks.HostsGroup && p.run.count(p.ask.Group.Name, id) > 0 {
-		return feasible.DistinctHosts
-	}
-	for _, d := range p.properties {
-		value, ok := d.Target.Resolve(c.node.Info)
-		if !ok {
-			return fmt.Sprintf("missing property %q", d.Text)
-		}
-		if n := d.used[value]; n >= d.Limit {
-			return fmt.Sprintf("distinct_property: %s=%s used by %d allocs", d.Text, value, n)
-		}
-	}
-	return ""
-}
-
 // touch looks again at a node that has changed.
 func (p *placer) touch(nodeID string) {
 	if !p.ready {
@@ -455,58 +300,4 @@ func (p *placer) usable(nodeID string, place *reconcile.Placement) *candidate {
 		return nil
 	}
 	return c
-}
-
-// scores is the table of the chosen node and the best others, best first.
-func (p *placer) scores(chosen *candidate, penalized []string) []*nl.NodeScoreMeta {
-	rows := []*nl.NodeScoreMeta{p.row(chosen, penalized)}
-	perLane := scoresMax
-	if len(p.lanes) > scoresMax*scoresMax {
-		perLane = 1
-	}
-	type rated struct {
-		c     *candidate
-		score float64
-	}
-	var others []rated
-	for _, l := range p.lanes {
-		taken := 0
-		spread := p.liked(l.alike)
-		l.top(func(e *entry) bool {
-			if e.c != chosen {
-				others = append(others, rated{e.c, rank.Mean(e.sum, l.terms, spread)})
-				taken++
-			}
-			return taken < perLane
-		})
-	}
-	slices.SortStableFunc(others, func(a, b rated) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return a.c.order - b.c.order
-	})
-	for _, o := range others[:min(len(others), scoresMax-1)] {
-		rows = append(rows, p.row(o.c, penalized))
-	}
-	slices.SortStableFunc(rows, func(a, b *nl.NodeScoreMeta) int {
-		switch {
-		case a.NormScore > b.NormScore:
-			return -1
-		case a.NormScore < b.NormScore:
-			return 1
-		}
-		return 0
-	})
-	return rows
-}
-
-func (p *placer) row(c *candidate, penalized []string) *nl.NodeScoreMeta {
-	parts := c.parts
-	parts.Penalty = slices.Contains(penalized, c.node.Info.ID)
-	parts.Spread = p.spread(c.bucket)
-	return &nl.NodeScoreMeta{NodeID: c.node.Info.ID, Scores: parts.Table(), NormScore: parts.Final()}
 }

@@ -46,6 +46,10 @@ func check(o op.Op) error {
 		missing = when(o.Config == nil, "configuration")
 	case *op.UpsertRootKey:
 		missing = when(o.Key == nil || o.Key.Meta == nil, "key")
+	case *op.ApplyVariable:
+		missing = when(o.Variable == nil, "variable")
+	case *op.RekeyVariables:
+		missing = nothingIn(o.Variables, "variable")
 	case *op.Batch:
 		for _, one := range o.Ops {
 			if err := check(one); err != nil {

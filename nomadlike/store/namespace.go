@@ -86,6 +86,9 @@ func (t *tx) checkNamespaceUnused(namespace string) error {
 		return nl.Errorf(nl.CodeInternal, "namespace %q has non-terminal allocations in regions: %v",
 			namespace, []string{nl.DefaultRegion})
 	}
+	for range t.Variables(namespace, "") {
+		return nl.Errorf(nl.CodeInternal, "namespace %q has variables in regions: %v", namespace, []string{nl.DefaultRegion})
+	}
 	return nil
 }
 

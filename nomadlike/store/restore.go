@@ -197,6 +197,9 @@ func (rs *restorer) read(kind recordKind, body []byte) (func() error, error) {
 	case recordRootKeys:
 		return each(body, func(k *rootKeyForm) { s.rootKeys.Set(o, rootKeyRow{k.key()}) })
 	}
+	if kind == recordVariables {
+		return each(body, func(v *nl.Variable) { s.putVariable(o, v) })
+	}
 	return nil, fmt.Errorf("a record is of kind %d, which this version does not know", kind)
 }
 

@@ -15,6 +15,7 @@ type (
 	namespaceRow  struct{ *nl.Namespace }
 	nodePoolRow   struct{ *nl.NodePool }
 	rootKeyRow    struct{ *nl.RootKey }
+	variableRow   struct{ *nl.Variable }
 	// name is an entry that is nothing but its key.
 	name string
 	// link is an entry that leads to an object of another key.
@@ -37,6 +38,7 @@ func (r nodeRow) Key() string       { return r.ID }
 func (r namespaceRow) Key() string  { return r.Name }
 func (r nodePoolRow) Key() string   { return r.Name }
 func (r rootKeyRow) Key() string    { return r.Meta.KeyID }
+func (r variableRow) Key() string   { return JobKey(r.Namespace, r.Path) }
 func (n name) Key() string          { return string(n) }
 func (l link) Key() string          { return l.key }
 func (r serviceRow) Key() string    { return r.key }

@@ -37,6 +37,7 @@ const (
 	recordPolicies
 	recordRootKeys
 	recordEnd
+	recordVariables
 )
 
 const (
@@ -200,6 +201,7 @@ func (sv *saver) all(s *Snapshot) {
 			}
 		}
 	})
+	saveObjects(sv, recordVariables, s.Variables(nl.AllNamespaces, ""))
 }
 
 // saveObjects writes objects, many to a record.

@@ -42,6 +42,9 @@ type Snapshot struct {
 	autopilot *nl.AutopilotConfig
 	rootKeys  cow.Tree[rootKeyRow]
 	cluster   clusterMeta
+
+	variables       cow.Tree[variableRow] // by namespace and path
+	lockedVariables cow.Tree[variableRow] // those with a lock
 }
 
 type clusterMeta struct {

@@ -25,6 +25,7 @@ const (
 	TableRootKeys
 	TablePeriodicLaunches
 	TableClusterMeta
+	TableVariables
 
 	tableCount
 )

@@ -147,6 +147,11 @@ func (t *tx) applyNode(o op.Op) (any, error) {
 	case *op.SetClusterID:
 		t.setClusterID(o)
 		return nil, nil
+	case *op.ApplyVariable:
+		return t.applyVariable(o)
+	case *op.RekeyVariables:
+		t.rekeyVariables(o)
+		return nil, nil
 	}
 	return nil, fmt.Errorf("applying a write: the store does not know %T", o)
 }

@@ -60,6 +60,7 @@ func (st *Store) forget(w *watcher) {
 //	jobs and what hangs on them   JobKey(namespace, id)
 //	allocations                   their ID, node, evaluation, deployment and JobKey
 //	evaluations, deployments      their ID and JobKey
+//	variables                     JobKey(namespace, path)
 //	services                      JobKey(namespace, service name), JobKey(namespace, ID) and allocation ID
 //	scaling policies              their ID and JobKey
 //	everything else               ID or name
@@ -106,7 +107,8 @@ func keysOf(c *Change, f func(Key)) {
 		in(JobKey(o.Target["Namespace"], o.Target["Job"]))
 	default:
 		switch c.Table {
-		case TableJobs, TableJobVersions, TableJobSummaries, TableJobSubmissions, TableScalingEvents, TablePeriodicLaunches:
+		case TableJobs, TableJobVersions, TableJobSummaries, TableJobSubmissions, TableScalingEvents, TablePeriodicLaunches,
+			TableVariables:
 			in(JobKey(c.Namespace, c.Key))
 		default:
 			in(c.Key)

@@ -46,6 +46,9 @@ type Harness struct {
 	IgnoresRecover bool
 	// KillSucceeds is set for drivers that tell no failure for a killed task.
 	KillSucceeds bool
+	// InterruptsUnknown is set for drivers that take a signal nobody knows as
+	// SIGINT instead of refusing it.
+	InterruptsUnknown bool
 	// BadConfigs are task configs that must be refused, by case name.
 	BadConfigs map[string]map[string]any
 }

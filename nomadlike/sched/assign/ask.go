@@ -102,9 +102,6 @@ func newTask(t *nl.Task, oversubscription bool) (taskAsk, error) {
 	return ask, nil
 }
 
-// Plain tells that allocations of the group take nothing but amounts.
-func (a *Ask) Plain() bool { return a.plain != nil }
-
 // NeedOn is what an allocation takes on this node, with the CPU of its cores.
 func (a *Ask) NeedOn(n *fit.Node) fit.Vector {
 	need := a.Need

@@ -15,7 +15,7 @@ type round struct {
 	*sets
 	names    *names
 	canaries map[string]bool // IDs of this deployment's canaries, not promoted
-	promoted map[string]bool // names of promoted canaries, by alloc ID below
+	promoted map[string]bool // names of promoted canaries
 	winners  map[string]bool // IDs of promoted canaries
 
 	now         []*nl.Alloc // failed, to be replaced at once

@@ -1,0 +1,120 @@
+package sched
+
+import (
+	"fmt"
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/rank"
+)
+
+// look tests and scores a node as things stand.
+func (p *placer) look(c *candidate) {
+	c.filtered, c.exhausted = c.static, ""
+	if c.filtered == "" {
+		c.filtered = p.distinct(c)
+	}
+	if c.filtered != "" {
+		return
+	}
+	if c.exhausted = p.ask.Fits(c.node); c.exhausted != "" {
+		return
+	}
+	c.parts = p.score(c, c.node.Used.Plus(p.ask.NeedOn(c.node)))
+}
+
+func (p *placer) score(c *candidate, used fit.Vector) rank.Parts {
+	parts := rank.Parts{
+		Fit:        rank.Fit(p.algorithm, used, c.node.Cap),
+		Collisions: p.run.count(p.ask.Group.Name, c.node.Info.ID),
+		Count:      p.ask.Group.Count,
+	}
+	parts.Affinity = c.liked
+	parts.Device, parts.HasDevice = p.ask.DeviceScore(c.node)
+	return parts
+}
+
+// affinity is how much the affinities like the node, -1 to 1.
+func (p *placer) affinity(n *nl.Node) float64 {
+	sum := 0.0
+	for _, a := range p.affinities {
+		if a.check.Node(n) {
+			sum += a.weight
+		}
+	}
+	return sum / p.weights
+}
+
+// distinct tests what depends on the job's other allocations.
+func (p *placer) distinct(c *candidate) string {
+	id := c.node.Info.ID
+	if p.checks.HostsJob && p.run.jobCount(id) > 0 || p.checks.HostsGroup && p.run.count(p.ask.Group.Name, id) > 0 {
+		return feasible.DistinctHosts
+	}
+	for _, d := range p.properties {
+		value, ok := d.Target.Resolve(c.node.Info)
+		if !ok {
+			return fmt.Sprintf("missing property %q", d.Text)
+		}
+		if n := d.used[value]; n >= d.Limit {
+			return fmt.Sprintf("distinct_property: %s=%s used by %d allocs", d.Text, value, n)
+		}
+	}
+	return ""
+}
+
+// scores is the table of the chosen node and the best others, best first.
+func (p *placer) scores(chosen *candidate, penalized []string) []*nl.NodeScoreMeta {
+	rows := []*nl.NodeScoreMeta{p.row(chosen, penalized)}
+	perLane := scoresMax
+	if len(p.lanes) > scoresMax*scoresMax {
+		perLane = 1
+	}
+	type rated struct {
+		c     *candidate
+		score float64
+	}
+	var others []rated
+	for _, l := range p.lanes {
+		taken := 0
+		spread := p.liked(l.alike)
+		l.top(func(e *entry) bool {
+			if e.c != chosen {
+				others = append(others, rated{e.c, rank.Mean(e.sum, l.terms, spread)})
+				taken++
+			}
+			return taken < perLane
+		})
+	}
+	slices.SortStableFunc(others, func(a, b rated) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		}
+		return a.c.order - b.c.order
+	})
+	for _, o := range others[:min(len(others), scoresMax-1)] {
+		rows = append(rows, p.row(o.c, penalized))
+	}
+	slices.SortStableFunc(rows, func(a, b *nl.NodeScoreMeta) int {
+		switch {
+		case a.NormScore > b.NormScore:
+			return -1
+		case a.NormScore < b.NormScore:
+			return 1
+		}
+		return 0
+	})
+	return rows
+}
+
+func (p *placer) row(c *candidate, penalized []string) *nl.NodeScoreMeta {
+	parts := c.parts
+	parts.Penalty = slices.Contains(penalized, c.node.Info.ID)
+	parts.Spread = p.spread(c.bucket)
+	return &nl.NodeScoreMeta{NodeID: c.node.Info.ID, Scores: parts.Table(), NormScore: parts.Final()}
+}
