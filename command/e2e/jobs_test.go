@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -174,8 +173,6 @@ func (a *agent) readFile(alloc *api.Allocation, path string) (string, error) {
 	content, err := io.ReadAll(r)
 	return string(content), err
 }
-
-var errNotYet = errors.New("not yet")
 
 // onDisk is the directory of an allocation of this agent.
 func (a *agent) onDisk(allocID string, more ...string) string {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -61,13 +62,12 @@ func TestAgentKilled(t *testing.T) {
 		leaver := fmt.Sprintf("leaver-%d", round)
 		marker := filepath.Join(a.dir, leaver)
 		a.register(batch(leaver, group("g", leavers,
-			shell("t", fmt.Sprintf("until [ -e %s ]; do sleep 0.02; done; exit %d", marker, leaverCode)))))
-		leaving := a.awaitAllocs(leaver, leavers, api.AllocClientStatusRunning)
-		leaverPids := a.taskPids(leaving)
+			shell("t", fmt.Sprintf("echo $$ >$NOMAD_ALLOC_DIR/data/pid; until [ -e %s ]; do sleep 0.02; done; exit %d", marker, leaverCode)))))
+		leaving := slices.Collect(maps.Values(a.pids(leaver, leavers)))
 
 		a.kill()
 		touch(t, marker)
-		await(t, "tasks end while there is no agent", func() error { return anyRunning(leaverPids) })
+		await(t, "tasks end while there is no agent", func() error { return anyRunning(leaving) })
 		killed := time.Now()
 		a.start()
 		a.awaitNode()
@@ -103,13 +103,7 @@ func TestAgentKilled(t *testing.T) {
 		a.awaitAllocs(job, count, api.AllocClientStatusComplete)
 	}
 	await(t, "the processes are gone", func() error {
-		all := make([]int, 0, len(pids)+len(containers))
-		for _, p := range []map[string]int{pids, containers} {
-			for _, pid := range p {
-				all = append(all, pid)
-			}
-		}
-		return anyRunning(all)
+		return anyRunning(slices.AppendSeq(slices.Collect(maps.Values(pids)), maps.Values(containers)))
 	})
 }
 
@@ -170,22 +164,6 @@ func (a *agent) containers(docker bool) map[string]int {
 		a.t.Errorf("the engine runs %d containers of ours, want %d", len(out), dockerTasks)
 	}
 	return out
-}
-
-// taskPids finds the processes of allocations by what they were started with.
-func (a *agent) taskPids(allocs []*api.AllocationListStub) (pids []int) {
-	a.t.Helper()
-	for _, s := range allocs {
-		await(a.t, s.Name+" has a process", func() error {
-			found := belonging(a.onDisk(s.ID))
-			pids = append(pids, found...)
-			if len(found) == 0 {
-				return errNotYet
-			}
-			return nil
-		})
-	}
-	return pids
 }
 
 // anyRunning is an error while one of the processes is more than a zombie.

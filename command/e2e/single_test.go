@@ -40,16 +40,18 @@ func TestExitCodes(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
 	a := single(t)
-	a.register(batch("codes", group("g", 1,
-		shell("three", "exit 3"), shell("killed", "kill -9 $$"), shell("fine", "true"))))
-	s := a.awaitAllocs("codes", 1, api.AllocClientStatusFailed)[0]
-	for task, want := range map[string]int{"three": 3, "killed": 137, "fine": 0} {
-		if got, err := exitCode(s.TaskStates, task); err != nil || got != want {
-			t.Errorf("%s: exit code %d, %v; want %d", task, got, err, want)
+	// A group each, since a task that fails takes the others of its group along.
+	a.register(batch("codes", group("three", 1, shell("t", "exit 3")),
+		group("killed", 1, shell("t", "kill -9 $$")), group("fine", 1, shell("t", "true"))))
+	ended := append(a.awaitAllocs("codes", 2, api.AllocClientStatusFailed), a.awaitAllocs("codes", 1, api.AllocClientStatusComplete)...)
+	want := map[string]int{"three": 3, "killed": 137, "fine": 0}
+	for _, s := range ended {
+		if got, err := exitCode(s.TaskStates, "t"); err != nil || got != want[s.TaskGroup] {
+			t.Errorf("%s: exit code %d, %v; want %d", s.TaskGroup, got, err, want[s.TaskGroup])
 		}
-	}
-	if events := s.TaskStates["killed"].Events; !hasSignal(events, 9) {
-		t.Errorf("the end by signal 9 is not told: %v", events)
+		if events := s.TaskStates["t"].Events; hasSignal(events, 9) != (s.TaskGroup == "killed") {
+			t.Errorf("%s: signal 9 in its events is %v", s.TaskGroup, hasSignal(events, 9))
+		}
 	}
 }
 

@@ -95,14 +95,15 @@ func (w *differ) padding(fields []*nl.FieldDiff, objects []*nl.ObjectDiff) int {
 
 func (w *differ) group(g *nl.GroupDiff, outer int) {
 	w.line("", outer, g.Type, w.colour.Bold(fmt.Sprintf("Task Group: %q", g.Name))+w.updates(g.Updates))
+	fields, objects := g.Fields, g.Objects
 	if !w.expands(g.Type) {
-		return
+		fields, objects = nil, nil
 	}
-	pad := w.padding(g.Fields, g.Objects)
+	pad := w.padding(fields, objects)
 	for _, t := range g.Tasks {
 		pad = max(pad, len(marker(t.Type)))
 	}
-	w.members(diffStep, pad, g.Fields, g.Objects)
+	w.members(diffStep, pad, fields, objects)
 	for _, t := range g.Tasks {
 		w.task(t, diffStep, pad)
 	}

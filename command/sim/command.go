@@ -72,7 +72,7 @@ func (o *options) declare(f *meta.Flags) {
 	f.String(&o.shape.Prefix, "prefix", defaultPrefix, "<name>", "Start of the names of the nodes. Default: "+defaultPrefix+".")
 	f.Map(&o.shape.Meta, "meta", "Metadata of the nodes; may be given more than once.")
 	f.Duration(&o.lifetime, "run-for", 0, "<duration>", "How long tasks of drivers other than mock_driver run. Default: until they are stopped.")
-	f.String(&o.logLevel, "log-level", "error", "<level>", "What to log to stderr: debug, info, warn or error. Default: error.")
+	f.String(&o.logLevel, "log-level", "warn", "<level>", "What to log to stderr: debug, info, warn or error. Default: warn.")
 }
 
 func (o *options) do(ctx context.Context, c *meta.Call) error {

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/nomadlike/nomadlike/client/servers"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
@@ -79,8 +81,10 @@ func New(cfg Config) (*Fleet, error) {
 	f := &Fleet{cfg: cfg, work: make(chan job, cfg.Count), wake: make(chan struct{}, 1), jobs: jobs{known: map[jobVersion]*nl.Job{}}}
 	mux := session.NewMux()
 	mux.Fallback(func(string) (session.Caller, bool) { return hollow{}, true })
+	log := cfg.Logger
 	for range min((cfg.Count+nodesPerSession-1)/nodesPerSession, sessionsMax) {
-		conn, err := servers.New(servers.Config{Addrs: cfg.Servers, Dial: cfg.Dial, Mux: mux, Logger: cfg.Logger})
+		conn, err := servers.New(servers.Config{Addrs: cfg.Servers, Dial: cfg.Dial, Mux: mux, Logger: log})
+		log = hclog.NewNullLogger() // one connection speaks for all
 		if err != nil {
 			return nil, fmt.Errorf("simulating nodes: %w", err)
 		}

@@ -62,6 +62,12 @@ func (s *Snapshot) RootKeys() iter.Seq[*nl.RootKey] {
 	return filtered(s.rootKeys.All(), func(r rootKeyRow) *nl.RootKey { return r.RootKey }, always)
 }
 
+// RootKey is nil when there is none.
+func (s *Snapshot) RootKey(id string) *nl.RootKey {
+	row, _ := s.rootKeys.Get(id)
+	return row.RootKey
+}
+
 // ActiveRootKey is the key new data is protected with; nil when there is none.
 func (s *Snapshot) ActiveRootKey() *nl.RootKey {
 	for k := range s.RootKeys() {

@@ -8,6 +8,7 @@ import (
 // of the policy language; several mean that any of them will do.
 type need struct {
 	namespace    string   // for namespaced capabilities
+	variable     string   // path of the variable that the capabilities are about; "": they are about the namespace
 	capabilities []string // any of these in the namespace
 	node         string   // node: read or write
 	agent        string   // agent: read or write

@@ -89,6 +89,7 @@ type Config struct {
 	Log        Log
 	Nodes      NodeSessions
 	Heartbeats Heartbeats
+	Locks      Locks
 	Brokers    Brokers
 	Plans      Plans
 	Cluster    Cluster
@@ -132,6 +133,7 @@ func New(cfg Config) *Endpoints {
 	e.registerNodePools()
 	e.registerNamespaces()
 	e.registerServices()
+	e.registerVariables()
 	e.registerScaling()
 	e.registerSearch()
 	e.registerOperator()

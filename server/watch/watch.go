@@ -39,6 +39,7 @@ const (
 	drainSpacing     = 100 * time.Millisecond
 	periodicSpacing  = 200 * time.Millisecond
 	heartbeatSpacing = 250 * time.Millisecond
+	lockSpacing      = 250 * time.Millisecond
 	keySpacing       = time.Second
 	gcSpacing        = time.Second // between collections that leave something
 )
@@ -68,6 +69,7 @@ type Config struct {
 type Watch struct {
 	cfg   Config
 	beats *Heartbeats
+	locks *locks
 
 	mu    sync.Mutex
 	loops []*loop // while Run runs; the first is that of heartbeats
@@ -100,7 +102,7 @@ func New(cfg Config) (*Watch, error) {
 	if cfg.RootKeyRotation == 0 {
 		cfg.RootKeyRotation = RootKeyRotation
 	}
-	w := &Watch{cfg: cfg, beats: NewHeartbeats(cfg.Heartbeats)}
+	w := &Watch{cfg: cfg, beats: NewHeartbeats(cfg.Heartbeats), locks: newLocks()}
 	cfg.Store.OnCommit(w.commit)
 	return w, nil
 }
@@ -123,6 +125,7 @@ func (w *Watch) start() []*loop {
 	defer w.mu.Unlock()
 	c := &w.cfg
 	w.beats.Reset(c.Now(), c.Store.Snapshot())
+	w.locks.reset()
 	deployments, periodics := rollout.New(), periodic.New()
 	w.loops = []*loop{
 		newLoop("heartbeats", heartbeatSpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
@@ -140,6 +143,7 @@ func (w *Watch) start() []*loop {
 		newLoop("keys", keySpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return keysStep(c, now, s)
 		}, store.TableRootKeys),
+		newLoop("locks", lockSpacing, w.locks.step, store.TableVariables),
 		newLoop("garbage", 0, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return garbageStep(c, now, s)
 		}),
@@ -186,6 +190,9 @@ func (w *Watch) Beat(nodeID string) time.Duration {
 	}
 	return ttl
 }
+
+// Renew starts the time to live of the lock on a variable again.
+func (w *Watch) Renew(v *nl.Variable) { w.locks.renew(w.cfg.Now(), v) }
 
 // Forget ends watching a node that has left.
 func (w *Watch) Forget(nodeID string) { w.beats.Forget(nodeID) }
