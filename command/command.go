@@ -19,6 +19,7 @@ import (
 	"github.com/mitchellh/cli"
 	"golang.org/x/term"
 
+	"github.com/nomadlike/nomadlike/command/agent"
 	"github.com/nomadlike/nomadlike/command/alloc"
 	"github.com/nomadlike/nomadlike/command/deployment"
 	"github.com/nomadlike/nomadlike/command/eval"
@@ -62,6 +63,9 @@ func common() []string {
 func Main(args []string) int {
 	if drivers.Intercept(args) {
 		return 0
+	}
+	if len(args) == 2 && args[1] == agent.ArtifactCommand {
+		return agent.ServeArtifact()
 	}
 	return Run(args[1:], process(args[1:]))
 }

@@ -46,7 +46,7 @@ func (r *Runner) report() {
 	r.view, r.status = u.TaskStates, status
 	r.terminal = r.machine.Terminal()
 	r.mu.Unlock()
-	changed, urgent := differs(r.sent, u)
+	changed, urgent := differs(r.sent, u, r.inPlace)
 	if !changed {
 		return
 	}
@@ -56,7 +56,7 @@ func (r *Runner) report() {
 
 // differs tells whether b says anything that a did not, and whether somebody
 // waits for it.
-func differs(a, b *nl.AllocUpdate) (changed, urgent bool) {
+func differs(a, b *nl.AllocUpdate, inPlace bool) (changed, urgent bool) {
 	if a == nil {
 		// The servers know that it is pending.
 		return true, b.ClientStatus != nl.AllocClientPending
@@ -64,10 +64,11 @@ func differs(a, b *nl.AllocUpdate) (changed, urgent bool) {
 	if a.ClientStatus != b.ClientStatus {
 		return true, true
 	}
-	// Health may come with the next batch: a rollout that waits for
-	// min_healthy_time does not mind.
 	healthA, healthB := a.DeploymentStatus, b.DeploymentStatus
 	changed = (healthA == nil) != (healthB == nil) || healthA != nil && *healthA.Healthy != *healthB.Healthy
+	// The next wave of a rollout waits for new allocations, not for those that
+	// only took on a new version.
+	urgent = changed && !inPlace
 	for name, s := range b.TaskStates {
 		old := a.TaskStates[name]
 		if old == s {

@@ -44,6 +44,7 @@ func (r *Runner) newVersion(ctx context.Context, old, a *nl.Alloc) {
 		s.Update(a)
 	}
 	if a.DeploymentID != old.DeploymentID {
+		r.inPlace = true
 		r.mu.Lock()
 		r.verdict = nil
 		if st := a.DeploymentStatus; st != nil {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	stdlog "log"
 	"os"
 	"sync"
 
@@ -59,6 +60,9 @@ func New(cfg *config.Config, o Options) (*Agent, error) {
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, version: o.Version, cmdline: o.Cmdline, log: log, logFile: closer, self: session.NewMux(), reload: o.Reload, gone: make(chan struct{})}
+	// Libraries that only know the standard logger speak at the level they name.
+	stdlog.SetOutput(log.Named("library").StandardWriter(&hclog.StandardLoggerOptions{InferLevels: true, ForceLevel: hclog.NoLevel}))
+	stdlog.SetFlags(0)
 	a.serveSelf(a.self)
 	a.registry = newRegistry(a.gauges)
 	if err := a.open(); err != nil {

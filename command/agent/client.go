@@ -12,6 +12,7 @@ import (
 	"github.com/nomadlike/nomadlike/client"
 	"github.com/nomadlike/nomadlike/client/driver"
 	"github.com/nomadlike/nomadlike/client/fingerprint"
+	"github.com/nomadlike/nomadlike/client/step/artifact"
 	"github.com/nomadlike/nomadlike/drivers"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/session"
@@ -19,9 +20,12 @@ import (
 	"github.com/nomadlike/nomadlike/command/agent/config"
 )
 
-// PluginCommand is the hidden command by which this binary serves one of its
-// own drivers.
-const PluginCommand = "plugin-serve"
+// ArtifactCommand is the hidden command by which this binary downloads one
+// artifact, in a process of its own.
+const ArtifactCommand = "artifact-fetch"
+
+// ServeArtifact runs the hidden command and gives the process's exit code.
+func ServeArtifact() int { return artifact.Main(context.Background(), os.Stdin, os.Stdout) }
 
 // envDenyDefault are variables of the agent that tasks never see.
 var envDenyDefault = []string{"CONSUL_TOKEN", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_TOKEN_FILE", "NOMAD_TOKEN", "VAULT_TOKEN", "CONSUL_LICENSE",
@@ -57,7 +61,9 @@ func (a *Agent) clientConfig() client.Config {
 		DefaultIneligible: c.DefaultIneligible, DisableRemoteExec: c.DisableRemoteExec, MaxKillTimeout: c.MaxKillTimeout,
 		GC: client.GC{Interval: c.GCInterval, Parallel: c.GCParallelDestroys, DiskPercent: c.GCDiskUsageThreshold,
 			InodesPercent: c.GCInodeUsageThreshold, MaxAllocations: c.GCMaxAllocs},
-		GCVolumesOnNodeGC: c.GCVolumesOnNodeGC, KeepPlugins: false,
+		GCVolumesOnNodeGC: c.GCVolumesOnNodeGC,
+		Fetch:             artifact.New(artifact.Config{Command: func() (string, []string) { return ownBinary(), []string{ArtifactCommand} }}),
+		API:               a.dialAPI, TemplateDeny: templateDeny(c), TemplateNoSandbox: c.Template["disable_file_sandbox"] == true,
 		Logger: a.log.Named("client"), Now: time.Now, NewID: func() string { return nl.NewID(rand.Reader) },
 	}
 }
@@ -75,11 +81,32 @@ func (a *Agent) localServer() session.Caller {
 
 // builtinCommand runs this binary again as one of its drivers.
 func builtinCommand(name string) (string, []string) {
+	return ownBinary(), []string{drivers.ServeCommand, name}
+}
+
+// ownBinary is the file this process runs.
+func ownBinary() string {
 	self, err := os.Executable()
 	if err != nil {
-		self = os.Args[0]
+		return os.Args[0]
 	}
-	return self, []string{PluginCommand, name}
+	return self
+}
+
+// templateDeny are the functions templates may not use; nil is the default.
+func templateDeny(c *config.Client) []string {
+	for _, key := range []string{"function_denylist", "function_blacklist"} {
+		if list, ok := c.Template[key].([]any); ok {
+			out := []string{}
+			for _, v := range list {
+				if s, ok := v.(string); ok {
+					out = append(out, s)
+				}
+			}
+			return out
+		}
+	}
+	return nil
 }
 
 // clientServers are the servers to dial first.

@@ -95,6 +95,20 @@ func (l *listeners) serve(ctx context.Context, h web.Handler, log hclog.Logger) 
 	return err
 }
 
+// dialAPI opens a connection to this agent's own API.
+func (a *Agent) dialAPI(ctx context.Context) (net.Conn, error) {
+	addr := a.listen.all[0].Addr().(*net.TCPAddr)
+	ip := addr.IP
+	if ip.IsUnspecified() {
+		ip = net.IPv6loopback
+		if addr.IP.To4() != nil {
+			ip = net.IPv4(127, 0, 0, 1)
+		}
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(ip.String(), strconv.Itoa(addr.Port)))
+}
+
 // logged notes every request at debug level. Queries may hold secrets of
 // callers only in headers, which are not logged.
 func logged(h web.Handler, log hclog.Logger) web.Handler {

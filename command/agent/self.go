@@ -106,6 +106,9 @@ func (a *Agent) Reload() error {
 	if level := hclog.LevelFromString(next.LogLevel); level != hclog.NoLevel {
 		a.log.SetLevel(level)
 	}
+	if a.client != nil {
+		a.client.Refresh(context.Background())
+	}
 	if a.server == nil {
 		return nil
 	}

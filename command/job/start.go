@@ -11,6 +11,10 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
 
+// sourceTries is how many versions are looked at for a source: as many as
+// servers keep by default.
+const sourceTries = 6
+
 func startVerb(*meta.Meta) *meta.Verb {
 	var detach, verbose bool
 	return &meta.Verb{
@@ -39,7 +43,7 @@ func startVerb(*meta.Meta) *meta.Verb {
 			if !job.Stop {
 				return fmt.Errorf("job %q is not stopped: nothing is to be started", match.ID)
 			}
-			source, err := submission(ctx, client, match.ID, job.Version)
+			source, err := latestSource(ctx, client, match.ID, job.Version)
 			if err != nil {
 				return err
 			}
@@ -56,6 +60,19 @@ func startVerb(*meta.Meta) *meta.Verb {
 			return watch.Follow(ctx, c, reply.EvalID, detach, verbose)
 		},
 	}
+}
+
+// latestSource is the source of the newest version that has one: stopping a job
+// makes a version that nobody submitted.
+func latestSource(ctx context.Context, client *apiclient.Client, id string, version uint64) (*nl.JobSubmission, error) {
+	for tries := 0; tries < sourceTries; tries++ {
+		source, err := submission(ctx, client, id, version)
+		if err != nil || source != nil || version == 0 {
+			return source, err
+		}
+		version--
+	}
+	return nil, nil
 }
 
 // submission is the source of a version of a job, nil when it was not kept.

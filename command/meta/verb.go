@@ -113,9 +113,9 @@ func (v *Verb) parseAndDo(ctx context.Context, args []string) error {
 			v.Meta.Print(v.Help())
 			return nil
 		}
+		// The help is long: what is wrong comes last, where it is seen.
+		fmt.Fprintf(v.Meta.Err, "%s\n\n", v.Help())
 		v.Meta.Error(flagError(err))
-		v.Meta.Error("")
-		v.Meta.Error(v.Help())
 		return Exit(v.errorCode())
 	}
 	c.Args = c.flags.set.Args()

@@ -101,13 +101,13 @@ func (w *rollout) follow(ctx context.Context, id string) (*nl.Deployment, error)
 			}
 			last = s
 			over := Over(s.deployment)
-			w.screen.show(w.block(s), mark(s.deployment), over)
+			w.screen.show(w.title(s.deployment), w.block(s), mark(s.deployment), over)
 			if over {
 				return s.deployment, nil
 			}
 		case <-tick:
 			if last.deployment != nil {
-				w.screen.show(w.block(last), "", false)
+				w.screen.show(w.title(last.deployment), w.block(last), "", false)
 			}
 		}
 	}
@@ -204,6 +204,15 @@ func (w *rollout) revertOf(ctx context.Context, failed *nl.Deployment) (string, 
 	w.call.Printf("==> %s: Deployment %q failed and is rolled back by deployment %q",
 		render.Time(w.call.Now()), render.ID(failed.ID, w.options.Verbose), render.ID(latest.ID, w.options.Verbose))
 	return latest.ID, nil
+}
+
+// title is what the spinner or mark stands before.
+func (w *rollout) title(d *nl.Deployment) string {
+	state := "in progress..."
+	if Over(d) {
+		state = d.Status
+	}
+	return fmt.Sprintf("Deployment %q %s", render.ID(d.ID, w.options.Verbose), state)
 }
 
 // block is the state of a deployment at a moment.

@@ -37,11 +37,13 @@ func (s *screen) ticks() (<-chan time.Time, func()) {
 
 // show draws a block over the one before. The mark stands in the place of the
 // spinner when the block is the last.
-func (s *screen) show(block, mark string, last bool) {
-	stamp := render.Time(s.meta.Now())
+func (s *screen) show(title, block, mark string, last bool) {
+	block = render.Indent(render.Time(s.meta.Now())+"\n"+block, "    ")
 	if !s.meta.Terminal {
-		s.meta.Print("  " + mark + strings.Repeat(" ", 2-min(1, len([]rune(mark)))) + stamp)
-		s.meta.Print(render.Indent(block, "    ") + "\n")
+		if last {
+			block += "\n\n  " + mark + " " + title
+		}
+		s.meta.Print(block + "\n")
 		return
 	}
 	spinner := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
@@ -49,7 +51,7 @@ func (s *screen) show(block, mark string, last bool) {
 		mark = spinner[s.turn%len(spinner)]
 		s.turn++
 	}
-	text := "  " + mark + " " + stamp + "\n" + render.Indent(block, "    ")
+	text := "  " + mark + " " + title + "\n\n" + block
 	if s.lines > 0 {
 		fmt.Fprintf(s.meta.Out, "\x1b[%dA\r%s", s.lines, clearDown)
 	}

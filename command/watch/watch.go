@@ -60,7 +60,9 @@ func Eval(ctx context.Context, c *meta.Call, id string, verbose bool) error {
 		if err != nil {
 			return err
 		}
-		if status != nl.DeploymentStatusSuccessful {
+		// Whoever stops a job wants its deployment cancelled.
+		stopped := m.eval.TriggeredBy == nl.TriggerJobDeregister && status == nl.DeploymentStatusCancelled
+		if status != nl.DeploymentStatusSuccessful && !stopped {
 			return meta.Exit(exitFailed)
 		}
 		return nil

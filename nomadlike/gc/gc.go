@@ -322,7 +322,8 @@ const (
 	StateDeprecated = "deprecated"
 )
 
-// keysInUse are the keys that signed identities of live allocations and nodes.
+// keysInUse are the keys that signed identities of live allocations and nodes
+// or encrypt variables.
 func keysInUse(s *store.Snapshot) map[string]bool {
 	used := map[string]bool{}
 	for a := range s.Allocs(nl.AllNamespaces) {
@@ -333,6 +334,11 @@ func keysInUse(s *store.Snapshot) map[string]bool {
 	for n := range s.Nodes() {
 		if n.IdentitySigningKeyID != "" {
 			used[n.IdentitySigningKeyID] = true
+		}
+	}
+	for v := range s.Variables(nl.AllNamespaces, "") {
+		if v.KeyID != "" {
+			used[v.KeyID] = true
 		}
 	}
 	return used

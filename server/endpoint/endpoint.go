@@ -134,6 +134,7 @@ func New(cfg Config) *Endpoints {
 	e.registerNamespaces()
 	e.registerServices()
 	e.registerVariables()
+	e.registerVolumes()
 	e.registerScaling()
 	e.registerSearch()
 	e.registerOperator()

@@ -85,9 +85,34 @@ func (e *Endpoints) operatorRotateKey(ctx context.Context, req *query.KeyRotate,
 	if err != nil {
 		return err
 	}
+	if req.Full {
+		if err := e.rekey(ctx, key.Meta.KeyID); err != nil {
+			return fmt.Errorf("root key %s is active, but the variables of older keys stay as they are: %w", key.Meta.KeyID, err)
+		}
+	}
 	meta := *key.Meta
 	meta.CreateIndex, meta.ModifyIndex = 0, 0 // as recorded: the answer tells the index beside
 	reply.Key, reply.Index = &meta, r.Index
+	return nil
+}
+
+// rekey has the leader encrypt anew what older keys encrypt.
+func (e *Endpoints) rekey(ctx context.Context, active string) error {
+	s := e.snapshot()
+	old := map[string]bool{}
+	for v := range s.Variables(nl.AllNamespaces, "") {
+		old[v.KeyID] = v.KeyID != active && v.KeyID != ""
+	}
+	for k := range s.RootKeys() {
+		if !old[k.Meta.KeyID] {
+			continue
+		}
+		next, meta := *k, *k.Meta
+		meta.State, next.Meta = watch.KeyRekeying, &meta
+		if _, err := e.propose(ctx, &op.UpsertRootKey{Key: &next}); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -109,6 +134,11 @@ func (e *Endpoints) operatorDeleteKey(ctx context.Context, req *query.KeyDelete,
 		return fmt.Errorf("active root key cannot be deleted - call rotate first")
 	}
 	if !req.Force {
+		for v := range s.Variables(nl.AllNamespaces, "") {
+			if v.KeyID == req.ID {
+				return fmt.Errorf("root key in use, cannot delete")
+			}
+		}
 		for a := range s.Allocs(nl.AllNamespaces) {
 			if a.SigningKeyID == req.ID && !a.Terminal() {
 				return fmt.Errorf("root key in use, cannot delete")

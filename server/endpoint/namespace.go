@@ -125,6 +125,10 @@ func namespaceInUse(s *store.Snapshot, name string) (why []string) {
 			break
 		}
 	}
+	for range s.Variables(name, "") {
+		why = append(why, "variables")
+		break
+	}
 	return why
 }
 

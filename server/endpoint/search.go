@@ -53,6 +53,8 @@ func idsOf(s *store.Snapshot, kind, ns, prefix string) iter.Seq[string] {
 		return ids(s.DeploymentsByPrefix(ns, prefix), func(d *nl.Deployment) string { return d.ID })
 	case "scaling_policy":
 		return ids(s.ScalingPolicies(ns), func(p *nl.ScalingPolicy) string { return p.ID })
+	case "vars":
+		return ids(s.Variables(ns, prefix), func(v *nl.Variable) string { return v.Path })
 	case "namespaces":
 		return ids(s.Namespaces(), func(n *nl.Namespace) string { return n.Name })
 	}
@@ -252,6 +254,9 @@ func (f *fuzzy) rest(s *store.Snapshot, ns string, kinds []string, prefix string
 	}
 	for p := range s.NodePools() {
 		f.add("node_pools", p.Name)
+	}
+	for v := range s.Variables(ns, "") {
+		f.add("vars", v.Path, v.Namespace, v.Path)
 	}
 	for n := range s.Namespaces() {
 		f.add("namespaces", n.Name)

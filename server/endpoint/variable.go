@@ -11,6 +11,7 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/server/keyring"
 )
 
 // Locks keeps the locks on variables alive on the leader.
@@ -108,7 +109,7 @@ func (e *Endpoints) variablesGet(ctx context.Context, req *query.VariableGet, re
 		if v == nil {
 			return s.TableIndex(store.TableVariables), watch, nil
 		}
-		items, err := openItems(s, v)
+		items, err := keyring.Open(s, v)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -266,7 +267,7 @@ func (e *Endpoints) variablesApply(ctx context.Context, req *query.VariableApply
 		return fmt.Errorf("variable %q is in nonexistent namespace %q", v.Path, v.Namespace)
 	}
 	stored := &nl.Variable{VariableMetadata: nl.VariableMetadata{Namespace: v.Namespace, Path: v.Path, Lock: lock}}
-	if err := sealItems(s, stored, v.Items); err != nil {
+	if err := keyring.Seal(s, stored, v.Items); err != nil {
 		return err
 	}
 	r, err := e.propose(ctx, &op.ApplyVariable{Action: action, Variable: stored, CAS: req.CAS, Expect: req.Expect, Time: e.now()})
@@ -296,15 +297,12 @@ func (e *Endpoints) answerVariable(req *query.VariableApply, r *op.ApplyVariable
 	var items map[string]string
 	if mayRead && (r.Changed || req.Action == query.VariableAcquire) {
 		var err error
-		if items, err = openItems(e.snapshot(), r.Variable); err != nil {
+		if items, err = keyring.Open(e.snapshot(), r.Variable); err != nil {
 			return err
 		}
 	}
 	if r.Changed {
 		reply.Conflict = r.Variable.Decrypted(items)
-		if r.Variable.LockID() != "" && v.Lock == nil {
-			reply.Conflict.Lock = nil
-		}
 		return nil
 	}
 	if len(v.Items) > 0 {

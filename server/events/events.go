@@ -254,6 +254,14 @@ func fromChange(o op.Op, ch store.Change) *nl.Event {
 		e.Topic, e.Key, e.Namespace = "Service", v.ID, v.Namespace
 		e.FilterKeys = []string{v.JobID, v.ServiceName}
 		e.Payload = map[string]any{"Service": v}
+	case *nl.Variable:
+		if _, rekeyed := o.(*op.RekeyVariables); rekeyed {
+			return nil
+		}
+		public := v.VariableMetadata
+		public.Lock = nil // its ID lets others write as the holder
+		e.Topic, e.Key, e.Namespace = "Variable", v.Path, v.Namespace
+		e.Payload = map[string]any{"Metadata": &public, "Deleted": deleted}
 	default:
 		return nil
 	}
@@ -314,6 +322,7 @@ func tableType(t store.Table, deleted bool) string {
 		store.TableJobs:      {"JobRegistered", "JobDeregistered"},
 		store.TableEvals:     {"EvaluationUpdated", "EvaluationUpdated"},
 		store.TableAllocs:    {"AllocationUpdated", "AllocationUpdated"},
+		store.TableVariables: {"VariableUpdated", "VariableUpdated"},
 		store.TableNodes:     {"NodeRegistration", "NodeDeregistration"},
 	}
 	n, ok := names[t]

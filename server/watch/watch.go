@@ -143,6 +143,9 @@ func (w *Watch) start() []*loop {
 		newLoop("keys", keySpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return keysStep(c, now, s)
 		}, store.TableRootKeys),
+		newLoop("encryption", keySpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
+			return rekeyStep(c, now, s)
+		}, store.TableRootKeys, store.TableVariables),
 		newLoop("locks", lockSpacing, w.locks.step, store.TableVariables),
 		newLoop("garbage", 0, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return garbageStep(c, now, s)

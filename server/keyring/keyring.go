@@ -1,9 +1,11 @@
-package endpoint
+// Package keyring encrypts the items of variables with the cluster's root keys
+// and decrypts them. Endpoints call it for what users write and read, the
+// leader's loops to encrypt anew. It never keeps a key or an item.
+package keyring
 
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/rand"
 	"fmt"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -15,7 +17,7 @@ import (
 // Namespace and path are authenticated with them, so that data moved from one
 // variable to another cannot be opened.
 
-func variableCipher(k *nl.RootKey) (cipher.AEAD, error) {
+func cipherOf(k *nl.RootKey) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(k.Encryption)
 	if err != nil {
 		return nil, fmt.Errorf("root key %s cannot encrypt: %w", k.Meta.KeyID, err)
@@ -25,9 +27,9 @@ func variableCipher(k *nl.RootKey) (cipher.AEAD, error) {
 
 func authenticated(v *nl.Variable) []byte { return []byte(v.Namespace + "\x00" + v.Path) }
 
-// sealItems encrypts the items into v with the active root key; without items
-// it does nothing.
-func sealItems(s *store.Snapshot, v *nl.Variable, items map[string]string) error {
+// Seal encrypts the items into v with the active root key; without items it
+// does nothing.
+func Seal(s *store.Snapshot, v *nl.Variable, items map[string]string) error {
 	if len(items) == 0 {
 		return nil
 	}
@@ -39,7 +41,7 @@ func sealItems(s *store.Snapshot, v *nl.Variable, items map[string]string) error
 	if err != nil {
 		return fmt.Errorf("encoding variable %q: %w", v.Path, err)
 	}
-	gcm, err := variableCipher(key)
+	gcm, err := cipherOf(key)
 	if err != nil {
 		return err
 	}
@@ -47,22 +49,24 @@ func sealItems(s *store.Snapshot, v *nl.Variable, items map[string]string) error
 	return nil
 }
 
-// openItems decrypts the items of a stored variable.
-func openItems(s *store.Snapshot, v *nl.Variable) (map[string]string, error) {
+// Open decrypts the items of a stored variable.
+func Open(s *store.Snapshot, v *nl.Variable) (map[string]string, error) {
 	if len(v.Data) == 0 {
 		return nil, nil
 	}
 	key := s.RootKey(v.KeyID)
 	if key == nil {
-		return nil, fmt.Errorf("variable %q is encrypted with root key %s, which this cluster does not have; restore the key or write the variable again", v.Path, v.KeyID)
+		return nil, fmt.Errorf("variable %q is encrypted with root key %s, which this cluster does not have; "+
+			"restore the key or write the variable again", v.Path, v.KeyID)
 	}
-	gcm, err := variableCipher(key)
+	gcm, err := cipherOf(key)
 	if err != nil {
 		return nil, err
 	}
 	plain, err := gcm.Open(nil, nil, v.Data, authenticated(v))
 	if err != nil {
-		return nil, fmt.Errorf("variable %q cannot be decrypted with root key %s: the stored data is damaged; write the variable again", v.Path, v.KeyID)
+		return nil, fmt.Errorf("variable %q cannot be decrypted with root key %s: the stored data is damaged; "+
+			"write the variable again", v.Path, v.KeyID)
 	}
 	var items map[string]string
 	if err := wire.Decode(plain, &items); err != nil {

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/nomadlike/nomadlike/nomadlike/wire"
+)
+
+// Tally is how many objects of a sort a saved state holds, and the bytes they
+// take.
+type Tally struct {
+	Type  string
+	Count int
+	Size  int64
+}
+
+// Census counts what a saved state holds without building it. It verifies the
+// checksum. Sorts come in the order in which they are first met.
+func Census(r io.Reader) ([]Tally, error) {
+	rs := &restorer{in: bufio.NewReaderSize(r, 1<<20), sum: sha256.New()}
+	head := make([]byte, len(saveFormat))
+	if _, err := io.ReadFull(rs.in, head); err != nil || string(head) != saveFormat {
+		return nil, fmt.Errorf("counting a saved state: %w", errSaveFormat)
+	}
+	rs.sum.Write(head)
+	var out []Tally
+	for {
+		kind, body, sum, err := rs.record()
+		if err != nil {
+			return nil, fmt.Errorf("counting a saved state: %w", err)
+		}
+		if kind == recordEnd {
+			if !bytes.Equal(sum, body) {
+				return nil, fmt.Errorf("counting a saved state: %w", errSaveChecksum)
+			}
+			return out, nil
+		}
+		n, err := objectsIn(kind, body)
+		if err != nil {
+			return nil, fmt.Errorf("counting a saved state: %w", err)
+		}
+		out = tally(out, kind.name(), n, int64(len(body)))
+	}
+}
+
+func tally(all []Tally, name string, n int, size int64) []Tally {
+	for i := range all {
+		if all[i].Type == name {
+			all[i].Count += n
+			all[i].Size += size
+			return all
+		}
+	}
+	return append(all, Tally{Type: name, Count: n, Size: size})
+}
+
+// name is what people call a sort of records.
+func (k recordKind) name() string {
+	names := map[recordKind]string{
+		recordMeta: "Configuration", recordJob: "JobVersion", recordJobRow: "Job", recordAllocs: "Alloc", recordEvals: "Eval",
+		recordDeployments: "Deployment", recordNodes: "Node", recordNamespaces: "Namespace", recordNodePools: "NodePool",
+		recordServices: "ServiceRegistration", recordPolicies: "ScalingPolicy", recordRootKeys: "RootKey", recordVariables: "Variable",
+	}
+	if name := names[k]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("Kind%d", byte(k))
+}
+
+// objectsIn is how many objects a record holds.
+func objectsIn(kind recordKind, body []byte) (int, error) {
+	if kind == recordAllocs {
+		var form struct{ Jobs []uint64 }
+		err := wire.Decode(body, &form)
+		return len(form.Jobs), err
+	}
+	return arrayLength(body), nil
+}
+
+// arrayLength is how many elements an encoded array has; anything else is one
+// object.
+func arrayLength(body []byte) int {
+	const array, low = 4 << 5, 0x1f // major type of arrays, and the bits of short lengths
+	if len(body) == 0 || body[0]&^low != array {
+		return 1
+	}
+	switch n := body[0] & low; {
+	case n < 24:
+		return int(n)
+	case n == 24 && len(body) > 1:
+		return int(body[1])
+	case n == 25 && len(body) > 2:
+		return int(binary.BigEndian.Uint16(body[1:]))
+	}
+	return 1
+}
