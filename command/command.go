@@ -20,13 +20,23 @@ import (
 	"golang.org/x/term"
 
 	"github.com/nomadlike/nomadlike/command/agent"
+	"github.com/nomadlike/nomadlike/command/agentinfo"
 	"github.com/nomadlike/nomadlike/command/alloc"
 	"github.com/nomadlike/nomadlike/command/deployment"
 	"github.com/nomadlike/nomadlike/command/eval"
 	"github.com/nomadlike/nomadlike/command/job"
 	"github.com/nomadlike/nomadlike/command/meta"
+	"github.com/nomadlike/nomadlike/command/monitor"
+	"github.com/nomadlike/nomadlike/command/namespace"
 	"github.com/nomadlike/nomadlike/command/node"
+	"github.com/nomadlike/nomadlike/command/operator"
 	"github.com/nomadlike/nomadlike/command/render"
+	"github.com/nomadlike/nomadlike/command/scaling"
+	"github.com/nomadlike/nomadlike/command/server"
+	"github.com/nomadlike/nomadlike/command/service"
+	"github.com/nomadlike/nomadlike/command/sim"
+	"github.com/nomadlike/nomadlike/command/system"
+	"github.com/nomadlike/nomadlike/command/ui"
 	"github.com/nomadlike/nomadlike/command/version"
 	"github.com/nomadlike/nomadlike/drivers"
 )
@@ -39,8 +49,18 @@ func nouns() []func(*meta.Meta) map[string]cli.CommandFactory {
 		deployment.Commands,
 		alloc.Commands,
 		node.Commands,
+		ui.Commands,
+		system.Commands,
+		service.Commands,
+		server.Commands,
+		scaling.Commands,
+		operator.Commands,
+		namespace.Commands,
+		monitor.Commands,
+		agentinfo.Commands,
 		rootCommands,
 		agentCommands,
+		sim.Commands,
 	}
 }
 

@@ -109,13 +109,14 @@ func (r *Runner) checked(ctx context.Context, res check.Result) {
 	r.report()
 }
 
-// follow begins to find out the allocation's health, if anybody asks.
-func (r *Runner) follow(now time.Time) {
+// follow begins to find out the allocation's health, if anybody asks; what was
+// before began does not count.
+func (r *Runner) follow(now, began time.Time) {
 	a := r.Alloc()
 	g := a.Job.Group(a.TaskGroup)
 	r.health = nil
 	if rules, ok := RulesOf(a, g); ok && r.verdict == nil {
-		r.health = &Health{Rules: rules, Began: now}
+		r.health = &Health{Rules: rules, Began: began}
 		r.judge(now)
 	}
 }

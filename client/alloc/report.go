@@ -46,7 +46,7 @@ func (r *Runner) report() {
 	r.view, r.status = u.TaskStates, status
 	r.terminal = r.machine.Terminal()
 	r.mu.Unlock()
-	changed, urgent := differs(r.sent, u, r.inPlace)
+	changed, urgent := differs(r.sent, u)
 	if !changed {
 		return
 	}
@@ -56,19 +56,16 @@ func (r *Runner) report() {
 
 // differs tells whether b says anything that a did not, and whether somebody
 // waits for it.
-func differs(a, b *nl.AllocUpdate, inPlace bool) (changed, urgent bool) {
+func differs(a, b *nl.AllocUpdate) (changed, urgent bool) {
 	if a == nil {
 		// The servers know that it is pending.
 		return true, b.ClientStatus != nl.AllocClientPending
 	}
-	if a.ClientStatus != b.ClientStatus {
+	healthA, healthB := a.DeploymentStatus, b.DeploymentStatus
+	if a.ClientStatus != b.ClientStatus || (healthA == nil) != (healthB == nil) ||
+		healthA != nil && *healthA.Healthy != *healthB.Healthy {
 		return true, true
 	}
-	healthA, healthB := a.DeploymentStatus, b.DeploymentStatus
-	changed = (healthA == nil) != (healthB == nil) || healthA != nil && *healthA.Healthy != *healthB.Healthy
-	// The next wave of a rollout waits for new allocations, not for those that
-	// only took on a new version.
-	urgent = changed && !inPlace
 	for name, s := range b.TaskStates {
 		old := a.TaskStates[name]
 		if old == s {

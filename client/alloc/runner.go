@@ -52,7 +52,6 @@ type Runner struct {
 	restarts  map[string]*checkRestart      // by check ID
 	queued    map[string]chan struct{}      // by task: closed when the last work queued is done
 	aborts    map[string]context.CancelFunc // by task: ends its preparation
-	inPlace   bool                          // took on another deployment while it ran
 	preparing map[string]context.CancelFunc // by task: ends preparation that a kill makes pointless
 	services  []string                      // of the group, registered
 	sent      *nl.AllocUpdate
@@ -316,7 +315,7 @@ func (r *Runner) begin(ctx context.Context, err error) {
 		r.registerGroup()
 		r.startChecks(ctx)
 	}
-	r.follow(now)
+	r.follow(now, now)
 	r.step(ctx, in)
 }
 

@@ -2,6 +2,7 @@ package alloc
 
 import (
 	"context"
+	"time"
 
 	"github.com/nomadlike/nomadlike/client/task"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -39,12 +40,15 @@ func (r *Runner) update(ctx context.Context, a *nl.Alloc) {
 	}
 }
 
+// settle is how long after an update in place health begins to be looked at:
+// by then services and checks that changed with it have been written.
+const settle = 200 * time.Millisecond
+
 func (r *Runner) newVersion(ctx context.Context, old, a *nl.Alloc) {
 	for _, s := range r.shells {
 		s.Update(a)
 	}
 	if a.DeploymentID != old.DeploymentID {
-		r.inPlace = true
 		r.mu.Lock()
 		r.verdict = nil
 		if st := a.DeploymentStatus; st != nil {
@@ -57,7 +61,8 @@ func (r *Runner) newVersion(ctx context.Context, old, a *nl.Alloc) {
 			c.DeploymentStatus = nil
 			r.sent = &c
 		}
-		r.follow(r.cfg.Host.Now())
+		now := r.cfg.Host.Now()
+		r.follow(now, now.Add(settle))
 	}
 	if !r.machine.Terminal() && !r.machine.Stopping() {
 		r.registerGroup()

@@ -3,6 +3,7 @@ package alloc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -96,6 +97,9 @@ func (f *execFlags) run(ctx context.Context, c *meta.Call) error {
 		s.Terminal = attach.TerminalOf(c.In, c.Out)
 	}
 	code, err := s.Run(ctx, client)
+	if errors.Is(err, attach.ErrLeft) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("running %q in task %q: %w", c.Args[1], task, err)
 	}

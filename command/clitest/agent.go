@@ -1,11 +1,14 @@
 package clitest
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,7 +89,7 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if found == nil {
 			note = "no answer for " + note
 		}
-		if text := strings.TrimSpace(string(body)); text != "" {
+		if text := said(body); text != "" {
 			note += "\n" + text
 		}
 		a.writes = append(a.writes, note)
@@ -100,6 +103,42 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	w.WriteHeader(found.status)
 	_, _ = io.WriteString(w, found.body)
+}
+
+// said is a body as it is, save that a job leaves out its members that are
+// null, so that transcripts do not grow with the nouns.
+func said(body []byte) string {
+	var v map[string]any
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	if dec.Decode(&v) != nil || v["Job"] == nil {
+		return strings.TrimSpace(string(body))
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(withoutNull(v)) != nil {
+		return strings.TrimSpace(string(body))
+	}
+	return strings.TrimSpace(out.String())
+}
+
+func withoutNull(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			if e == nil {
+				delete(v, k)
+			} else {
+				v[k] = withoutNull(e)
+			}
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = withoutNull(e)
+		}
+	}
+	return v
 }
 
 // find is the first matching route that was not used, or else the last one.
@@ -118,8 +157,11 @@ func (a *agent) find(req *http.Request) *route {
 	return last
 }
 
-func (a *agent) requests() string {
+func (a *agent) requests(unordered bool) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if unordered {
+		slices.Sort(a.writes)
+	}
 	return strings.Join(a.writes, "\n")
 }

@@ -3,7 +3,7 @@
 //
 // A transcript is a list of cases:
 //
-//	=== name of the case [colour] [terminal]
+//	=== name of the case [colour] [terminal] [unordered]
 //	<<< GET /v1/jobs?prefix=web
 //	[{"ID": "web"}]
 //	<<< PUT /v1/jobs 403 X-Nomad-Index:7
@@ -34,6 +34,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,16 +100,17 @@ func runFile(t *testing.T, path string, rewrite bool, commands func(*meta.Meta) 
 
 // testCase is one case of a transcript.
 type testCase struct {
-	name     string
-	colour   bool
-	terminal bool
-	routes   []*route
-	files    map[string]string
-	env      map[string]string
-	stdin    string
-	args     []string
-	input    string // as written, up to the command line
-	want     string
+	name      string
+	colour    bool
+	terminal  bool
+	unordered bool // requests come at the same time
+	routes    []*route
+	files     map[string]string
+	env       map[string]string
+	stdin     string
+	args      []string
+	input     string // as written, up to the command line
+	want      string
 }
 
 func parse(text string) (head string, cases []*testCase) {
@@ -136,6 +138,8 @@ func parseCase(text string) *testCase {
 			c.colour = true
 		case "[terminal]":
 			c.terminal = true
+		case "[unordered]":
+			c.unordered = true
 		default:
 			c.name = strings.TrimSpace(c.name + " " + word)
 		}
@@ -200,16 +204,12 @@ func (c *testCase) run(t *testing.T, commands func(*meta.Meta) map[string]cli.Co
 		c.env["NOMAD_ADDR"] = agent.URL
 	}
 	var stdout, stderr bytes.Buffer
-	now := Now()
+	clock := &clock{now: Now()}
 	m := &meta.Meta{
 		In: strings.NewReader(c.stdin), Out: &stdout, Err: &stderr,
 		Getenv:  func(k string) string { return c.env[k] },
 		Environ: func() []string { return environ(c.env) },
-		Now:     func() time.Time { return now },
-		Pause: func(ctx context.Context, d time.Duration) error {
-			now = now.Add(d)
-			return ctx.Err()
-		},
+		Now:     clock.Now, Pause: clock.Pause,
 		Random:   zeros{},
 		Colour:   render.Palette{On: c.colour},
 		Terminal: c.terminal, InTerminal: c.stdin != "",
@@ -228,7 +228,7 @@ func (c *testCase) run(t *testing.T, commands func(*meta.Meta) map[string]cli.Co
 		}
 	}
 	section("stderr", stderr.String())
-	section("requests", agent.requests())
+	section("requests", agent.requests(c.unordered))
 	section("files", c.written(t, dir))
 	if code != 0 {
 		out += fmt.Sprintf("\n--- exit %d", code)
@@ -259,6 +259,27 @@ func (c *testCase) written(t *testing.T, dir string) string {
 	}
 	slices.Sort(out)
 	return strings.Join(out, "\n")
+}
+
+// clock stands still but for those who wait.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is what the clock shows.
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Pause moves the clock instead of waiting.
+func (c *clock) Pause(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return ctx.Err()
 }
 
 // zeros is a source of no randomness.

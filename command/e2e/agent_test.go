@@ -238,24 +238,27 @@ func (a *agent) remove() {
 	}
 }
 
-// stopJobs purges all jobs, so that drivers tidy up themselves; what is left
+// stopJobs stops all jobs, so that drivers tidy up themselves; what is left
 // anyway is swept.
 func (a *agent) stopJobs() {
-	jobs, _, err := a.api.Jobs().List(&api.QueryOptions{Namespace: "*"})
-	if err != nil {
+	everywhere := &api.QueryOptions{Namespace: "*"}
+	allocs, _, err := a.api.Allocations().List(everywhere)
+	if err != nil || !anyAlive(allocs) {
 		return
 	}
+	jobs, _, err := a.api.Jobs().List(everywhere)
 	for _, j := range jobs {
-		a.api.Jobs().Deregister(j.ID, false, &api.WriteOptions{Namespace: j.Namespace})
-	}
-	deadline := time.Now().Add(patience / 4)
-	for time.Now().Before(deadline) {
-		allocs, _, err := a.api.Allocations().List(&api.QueryOptions{Namespace: "*"})
-		if err != nil || !anyAlive(allocs) {
+		if _, _, err = a.api.Jobs().Deregister(j.ID, false, &api.WriteOptions{Namespace: j.Namespace}); err != nil {
 			return
 		}
-		time.Sleep(pollEvery)
 	}
+	poll(patience/4, func() error {
+		allocs, _, err := a.api.Allocations().List(everywhere)
+		if err == nil && anyAlive(allocs) {
+			return errors.New("tasks run")
+		}
+		return nil
+	})
 }
 
 func anyAlive(allocs []*api.AllocationListStub) bool {

@@ -50,7 +50,7 @@ func TestBadStart(t *testing.T) {
 		a := server(t)
 		// Root may write anywhere but here: /proc takes no directories.
 		a.writeConfig(fmt.Sprintf(baseConfig, "bad", a.addr, "/proc/nomadlike") + fmt.Sprintf(serverConfig, 1, ""))
-		a.fails("/proc/nomadlike/data", "no such file or directory")
+		a.fails("mkdir /proc/nomadlike", "no such file or directory")
 	})
 	for name, port := range map[string]string{"http": "4646", "rpc": "4647", "serf": "4648"} {
 		t.Run(name+" port in use", func(t *testing.T) {

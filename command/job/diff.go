@@ -75,10 +75,12 @@ func style(kind string) render.Style {
 }
 
 // line writes a line with its marker, so that what follows starts pad places
-// after the indentation.
-func (w *differ) line(indent string, pad int, kind, text string) {
+// after the indentation. It returns the indentation of what is inside.
+func (w *differ) line(indent string, pad int, kind, text string) (inside string) {
 	m := marker(kind)
-	w.b.WriteString(indent + strings.Repeat(" ", pad-len(m)) + w.colour.Paint(style(kind), m) + text + "\n")
+	fill := strings.Repeat(" ", pad-len(m))
+	w.b.WriteString(indent + w.colour.Paint(style(kind), m) + fill + text + "\n")
+	return indent + fill + diffStep
 }
 
 // padding is the longest marker among members.
@@ -94,7 +96,7 @@ func (w *differ) padding(fields []*nl.FieldDiff, objects []*nl.ObjectDiff) int {
 }
 
 func (w *differ) group(g *nl.GroupDiff, outer int) {
-	w.line("", outer, g.Type, w.colour.Bold(fmt.Sprintf("Task Group: %q", g.Name))+w.updates(g.Updates))
+	inside := w.line("", outer, g.Type, w.colour.Bold(fmt.Sprintf("Task Group: %q", g.Name))+w.updates(g.Updates))
 	fields, objects := g.Fields, g.Objects
 	if !w.expands(g.Type) {
 		fields, objects = nil, nil
@@ -103,9 +105,9 @@ func (w *differ) group(g *nl.GroupDiff, outer int) {
 	for _, t := range g.Tasks {
 		pad = max(pad, len(marker(t.Type)))
 	}
-	w.members(diffStep, pad, fields, objects)
+	w.members(inside, pad, fields, objects)
 	for _, t := range g.Tasks {
-		w.task(t, diffStep, pad)
+		w.task(t, inside, pad)
 	}
 }
 
@@ -115,11 +117,11 @@ func (w *differ) expands(kind string) bool {
 }
 
 func (w *differ) task(t *nl.TaskDiff, indent string, outer int) {
-	w.line(indent, outer, t.Type, w.colour.Bold(fmt.Sprintf("Task: %q", t.Name))+w.annotations(t.Annotations))
+	inside := w.line(indent, outer, t.Type, w.colour.Bold(fmt.Sprintf("Task: %q", t.Name))+w.annotations(t.Annotations))
 	if !w.expands(t.Type) || t.Type == typeNone && !w.verbose {
 		return
 	}
-	w.members(indent+diffStep, w.padding(t.Fields, t.Objects), t.Fields, t.Objects)
+	w.members(inside, w.padding(t.Fields, t.Objects), t.Fields, t.Objects)
 }
 
 // members writes fields and objects, their names aligned.
@@ -133,8 +135,8 @@ func (w *differ) members(indent string, pad int, fields []*nl.FieldDiff, objects
 		w.line(indent, pad, f.Type, name+value(f)+w.annotations(f.Annotations))
 	}
 	for _, o := range objects {
-		w.line(indent, pad, o.Type, o.Name+" {")
-		w.members(indent+diffStep, w.padding(o.Fields, o.Objects), o.Fields, o.Objects)
+		inside := w.line(indent, pad, o.Type, o.Name+" {")
+		w.members(inside, w.padding(o.Fields, o.Objects), o.Fields, o.Objects)
 		w.b.WriteString(indent + strings.Repeat(" ", pad) + "}\n")
 	}
 }

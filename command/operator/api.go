@@ -149,7 +149,7 @@ func (f *apiFlags) target(c *meta.Call) (*apiclient.Client, string, error) {
 	} else if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	if !strings.HasPrefix(path, "/v1/") && at.Host == "" {
+	if at.Host == "" && !strings.HasPrefix(path, "/v1/") && !strings.HasPrefix(path, "/.well-known/") {
 		path = "/v1" + path
 	}
 	client, err := apiclient.New(config)

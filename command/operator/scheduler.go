@@ -70,11 +70,11 @@ func schedulerGet(*meta.Meta) *meta.Verb {
 
 // schedulerFlags are the settings that are given.
 type schedulerFlags struct {
-	index                                  *uint64
-	algorithm                              string
-	oversubscription, reject, pause        *bool
+	index                            *uint64
+	algorithm                        string
+	oversubscription, reject, pause  *bool
 	batch, service, sysbatch, system *bool
-	nodeLimit                              *uint64
+	nodeLimit                        *uint64
 }
 
 func schedulerSet(*meta.Meta) *meta.Verb {

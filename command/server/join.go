@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/nomadlike/nomadlike/command/apiclient"
 	"github.com/nomadlike/nomadlike/command/meta"
@@ -34,7 +35,7 @@ func join(*meta.Meta) *meta.Verb {
 				return fmt.Errorf("joining: %w", err)
 			}
 			if reply.Error != "" {
-				return fmt.Errorf("joining: %w", errors.New(reply.Error))
+				return errors.New("joining: " + strings.Join(strings.Fields(reply.Error), " "))
 			}
 			if reply.Warning != "" {
 				c.Warn(reply.Warning)

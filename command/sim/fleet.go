@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -31,7 +32,7 @@ const (
 	callTimeout = 30 * time.Second
 	// streamRetry is the pause before a stream is opened again, and the most
 	// of the random part that is added.
-	streamRetry = 250 * time.Millisecond
+	streamRetry = 500 * time.Millisecond
 	// jobsMax bounds the job versions whose copies nodes share.
 	jobsMax = 1024
 )
@@ -265,18 +266,26 @@ func (f *Fleet) stream(ctx context.Context, m *member) {
 	}
 }
 
-// receive passes on what one stream brings.
-func (f *Fleet) receive(ctx context.Context, m *member) error {
-	ctx, cancel := context.WithCancel(ctx)
+var errDisconnected = errors.New("there is no connection to a server")
+
+// receive passes on what one stream brings, until it breaks or life ends. A
+// stream that is being opened is not interrupted, which takes but a moment
+// while there is a connection.
+func (f *Fleet) receive(life context.Context, m *member) error {
+	if _, ok := m.conn.Connected(); !ok {
+		return errDisconnected
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(life))
 	defer cancel()
-	m.mu.Lock()
-	m.reopen = cancel
-	m.mu.Unlock()
 	st, err := m.conn.Stream(ctx, "Node.Allocs", &query.NodeAllocs{NodeID: m.id, SecretID: m.secret})
 	if err != nil {
 		return err
 	}
 	defer st.Close()
+	defer context.AfterFunc(life, cancel)()
+	m.mu.Lock()
+	m.reopen = cancel
+	m.mu.Unlock()
 	for {
 		var msg query.NodeAllocChanges
 		if err := st.Recv(&msg); err != nil {

@@ -118,6 +118,7 @@ func (w *rollout) ask(ctx context.Context, id string, updates chan<- seen) {
 	var index uint64
 	failures, delay := 0, retryFirst
 	for ctx.Err() == nil {
+		asked := w.call.Now()
 		q := &apiclient.Query{Stale: true, MinIndex: index, MaxWait: w.options.Wait}
 		d, head, err := apiclient.Get[*nl.Deployment](ctx, w.client, "/v1/deployment/"+id, q)
 		var allocs []*nl.AllocStub
@@ -144,6 +145,10 @@ func (w *rollout) ask(ctx context.Context, id string, updates chan<- seen) {
 		unchanged := head.Index == index && index != 0
 		index = head.Index
 		if unchanged && !Over(d) {
+			// Agents that do not block are not asked more often for it.
+			if rest := w.options.Wait - w.call.Now().Sub(asked); rest > 0 && w.call.Pause(ctx, rest) != nil {
+				return
+			}
 			continue
 		}
 		if !send(ctx, updates, seen{deployment: d, allocs: allocs}) || Over(d) {

@@ -71,7 +71,11 @@ func (s *Session) stream() (*yamux.Stream, error) {
 		return st, nil
 	}
 	s.mu.Unlock()
-	return s.ymx.OpenStream()
+	st, err := s.ymx.OpenStream()
+	if err == nil {
+		s.track(st)
+	}
+	return st, err
 }
 
 // release keeps a stream for the next call.
@@ -83,7 +87,7 @@ func (s *Session) release(st *yamux.Stream) {
 		return
 	}
 	s.mu.Unlock()
-	st.Close()
+	s.shut(st)
 }
 
 // open opens a call: header and request leave in one write.
@@ -114,7 +118,7 @@ func (s *Session) open(ctx context.Context, method string, req any, stream bool)
 	buf = appendFrame(buf, frameCall, head)
 	buf = appendFrame(buf, frameData, body)
 	if _, err := st.Write(buf); err != nil {
-		st.Close()
+		s.shut(st)
 		return nil, &LostError{Method: method, Sent: true, Cause: err}
 	}
 	return st, nil
@@ -133,7 +137,7 @@ func (s *Session) Call(ctx context.Context, method string, req, reply any) error
 	stop := context.AfterFunc(ctx, func() { st.SetReadDeadline(longAgo) })
 	f, err := readFrame(st)
 	if clean := stop(); !clean || err != nil {
-		st.Close()
+		s.shut(st)
 		if err != nil {
 			return callError(ctx, method, err)
 		}
@@ -178,7 +182,10 @@ func (s *Session) Stream(ctx context.Context, method string, req any) (Stream, e
 		return nil, err
 	}
 	cs := &calledStream{s: s, st: st, ctx: ctx, method: method}
-	cs.stop = context.AfterFunc(ctx, func() { cs.Close() })
+	// ctx may end at once: Close must not look at stop before it is set.
+	set := make(chan struct{})
+	cs.stop = context.AfterFunc(ctx, func() { <-set; cs.Close() })
+	close(set)
 	return cs, nil
 }
 
@@ -237,7 +244,7 @@ func (c *calledStream) Close() error {
 		c.stop()
 		c.st.SetReadDeadline(longAgo)
 		c.st.SetWriteDeadline(longAgo)
-		c.st.Close()
+		c.s.shut(c.st)
 		<-c.s.slots
 	})
 	return nil

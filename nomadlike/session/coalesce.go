@@ -22,10 +22,22 @@ const (
 // one sending goroutine writes.
 type coalescer struct {
 	net.Conn
-	buf []byte // a head that waits for its body
+	buf  []byte // a head that waits for its body
+	lost func() // called before yamux learns that nothing more will come
 }
 
-func newCoalescer(conn net.Conn) *coalescer { return &coalescer{Conn: conn} }
+func newCoalescer(conn net.Conn, lost func()) *coalescer {
+	return &coalescer{Conn: conn, lost: lost}
+}
+
+// Read tells of the end first.
+func (c *coalescer) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.lost()
+	}
+	return n, err
+}
 
 // Write holds back the head of a frame that has a body.
 func (c *coalescer) Write(b []byte) (int, error) {

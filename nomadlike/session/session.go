@@ -64,7 +64,8 @@ type Session struct {
 	slots chan struct{} // one per call made and not ended
 
 	mu   sync.Mutex
-	idle []*yamux.Stream // newest last
+	idle []*yamux.Stream            // newest last
+	live map[*yamux.Stream]struct{} // open, to end their readers
 
 	ctx      context.Context // ends with the session; the parent of every call served
 	cancel   context.CancelFunc
@@ -94,7 +95,8 @@ func start(conn net.Conn, mux *Mux, cfg Config, side func(io.ReadWriteCloser, *y
 	if keepAlive <= 0 {
 		keepAlive = keepAliveDefault
 	}
-	ymx, err := side(newCoalescer(conn), &yamux.Config{
+	s := &Session{mux: mux, log: log, slots: make(chan struct{}, callsMax), live: map[*yamux.Stream]struct{}{}}
+	ymx, err := side(newCoalescer(conn, s.interrupt), &yamux.Config{
 		AcceptBacklog:          acceptBacklog,
 		EnableKeepAlive:        true,
 		KeepAliveInterval:      keepAlive,
@@ -108,7 +110,7 @@ func start(conn net.Conn, mux *Mux, cfg Config, side func(io.ReadWriteCloser, *y
 		conn.Close()
 		return nil, fmt.Errorf("starting a session with %s: %w", conn.RemoteAddr(), err)
 	}
-	s := &Session{mux: mux, ymx: ymx, log: log, slots: make(chan struct{}, callsMax)}
+	s.ymx = ymx
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.peer.Store(&PeerInfo{Addr: conn.RemoteAddr()})
 	s.serving.Add(1)
@@ -127,7 +129,34 @@ func (s *Session) Close() error {
 // abort ends the session without waiting.
 func (s *Session) abort() error {
 	s.cancel()
+	s.interrupt()
 	return s.ymx.Close()
+}
+
+// interrupt ends the readers of all streams. yamux lets them spin from the
+// moment it starts to close until it has reached each stream, and thousands
+// of them keep it from ever getting there.
+func (s *Session) interrupt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for st := range s.live {
+		st.SetReadDeadline(longAgo)
+	}
+}
+
+// track remembers a stream while it is open.
+func (s *Session) track(st *yamux.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[st] = struct{}{}
+}
+
+// shut closes a stream for good.
+func (s *Session) shut(st *yamux.Stream) error {
+	s.mu.Lock()
+	delete(s.live, st)
+	s.mu.Unlock()
+	return st.Close()
 }
 
 // Done is closed when the session has ended, by either side or the network.
@@ -157,9 +186,10 @@ func (s *Session) accept() {
 			return
 		}
 		s.serving.Add(1)
+		s.track(st)
 		go func() {
 			defer s.serving.Done()
-			defer st.Close()
+			defer s.shut(st)
 			s.serve(st)
 		}()
 	}

@@ -152,7 +152,7 @@ var tableNames = map[Table]string{
 	TableScalingEvents: "scaling-event", TableScalingPolicies: "policy", TableAllocs: "alloc", TableEvals: "eval",
 	TableDeployments: "deployment", TableNodes: "node", TableNamespaces: "namespace", TableNodePools: "pool",
 	TableServices: "service", TableSchedulerConfig: "scheduler", TableAutopilotConfig: "autopilot",
-	TableRootKeys: "key", TablePeriodicLaunches: "launch",
+	TableVariables: "variable", TableRootKeys: "key", TablePeriodicLaunches: "launch",
 }
 
 func (s *script) changes(changes []Change, result any) {
@@ -175,6 +175,13 @@ func (s *script) changes(changes []Change, result any) {
 		fmt.Fprint(&s.out, ";")
 	}
 	switch r := result.(type) {
+	case *op.ApplyVariableResult:
+		if r.Locked {
+			fmt.Fprint(&s.out, " locked")
+		}
+		if r.Changed {
+			fmt.Fprint(&s.out, " changed")
+		}
 	case *op.RegisterJobResult:
 		fmt.Fprintf(&s.out, " modify=%d version=%d", r.JobModifyIndex, r.Version)
 		if r.ExistingChild != "" {

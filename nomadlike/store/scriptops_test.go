@@ -77,6 +77,8 @@ func (s *script) parse(words []string) op.Op {
 		return s.parseDeployment(words[0], subject, a)
 	case "namespace", "namespace-delete", "pool", "pool-delete", "service", "service-delete", "scheduler", "key", "key-delete", "cluster":
 		return s.parseOther(words[0], subject, a)
+	case "variable", "variable-delete", "acquire", "release", "expire":
+		return s.parseVariable(words[0], subject, a)
 	case "eval":
 		e := a.eval(a["job"])
 		if e == nil {
@@ -258,6 +260,16 @@ func (s *script) parseDeployment(verb, id string, a arguments) op.Op {
 		o.Revert = s.state.JobVersion(nl.DefaultNamespace, a["job"], uint64(a.number("revert")))
 	}
 	return o
+}
+
+func (s *script) parseVariable(verb, path string, a arguments) op.Op {
+	v := &nl.Variable{VariableMetadata: nl.VariableMetadata{Namespace: a.namespace(), Path: path}, Data: []byte(a["data"])}
+	if a.has("id") {
+		v.Lock = &nl.VariableLock{ID: a["id"], TTL: a.or("ttl", "15s"), LockDelay: a.or("delay", "15s")}
+	}
+	action := map[string]op.VariableAction{"variable": op.VariableSet, "variable-delete": op.VariableDelete,
+		"acquire": op.VariableAcquire, "release": op.VariableRelease, "expire": op.VariableExpire}[verb]
+	return &op.ApplyVariable{Action: action, Variable: v, CAS: a.has("cas"), Expect: uint64(a.number("cas")), Time: s.time()}
 }
 
 func (s *script) parseOther(verb, id string, a arguments) op.Op {

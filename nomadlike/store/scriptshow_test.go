@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
@@ -26,6 +27,8 @@ func (s *script) show(words []string) {
 			s.showDeployment(id)
 		case "node":
 			s.showNode(id)
+		case "variable":
+			s.showVariable(argumentID(id))
 		case "policies":
 			for p := range s.state.ScalingPoliciesByJob(argumentID(id)) {
 				fmt.Fprintf(&s.out, "  policy max=%d create=%d modify=%d same-in-job=%v\n", p.Max, p.CreateIndex, p.ModifyIndex,
@@ -37,6 +40,20 @@ func (s *script) show(words []string) {
 			s.t.Fatalf("the script shows an unknown kind %q", kind)
 		}
 	}
+}
+
+func (s *script) showVariable(namespace, path string) {
+	v := s.state.Variable(namespace, path)
+	if v == nil {
+		s.line("%s: none", path)
+		return
+	}
+	lock := "free"
+	if v.Lock != nil {
+		lock = fmt.Sprint("lock=", *v.Lock)
+	}
+	s.line("%s: %q create=%d at %v modify=%d at %v %s lockable=%v", path, v.Data, v.CreateIndex, time.Duration(v.CreateTime),
+		v.ModifyIndex, time.Duration(v.ModifyTime), lock, time.Duration(v.LockableFrom))
 }
 
 // argumentID splits namespace/id.
@@ -208,6 +225,14 @@ func (s *script) showList(what string) {
 	case "allocs-of-deployment":
 		for a := range st.AllocsByDeployment(argument) {
 			found = append(found, a.ID)
+		}
+	case "variables":
+		for v := range st.Variables(nl.AllNamespaces, argument) {
+			found = append(found, v.Namespace+":"+v.Path)
+		}
+	case "locked":
+		for v := range st.LockedVariables() {
+			found = append(found, v.Namespace+":"+v.Path)
 		}
 	case "evals":
 		for e := range st.Evals(nl.AllNamespaces) {

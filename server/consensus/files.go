@@ -192,7 +192,7 @@ func (m *markedLog) StoreLogs(logs []*raft.Log) error {
 
 // GetLog reads an entry and checks it.
 func (m *markedLog) GetLog(index uint64, l *raft.Log) error {
-	if err := m.WAL.GetLog(index, l); err != nil {
+	if err := m.read(index, l); err != nil {
 		return err
 	}
 	if len(l.Extensions) != crc32.Size || binary.BigEndian.Uint32(l.Extensions) != checksum(l) {
@@ -200,6 +200,17 @@ func (m *markedLog) GetLog(index uint64, l *raft.Log) error {
 	}
 	l.Extensions = nil
 	return nil
+}
+
+// read reads an entry as the log below has it, whose decoder panics on some
+// bytes that it never wrote.
+func (m *markedLog) read(index uint64, l *raft.Log) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("entry %d is damaged: %v", index, r)
+		}
+	}()
+	return m.WAL.GetLog(index, l)
 }
 
 // DeleteRange removes entries from either end. When the end goes, the mark

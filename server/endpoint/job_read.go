@@ -186,7 +186,7 @@ func (e *Endpoints) jobEvals(ctx context.Context, req *query.JobGet, reply *quer
 			index = max(index, ev.ModifyIndex)
 		}
 		slices.SortFunc(reply.Evals, func(a, b *nl.Eval) int {
-			return cmp.Or(cmp.Compare(b.CreateIndex, a.CreateIndex), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(cmp.Compare(a.CreateIndex, b.CreateIndex), cmp.Compare(a.ID, b.ID))
 		})
 		if index == 0 {
 			index = s.TableIndex(store.TableEvals)

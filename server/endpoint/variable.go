@@ -45,28 +45,34 @@ func onVariable(namespace, path, capability string) need {
 	return need{namespace: namespace, variable: path, capabilities: []string{capability}}
 }
 
+// listedVariable is what filters of the list see: they name the metadata.
+type listedVariable struct{ nl.VariableMetadata }
+
 func (e *Endpoints) variablesList(ctx context.Context, req *query.VariableList, reply *query.Variables) error {
 	ns := namespaceOf(req.Namespace)
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
-		list, err := pager[*nl.VariableMetadata]{
-			opts: &req.QueryOptions, token: func(m *nl.VariableMetadata) string { return m.Namespace + "." + m.Path },
+		locks := e.seesLocks(req.AuthToken)
+		list, err := pager[listedVariable]{
+			opts: &req.QueryOptions, token: func(v listedVariable) string { return v.Namespace + "." + v.Path },
 			less: variableTokenLess,
-			keep: func(m *nl.VariableMetadata) bool {
-				return e.authorize(req.AuthToken, onVariable(m.Namespace, m.Path, "list")) == nil
+			keep: func(v listedVariable) bool {
+				return e.authorize(req.AuthToken, onVariable(v.Namespace, v.Path, "list")) == nil
 			},
-		}.page(func(yield func(*nl.VariableMetadata) bool) {
+		}.page(func(yield func(listedVariable) bool) {
 			for v := range s.Variables(ns, req.Prefix) {
-				if !yield(&v.VariableMetadata) {
+				l := listedVariable{v.VariableMetadata}
+				if !locks {
+					l.Lock = nil // before the filter, which would tell
+				}
+				if !yield(l) {
 					return
 				}
 			}
 		}, &reply.QueryMeta)
-		if !e.seesLocks(req.AuthToken) {
-			for i, m := range list {
-				list[i] = withoutLock(m)
-			}
+		reply.Variables = make([]*nl.VariableMetadata, len(list))
+		for i := range list {
+			reply.Variables[i] = &list[i].VariableMetadata
 		}
-		reply.Variables = list
 		return s.TableIndex(store.TableVariables), []store.Key{{Table: store.TableVariables}}, err
 	})
 }
@@ -86,15 +92,6 @@ func variableTokenLess(a, b string) bool {
 // the ID of a lock can write as its holder.
 func (e *Endpoints) seesLocks(token string) bool {
 	return e.authorize(token, need{management: true}) == nil
-}
-
-func withoutLock(m *nl.VariableMetadata) *nl.VariableMetadata {
-	if m.Lock == nil {
-		return m
-	}
-	c := *m
-	c.Lock = nil
-	return &c
 }
 
 func (e *Endpoints) variablesGet(ctx context.Context, req *query.VariableGet, reply *query.VariableReply) error {
@@ -174,7 +171,7 @@ func checkVariable(req *query.VariableApply) error {
 }
 
 // lockOf is the lock that a write carries, in its complete form.
-func (e *Endpoints) lockOf(req *query.VariableApply) (*nl.VariableLock, error) {
+func (e *Endpoints) lockOf(s *store.Snapshot, req *query.VariableApply) (*nl.VariableLock, error) {
 	lock := req.Variable.Lock
 	switch req.Action {
 	case query.VariableDelete:
@@ -217,8 +214,8 @@ func (e *Endpoints) lockOf(req *query.VariableApply) (*nl.VariableLock, error) {
 		return nil, variableProblem("the lock delay is between 0s and %s, not %s", lockTTLMax, delay)
 	}
 	id := lock.ID
-	if id == "" {
-		id = e.cfg.NewID()
+	if id == "" || s.Variable(req.Variable.Namespace, req.Variable.Path).LockID() == "" {
+		id = e.cfg.NewID() // a lock that is taken anew is another lock
 	}
 	return &nl.VariableLock{ID: id, TTL: ttl.String(), LockDelay: delay.String()}, nil
 }
@@ -258,11 +255,11 @@ func (e *Endpoints) variablesApply(ctx context.Context, req *query.VariableApply
 	if err := checkVariable(req); err != nil {
 		return err
 	}
-	lock, err := e.lockOf(req)
+	s := e.snapshot()
+	lock, err := e.lockOf(s, req)
 	if err != nil {
 		return err
 	}
-	s := e.snapshot()
 	if s.Namespace(v.Namespace) == nil {
 		return fmt.Errorf("variable %q is in nonexistent namespace %q", v.Path, v.Namespace)
 	}
