@@ -96,6 +96,7 @@ func (c *Client) register(ctx context.Context) error {
 		}
 	}
 	close(c.contacted)
+	c.log.Info("node registered", "node_id", c.NodeID())
 	_, ttl := c.beat.get()
 	timer := time.NewTimer(ttl)
 	defer timer.Stop()

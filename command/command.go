@@ -37,6 +37,7 @@ import (
 	"github.com/nomadlike/nomadlike/command/sim"
 	"github.com/nomadlike/nomadlike/command/system"
 	"github.com/nomadlike/nomadlike/command/ui"
+	"github.com/nomadlike/nomadlike/command/variable"
 	"github.com/nomadlike/nomadlike/command/version"
 	"github.com/nomadlike/nomadlike/drivers"
 )
@@ -56,6 +57,7 @@ func nouns() []func(*meta.Meta) map[string]cli.CommandFactory {
 		scaling.Commands,
 		operator.Commands,
 		namespace.Commands,
+		variable.Commands,
 		monitor.Commands,
 		agentinfo.Commands,
 		rootCommands,

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -51,7 +52,7 @@ func (o *fmtOptions) run(_ context.Context, c *meta.Call) error {
 		dirty = dirty || changed
 		if err != nil {
 			failed = true
-			c.Error(fmt.Sprintf("%s:\n%v", path, err))
+			c.Error(err.Error())
 		}
 	}
 	if failed || o.check && dirty {
@@ -86,10 +87,7 @@ func (o *fmtOptions) path(c *meta.Call, path string) (changed bool, err error) {
 		}
 		one, err := o.file(c, name)
 		changed = changed || one
-		if err != nil {
-			return fmt.Errorf("%s:\n%w", name, err)
-		}
-		return nil
+		return err
 	})
 	return changed, err
 }
@@ -101,7 +99,7 @@ func formattable(name string) bool {
 func (o *fmtOptions) stdin(c *meta.Call, src []byte) (bool, error) {
 	out, err := jobspec.Format(src)
 	if err != nil {
-		return false, described(err)
+		return false, described("standard input", err)
 	}
 	if !o.check {
 		fmt.Fprint(c.Out, string(out))
@@ -116,7 +114,7 @@ func (o *fmtOptions) file(c *meta.Call, name string) (bool, error) {
 	}
 	out, err := jobspec.Format(src)
 	if err != nil {
-		return false, described(err)
+		return false, described(name, err)
 	}
 	changed := !bytes.Equal(src, out)
 	if changed && o.list {
@@ -139,15 +137,15 @@ func (o *fmtOptions) file(c *meta.Call, name string) (bool, error) {
 	return true, os.WriteFile(name, out, info.Mode().Perm())
 }
 
-// described shows a problem of a file with its place in the source.
-func described(err error) error {
+// described tells each problem of a file with its place.
+func described(name string, err error) error {
 	problems, ok := err.(*jobspec.Diagnostics)
 	if !ok {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	var text strings.Builder
-	if problems.Render(&text) != nil {
-		return err
+	var lines []string
+	for _, p := range problems.All() {
+		lines = append(lines, fmt.Sprintf("%s:%d,%d: %s: %s", name, p.Line, p.Column, p.Summary, p.Detail))
 	}
-	return fmt.Errorf("%s", strings.TrimSpace(text.String()))
+	return errors.New(strings.Join(lines, "\n"))
 }

@@ -109,7 +109,7 @@ func (f *fileFlags) print(ctx context.Context, to io.Writer, client *apiclient.C
 	q.Params["origin"] = f.tail.Origin()
 	q.Params["offset"] = strconv.FormatInt(f.tail.Offset(), 10)
 	q.Params["follow"] = strconv.FormatBool(f.follow)
-	return f.tail.Copy(ctx, to, client, "/v1/client/fs/stream/"+a.ID, q)
+	return f.tail.Copy(ctx, to, client, "/v1/client/fs/stream/"+a.ID, q, f.follow)
 }
 
 func fileName(e *nl.AllocFileInfo) string {

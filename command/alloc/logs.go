@@ -79,7 +79,7 @@ func (f *logFlags) copy(ctx context.Context, to io.Writer, client *apiclient.Cli
 		"task": task, "type": kind, "follow": strconv.FormatBool(f.follow),
 		"origin": f.tail.Origin(), "offset": strconv.FormatInt(f.tail.Offset(), 10),
 	}}
-	err := f.tail.Copy(ctx, to, client, "/v1/client/fs/logs/"+a.ID, q)
+	err := f.tail.Copy(ctx, to, client, "/v1/client/fs/logs/"+a.ID, q, f.follow)
 	if err != nil {
 		return fmt.Errorf("reading %s of task %q: %w", kind, task, err)
 	}

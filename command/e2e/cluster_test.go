@@ -78,16 +78,12 @@ func (c *cluster) awaitVoters(count int) {
 	}
 }
 
-// leader finds the server that leads; nil while none does.
+// leader finds the server that says of itself that it leads; what others say
+// may be old. It is nil while none does.
 func (c *cluster) leader() *agent {
 	for _, s := range c.servers {
-		addr, err := s.api.Status().Leader()
-		if err != nil || addr == "" {
-			continue
-		}
-		i := slices.IndexFunc(c.servers, func(s *agent) bool { return addr == s.addr+":4647" })
-		if i >= 0 && c.servers[i].running() {
-			return c.servers[i]
+		if addr, err := s.api.Status().Leader(); err == nil && addr == s.addr+":4647" {
+			return s
 		}
 	}
 	return nil

@@ -195,5 +195,5 @@ job "ok" {
 	say(0, "", "job", "stop", "ok")
 	a.awaitAllocs("ok", 1, api.AllocClientStatusComplete)
 	say(1, "", "job", "status", "absent")
-	say(1, "", "no-such-command")
+	say(127, "no-such-command", "no-such-command")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nomadlike/nomadlike/command/apiclient"
 	"github.com/nomadlike/nomadlike/command/jobfile"
@@ -63,7 +64,7 @@ func validate(ctx context.Context, c *meta.Call, job *jobfile.Job) error {
 	}
 	text := "Job validation errors:"
 	for _, e := range reply.ValidationErrors {
-		text += "\n* " + e
+		text += "\n* " + strings.TrimSpace(e)
 	}
 	if len(reply.ValidationErrors) == 0 {
 		text += "\n" + reply.Error
@@ -78,7 +79,7 @@ func validateHere(job *jobfile.Job) (nl.JobValidateResponse, error) {
 	if err != nil {
 		return nl.JobValidateResponse{}, err
 	}
-	var settings admit.Settings
+	settings := admit.Settings{Namespace: &nl.Namespace{Name: decoded.Namespace}}
 	warnings := admit.Mutate(decoded, settings)
 	more, err := admit.Validate(decoded, settings)
 	reply := nl.JobValidateResponse{Warnings: admit.WarningText(append(warnings, more...))}

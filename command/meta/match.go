@@ -148,6 +148,14 @@ type Kind[T any] struct {
 	Query  apiclient.Query
 }
 
+// any names one or more.
+func (k Kind[T]) any() string {
+	if k.Plural != "" {
+		return k.Plural
+	}
+	return k.What + "(s)"
+}
+
 func (k Kind[T]) plural() string {
 	if k.Plural != "" {
 		return k.Plural
@@ -173,7 +181,7 @@ func Match[T any](ctx context.Context, c *Call, prefix string, kind Kind[T]) (T,
 	}
 	switch len(found) {
 	case 0:
-		return none, fmt.Errorf("no %s(s) with prefix or ID %q found", kind.What, prefix)
+		return none, fmt.Errorf("no %s with prefix or ID %q found", kind.any(), prefix)
 	case 1:
 		return found[0], nil
 	}

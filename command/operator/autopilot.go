@@ -136,7 +136,9 @@ func autopilotHealth(*meta.Meta) *meta.Verb {
 				t.Row(s.ID, s.Name, s.Address, s.SerfStatus, s.Version, strconv.FormatBool(s.Leader), strconv.FormatBool(s.Voter), strconv.FormatBool(s.Healthy),
 					s.LastContact, strconv.FormatUint(s.LastTerm, 10), strconv.FormatUint(s.LastIndex, 10), render.Time(s.StableSince.Local()))
 			}
-			c.Section("Servers:", t.String())
+			if t.Len() > 0 {
+				c.Section("Servers:", t.String())
+			}
 			return nil
 		},
 	}

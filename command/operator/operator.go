@@ -23,6 +23,8 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 		}),
 		"operator api":     meta.Factory(m, api),
 		"operator check":   meta.Factory(m, check),
+		"operator debug":   meta.Factory(m, debug),
+		"debug":            meta.Factory(m, debug),
 		"operator metrics": meta.Factory(m, metrics),
 		"operator autopilot": meta.GroupFactory(m, meta.Group{
 			Name: "operator autopilot", Summary: "Settings and health of the servers",

@@ -89,8 +89,8 @@ func (o *Options) wanted() int {
 }
 
 // Copy streams frames from path to an output, and drops the lines that are too
-// many.
-func (o *Options) Copy(ctx context.Context, to io.Writer, client *apiclient.Client, path string, q *apiclient.Query) error {
+// many. With follow the stream goes on after what there is already.
+func (o *Options) Copy(ctx context.Context, to io.Writer, client *apiclient.Client, path string, q *apiclient.Query, follow bool) error {
 	lines := o.wanted()
 	if lines == unset {
 		return client.Frames(ctx, path, q, func(f query.Frame) error {
@@ -111,7 +111,11 @@ func (o *Options) Copy(ctx context.Context, to io.Writer, client *apiclient.Clie
 			}
 		})
 	}()
-	err := lastLines(to, lines, o.Offset(), data, ended)
+	c := cut{to: to, lines: lines, holding: true}
+	if follow {
+		c.history, c.quiet = o.Offset(), historyQuiet
+	}
+	err := c.copy(data, ended)
 	stop()
 	if errors.Is(err, errOutput) {
 		<-ended
@@ -122,43 +126,54 @@ func (o *Options) Copy(ctx context.Context, to io.Writer, client *apiclient.Clie
 // errOutput marks that the output took no more, while the stream goes on.
 var errOutput = errors.New("writing the output")
 
-// lastLines holds back what was written before until it is complete, writes
-// its last lines, and from then on everything.
-func lastLines(to io.Writer, lines int, history int64, data <-chan []byte, ended <-chan error) error {
-	var held []byte
-	holding := true
-	var quiet <-chan time.Time
-	flush := func() error {
-		holding, quiet = false, nil
-		_, err := to.Write(lastOf(held, lines))
-		held = nil
-		return output(err)
-	}
+// cut holds back what was written before until it is complete, writes its last
+// lines, and from then on everything.
+type cut struct {
+	to      io.Writer
+	lines   int
+	history int64         // bytes that are certainly complete; 0: only the end tells
+	quiet   time.Duration // a pause that ends it; 0: only the end tells
+
+	held    []byte
+	holding bool
+}
+
+func (c *cut) copy(data <-chan []byte, ended <-chan error) error {
+	var pause <-chan time.Time
 	for {
 		select {
 		case d := <-data:
-			if !holding {
-				if _, err := to.Write(d); err != nil {
+			if !c.holding {
+				if _, err := c.to.Write(d); err != nil {
 					return output(err)
 				}
 				continue
 			}
-			held = append(held, d...)
-			quiet = time.After(historyQuiet)
-			if int64(len(held)) < history {
+			c.held = append(c.held, d...)
+			if c.quiet > 0 {
+				pause = time.After(c.quiet)
+			}
+			if c.history == 0 || int64(len(c.held)) < c.history {
 				continue
 			}
-		case <-quiet:
+		case <-pause:
 		case err := <-ended:
-			if !holding {
+			if !c.holding {
 				return err
 			}
-			return errors.Join(err, flush())
+			return errors.Join(err, c.flush())
 		}
-		if err := flush(); err != nil {
+		pause = nil
+		if err := c.flush(); err != nil {
 			return err
 		}
 	}
+}
+
+func (c *cut) flush() error {
+	_, err := c.to.Write(lastOf(c.held, c.lines))
+	c.held, c.holding = nil, false
+	return output(err)
 }
 
 func output(err error) error {

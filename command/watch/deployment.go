@@ -22,6 +22,9 @@ const (
 	// revertDelay is how long a failed deployment is given to be followed by
 	// that of the version it reverts to.
 	revertDelay = time.Second
+	// explainMax is how many unhealthy allocations a failure names: they mostly
+	// fail alike.
+	explainMax = 3
 )
 
 // Options are how a deployment is followed.
@@ -45,6 +48,9 @@ func Deployment(ctx context.Context, c *meta.Call, id string, o Options) (string
 		d, err := w.follow(ctx, id)
 		if err != nil {
 			return "", err
+		}
+		if d.Status == nl.DeploymentStatusFailed {
+			w.explain(ctx, d)
 		}
 		if d.Status != nl.DeploymentStatusFailed || !reverts(d) {
 			return d.Status, nil
@@ -218,6 +224,29 @@ func (w *rollout) title(d *nl.Deployment) string {
 		state = d.Status
 	}
 	return fmt.Sprintf("Deployment %q %s", render.ID(d.ID, w.options.Verbose), state)
+}
+
+// explain names allocations that made a deployment fail. What cannot be read
+// is not explained.
+func (w *rollout) explain(ctx context.Context, d *nl.Deployment) {
+	allocs, _, err := apiclient.Get[[]*nl.AllocStub](ctx, w.client, "/v1/deployment/allocations/"+d.ID, nil)
+	if err != nil {
+		return
+	}
+	told := 0
+	for _, a := range allocs {
+		health := a.DeploymentStatus
+		unhealthy := health != nil && health.Healthy != nil && !*health.Healthy
+		if !unhealthy && a.ClientStatus != nl.AllocClientFailed {
+			continue
+		}
+		if told == explainMax {
+			break
+		}
+		told++
+		id := render.ID(a.ID, w.options.Verbose)
+		w.call.Warn(fmt.Sprintf("Allocation %q of group %q is unhealthy (%s). See why: %s alloc status %s", id, a.TaskGroup, a.ClientStatus, meta.Binary, id))
+	}
 }
 
 // block is the state of a deployment at a moment.
