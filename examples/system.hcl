@@ -10,6 +10,10 @@ job "system" {
   }
 
   group "disk" {
+    update {
+      min_healthy_time = "1s"
+    }
+
     task "watch" {
       driver = "raw_exec"
 
@@ -28,7 +32,8 @@ job "system" {
           trap '' HUP
           while :; do
             df -P / | awk -v limit=$limit 'NR > 1 && $5 + 0 > limit {print $6 " is " $5 " full"}'
-            sleep 30
+            sleep 30 &
+            wait $! # which, unlike sleep, a signal ends at once
           done
         EOT
       }

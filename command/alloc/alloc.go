@@ -5,6 +5,7 @@
 package alloc
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -127,7 +128,7 @@ func (t *target) choose(random io.Reader, job string, stubs []*nl.AllocStub) (*n
 	}
 	running := slices.DeleteFunc(slices.Clone(stubs), func(a *nl.AllocStub) bool { return a.ClientStatus != nl.AllocClientRunning })
 	if len(running) == 0 {
-		return slices.MaxFunc(stubs, func(a, b *nl.AllocStub) int { return int(a.CreateTime/2 - b.CreateTime/2) }), nil
+		return slices.MaxFunc(stubs, func(a, b *nl.AllocStub) int { return cmp.Compare(a.CreateTime, b.CreateTime) }), nil
 	}
 	var dice [8]byte
 	if _, err := io.ReadFull(random, dice[:]); err != nil {

@@ -64,12 +64,12 @@ func (f *execFlags) run(ctx context.Context, c *meta.Call) error {
 	if err != nil {
 		return err
 	}
-	tty := c.Terminal && c.InTerminal
+	tty := f.stdin && c.Terminal && c.InTerminal
 	if f.tty != nil {
 		tty = *f.tty
 	}
 	if tty && !f.stdin {
-		return meta.Usagef("a terminal (-t) needs standard input (-i)")
+		return meta.Usagef("A terminal (-t) needs standard input (-i)")
 	}
 	a, client, err := f.target.find(ctx, c)
 	if err != nil {

@@ -1,6 +1,8 @@
 package alloc
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -8,8 +10,10 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
 
-// listTable is all allocations, of whatever job.
+// listTable is all allocations, of whatever job, newest first.
 func listTable(allocs []*nl.AllocStub, namespaces, verbose bool, now time.Time) *render.Table {
+	allocs = slices.Clone(allocs)
+	slices.SortStableFunc(allocs, func(a, b *nl.AllocStub) int { return cmp.Compare(b.CreateIndex, a.CreateIndex) })
 	t := render.NewTable("ID", render.If(verbose, "Eval ID"), "Node ID", render.If(verbose, "Node Name"), "Job ID",
 		render.If(namespaces, "Namespace"), "Task Group", "Version", "Desired", "Status", "Created", "Modified")
 	for _, a := range allocs {

@@ -159,17 +159,20 @@ func (c *cluster) awaitSameState() {
 // ledger is what writers were promised.
 type ledger struct {
 	mu       sync.Mutex
-	accepted map[string]time.Time
+	accepted map[string]promise
 	refused  int
 }
 
-// after gives the earliest promise made after a moment.
+// promise is when a write was sent and when it was acknowledged.
+type promise struct{ sent, acknowledged time.Time }
+
+// after gives the earliest acknowledgement of what was sent after a moment.
 func (l *ledger) after(moment time.Time) (first time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, at := range l.accepted {
-		if at.After(moment) && (first.IsZero() || at.Before(first)) {
-			first = at
+	for _, p := range l.accepted {
+		if p.sent.After(moment) && (first.IsZero() || p.acknowledged.Before(first)) {
+			first = p.acknowledged
 		}
 	}
 	return first
@@ -183,11 +186,12 @@ func (c *cluster) write(ctx context.Context, who int, l *ledger) {
 		job := service(id, group("g", 0, shell("t", "exec sleep 600")))
 		s := c.servers[(who+n)%len(c.servers)]
 		attempt, cancel := context.WithTimeout(ctx, patience)
+		sent := time.Now()
 		_, _, err := s.api.Jobs().Register(job, new(api.WriteOptions).WithContext(attempt))
 		cancel()
 		l.mu.Lock()
 		if err == nil {
-			l.accepted[id] = time.Now()
+			l.accepted[id] = promise{sent, time.Now()}
 		} else {
 			l.refused++
 		}
@@ -206,7 +210,7 @@ func TestLeaderKilled(t *testing.T) {
 	needRoot(t)
 	t.Parallel()
 	c := newCluster(t, false)
-	l := &ledger{accepted: map[string]time.Time{}}
+	l := &ledger{accepted: map[string]promise{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for who := range writers {

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/nomadlike/nomadlike/jobspec"
+	"github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/spec"
 )
@@ -45,10 +46,11 @@ func TestExamplesAreAdmitted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			warnings := admit.Mutate(job, admit.Settings{})
-			more, err := admit.Validate(job, admit.Settings{})
+			settings := admit.Settings{Region: "global", Namespace: &nomadlike.Namespace{Name: "default"}}
+			warnings := admit.Mutate(job, settings)
+			more, err := admit.Validate(job, settings)
 			if err != nil {
-				t.Error(err)
+				t.Errorf("%v: %q", err, admit.Errors(err))
 			}
 			if warnings = append(warnings, more...); len(warnings) > 0 {
 				t.Errorf("warnings: %q", warnings)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -312,7 +313,7 @@ func (v *view) printAllocs(c *meta.Call) {
 		return
 	}
 	allocs := slices.Clone(v.allocs)
-	slices.SortStableFunc(allocs, func(a, b *nl.Alloc) int { return int(b.CreateIndex) - int(a.CreateIndex) })
+	slices.SortStableFunc(allocs, func(a, b *nl.Alloc) int { return cmp.Compare(b.CreateIndex, a.CreateIndex) })
 	c.Section("Allocations", c.AllocTable(stubs(allocs), v.verbose))
 }
 

@@ -112,6 +112,12 @@ func (f *debugFlags) run(ctx context.Context, c *meta.Call) error {
 	return nil
 }
 
+// at is the directory of an agent in the bundle. Names come from agents: none
+// leads out of the bundle.
+func (t target) at() string {
+	return t.kind + "/" + strings.NewReplacer("/", "_", "\\", "_", "..", "_").Replace(t.id) + "/"
+}
+
 // targets are the agents to ask.
 func (k *collector) targets(ctx context.Context) (out []target, err error) {
 	f := k.flags
@@ -195,7 +201,7 @@ func (k *collector) state(ctx context.Context, at string) {
 
 // profiles asks an agent for its machine and profiles.
 func (k *collector) profiles(ctx context.Context, t target) {
-	at := t.kind + "/" + t.id + "/"
+	at := t.at()
 	with := func(more map[string]string) *apiclient.Query {
 		params := map[string]string{t.param: t.id}
 		for key, v := range more {
@@ -237,7 +243,7 @@ func (k *collector) save(ctx context.Context, name, path string, q *apiclient.Qu
 
 // log keeps what an agent logs until the time is over.
 func (k *collector) log(ctx context.Context, t target) {
-	name := t.kind + "/" + t.id + "/monitor.log"
+	name := t.at() + "monitor.log"
 	var kept bytes.Buffer
 	q := &apiclient.Query{Params: map[string]string{
 		t.param: t.id, "log_level": k.flags.level, "log_include_location": strconv.FormatBool(k.flags.location),

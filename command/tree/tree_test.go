@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"client":    {"nomadlike", "plugins"},
 	"server":    {"nomadlike", "jobspec", "website"},
 	"website":   {},
+	"examples":  {},
 	"command":   {"nomadlike", "plugins", "jobspec", "drivers", "client", "server", "website"},
 	"":          {"command"}, // main.go
 }
