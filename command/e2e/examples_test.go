@@ -42,6 +42,7 @@ func TestExamplesAreAdmitted(t *testing.T) {
 			if diags != nil {
 				t.Fatal(diags)
 			}
+			spec.Canonicalize(doc)
 			job, err := spec.Decode(doc)
 			if err != nil {
 				t.Fatal(err)
@@ -50,7 +51,7 @@ func TestExamplesAreAdmitted(t *testing.T) {
 			warnings := admit.Mutate(job, settings)
 			more, err := admit.Validate(job, settings)
 			if err != nil {
-				t.Errorf("%v: %q", err, admit.Errors(err))
+				t.Error(err)
 			}
 			if warnings = append(warnings, more...); len(warnings) > 0 {
 				t.Errorf("warnings: %q", warnings)

@@ -111,7 +111,20 @@ func serversToCheck(ctx context.Context, c *meta.Call) ([]*checked, error) {
 		return nil, errors.New("the agent knows no server")
 	}
 	slices.SortFunc(out, func(a, b *checked) int { return strings.Compare(a.name, b.name) })
-	return out, nil
+	return out, distinct(out)
+}
+
+// distinct refuses servers that would be asked at one address: one of them
+// would be compared with itself.
+func distinct(servers []*checked) error {
+	at := map[string]string{}
+	for _, s := range servers {
+		if other, taken := at[s.address]; taken {
+			return fmt.Errorf("servers %s and %s are on one machine, so their HTTP addresses cannot be told: give them as arguments", other, s.name)
+		}
+		at[s.address] = s.name
+	}
+	return nil
 }
 
 // memberAddress is where a server serves HTTP: where it says so, or else like
