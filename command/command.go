@@ -21,6 +21,7 @@ import (
 
 	"github.com/nomadlike/nomadlike/command/agent"
 	"github.com/nomadlike/nomadlike/command/agentinfo"
+	"github.com/nomadlike/nomadlike/command/acl"
 	"github.com/nomadlike/nomadlike/command/alloc"
 	"github.com/nomadlike/nomadlike/command/deployment"
 	"github.com/nomadlike/nomadlike/command/eval"
@@ -36,6 +37,7 @@ import (
 	"github.com/nomadlike/nomadlike/command/service"
 	"github.com/nomadlike/nomadlike/command/sim"
 	"github.com/nomadlike/nomadlike/command/system"
+	"github.com/nomadlike/nomadlike/command/tls"
 	"github.com/nomadlike/nomadlike/command/ui"
 	"github.com/nomadlike/nomadlike/command/variable"
 	"github.com/nomadlike/nomadlike/command/version"
@@ -60,6 +62,9 @@ func nouns() []func(*meta.Meta) map[string]cli.CommandFactory {
 		variable.Commands,
 		monitor.Commands,
 		agentinfo.Commands,
+		tls.Commands,
+		acl.Commands,
+		configCommands,
 		rootCommands,
 		agentCommands,
 		sim.Commands,

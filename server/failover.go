@@ -12,6 +12,10 @@ const (
 	// knockTimeout bounds knocking at the leader's port. A machine that is
 	// gone does not answer at all, and is left to the heartbeat timeout.
 	knockTimeout = 200 * time.Millisecond
+	// knocks and knockPause: a process that dies may lose its connections a
+	// moment before its listener, so an answer counts only when it is repeated.
+	knocks     = 5
+	knockPause = 10 * time.Millisecond
 	// standPause is between the servers that stand for election: the first
 	// has won by then, or is gone too.
 	standPause = 60 * time.Millisecond
@@ -27,7 +31,7 @@ func (s *Server) leaderLost(ctx context.Context) {
 	}
 	defer s.look.Store(false)
 	leader, addr := s.consensus.Leader()
-	if leader == "" || leader == s.id || !refuses(ctx, addr) {
+	if leader == "" || leader == s.id || !gone(ctx, addr) {
 		return
 	}
 	term := s.consensus.Term()
@@ -43,6 +47,21 @@ func (s *Server) leaderLost(ctx context.Context) {
 	if err := s.consensus.Stand(); err != nil {
 		s.log.Debug("standing for election at once failed; the heartbeat timeout will do", "error", err)
 	}
+}
+
+// gone tells whether the process that listened at the address has ended.
+func gone(ctx context.Context, addr string) bool {
+	for range knocks {
+		if refuses(ctx, addr) {
+			return true
+		}
+		select {
+		case <-time.After(knockPause):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
 }
 
 // refuses tells whether nobody listens at the address, on a machine that is there.

@@ -136,60 +136,51 @@ func (s *Session) read(ctx context.Context) <-chan message {
 	return out
 }
 
-// send writes input, sizes and heartbeats until ctx ends.
+// send writes input, sizes and heartbeats until ctx ends or the person leaves.
+// That the connection has ended is told by what is received from it.
 func (s *Session) send(ctx context.Context, conn *websocket.Conn, input <-chan message, resized <-chan struct{}) error {
-	write := func(m message) error {
-		raw, err := json.Marshal(m)
-		if err != nil {
-			return err
-		}
-		if err := conn.Write(ctx, websocket.MessageText, raw); err != nil && ctx.Err() == nil {
-			return nil // what receive reads tells why the connection ended
-		}
-		return nil
-	}
-	writeSize := func() error {
-		height, width, err := s.Terminal.Size()
-		if err != nil || height == 0 || width == 0 {
-			return nil // the command keeps the size it has
-		}
-		return write(message{Size: &size{Height: height, Width: width}})
-	}
-	if s.Terminal != nil {
-		if err := writeSize(); err != nil {
-			return err
-		}
-	}
 	escape := escaper{}
 	if s.Terminal != nil {
 		escape.char = s.Escape
+		s.sendSize(ctx, conn)
 	}
 	heartbeat := time.NewTicker(heartbeatEvery)
 	defer heartbeat.Stop()
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-resized:
-			err = writeSize()
+			s.sendSize(ctx, conn)
 		case <-heartbeat.C:
-			err = write(message{})
+			write(ctx, conn, message{})
 		case m := <-input:
 			leave := false
 			if len(m.Stdin.Data) > 0 {
 				m.Stdin.Data, leave = escape.feed(m.Stdin.Data)
 			}
 			if len(m.Stdin.Data) > 0 || m.Stdin.Close {
-				err = write(m)
+				write(ctx, conn, m)
 			}
 			if leave {
 				return ErrLeft
 			}
 		}
-		if err != nil {
-			return err
-		}
+	}
+}
+
+// sendSize tells the size of the window; the command keeps the size it has
+// when that is not known.
+func (s *Session) sendSize(ctx context.Context, conn *websocket.Conn) {
+	height, width, err := s.Terminal.Size()
+	if err == nil && height > 0 && width > 0 {
+		write(ctx, conn, message{Size: &size{Height: height, Width: width}})
+	}
+}
+
+func write(ctx context.Context, conn *websocket.Conn, m message) {
+	if raw, err := json.Marshal(m); err == nil {
+		_ = conn.Write(ctx, websocket.MessageText, raw)
 	}
 }
 

@@ -241,7 +241,7 @@ func (a *agent) remove() {
 // stopJobs stops all jobs, so that drivers tidy up themselves; what is left
 // anyway is swept.
 func (a *agent) stopJobs() {
-	everywhere := &api.QueryOptions{Namespace: "*"}
+	everywhere := &api.QueryOptions{Namespace: "*", AllowStale: true} // the other servers may be gone
 	allocs, _, err := a.api.Allocations().List(everywhere)
 	if err != nil || !anyAlive(allocs) {
 		return

@@ -88,7 +88,7 @@ func TestExamplesRun(t *testing.T) {
 		a.awaitLog(s.ID, "sum", fmt.Sprintf("part %s: 500500\n", s.Name[len("batch.part["):len(s.Name)-1]))
 	}
 
-	run("job", "run", example("system.hcl"))
+	run("job", "run", "-detach", example("system.hcl"))
 	a.awaitAllocs("system", 1, api.AllocClientStatusRunning)
 
 	run("job", "run", example("parameterized.hcl"))

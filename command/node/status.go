@@ -53,7 +53,7 @@ func status(*meta.Meta) *meta.Verb {
 }
 
 func (f *statusFlags) list(ctx context.Context, c *meta.Call) error {
-	if f.quiet && (f.verbose && c.Structured()) {
+	if f.quiet && c.Structured() {
 		return meta.Usagef("-quiet excludes -json and -t")
 	}
 	client, err := c.Client()

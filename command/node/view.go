@@ -268,9 +268,7 @@ func (v *view) hostUse() *render.Table {
 		return nil
 	}
 	disk := ""
-	if d := h.AllocDirStats; d != nil && d.Device != "" {
-		disk = render.Bytes(d.Used) + "/" + render.Bytes(d.Size)
-	} else if d != nil && d.Size > 0 {
+	if d := h.AllocDirStats; d != nil && d.Size > 0 {
 		disk = render.Bytes(d.Used) + "/" + render.Bytes(d.Size)
 	}
 	t := render.NewTable("CPU", "Memory", "Disk")

@@ -220,6 +220,9 @@ func (r *request) exec(ctx context.Context, conn *websocket.Conn, req *query.All
 		execInput(ctx, conn, s)
 	}()
 	err = execOutput(ctx, conn, s)
+	if err != nil {
+		closeSocket(conn, err) // before the reader is stopped, which cuts the connection
+	}
 	stop()
 	readers.Wait()
 	return err

@@ -149,11 +149,29 @@ func (d *decoder) object(v reflect.Value, list *ast.ObjectList, where string) {
 		case len(labels) > 0 && f.v.Kind() == reflect.Slice:
 			d.blockList(f.v, item, labels)
 		case len(labels) > 0:
-			d.fail(item.Pos(), "block %q takes no label", name)
+			d.value(f, name, nested(item, 1), replaced, inside)
 		default:
 			d.value(f, name, item.Val, replaced, inside)
 		}
 	}
+}
+
+// tokenValue reads a literal. The library's own reader panics on numbers that
+// its grammar takes and nothing can hold.
+func tokenValue(t token.Token) (v any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			v, err = nil, fmt.Errorf("%s cannot be read: %v", t.Text, r)
+		}
+	}()
+	return t.Value(), nil
+}
+
+// nested is an item's value inside the keys it has beyond the first n: the
+// parser writes {"a": {"b": {"c": 1}}} as an item with several keys.
+func nested(item *ast.ObjectItem, n int) ast.Node {
+	inner := &ast.ObjectItem{Keys: item.Keys[n:], Val: item.Val}
+	return &ast.ObjectType{Lbrace: item.Pos(), List: &ast.ObjectList{Items: []*ast.ObjectItem{inner}}}
 }
 
 // keysOf splits an item into its name and labels. JSON nests objects where HCL
@@ -161,8 +179,8 @@ func (d *decoder) object(v reflect.Value, list *ast.ObjectList, where string) {
 func keysOf(item *ast.ObjectItem) (string, []string) {
 	var keys []string
 	for _, k := range item.Keys {
-		if s, ok := k.Token.Value().(string); ok {
-			keys = append(keys, s)
+		if v, err := tokenValue(k.Token); err == nil {
+			keys = append(keys, fmt.Sprint(v))
 		}
 	}
 	if len(keys) == 0 {
@@ -174,6 +192,7 @@ func keysOf(item *ast.ObjectItem) (string, []string) {
 // labelled writes a block with a label into a map of blocks.
 func (d *decoder) labelled(f field, name string, labels []string, item *ast.ObjectItem, where string) {
 	obj, ok := item.Val.(*ast.ObjectType)
+	ok = ok || len(labels) > 1
 	if list, isList := item.Val.(*ast.ListType); isList {
 		for _, e := range list.List {
 			d.labelled(f, name, labels, &ast.ObjectItem{Keys: item.Keys, Val: e}, where)
@@ -183,6 +202,9 @@ func (d *decoder) labelled(f field, name string, labels []string, item *ast.Obje
 	if !ok {
 		d.fail(item.Pos(), "%q must be a block", name)
 		return
+	}
+	if len(labels) > 1 {
+		obj = nested(item, 2).(*ast.ObjectType)
 	}
 	if len(labels) == 0 { // JSON: {"plugin": {"raw_exec": {...}}}
 		for _, sub := range obj.List.Items {
@@ -345,9 +367,11 @@ func (d *decoder) scalar(v reflect.Value, name string, val ast.Node) bool {
 		d.fail(val.Pos(), "%q needs %s", name, wanted(v))
 		return false
 	}
-	text := fmt.Sprint(lit.Token.Value())
-	var err error
+	said, err := tokenValue(lit.Token)
+	text := fmt.Sprint(said)
 	switch {
+	case err != nil:
+		text = lit.Token.Text
 	case v.Type() == durationType:
 		err = setDuration(v, lit.Token.Type, text)
 	case v.Kind() == reflect.String:
@@ -407,12 +431,14 @@ func wanted(v reflect.Value) string {
 func (d *decoder) plain(n ast.Node) any {
 	switch n := n.(type) {
 	case *ast.LiteralType:
-		switch v := n.Token.Value().(type) {
-		case int:
-			return int64(v)
-		default:
-			return v
+		v, err := tokenValue(n.Token)
+		if err != nil {
+			d.fail(n.Pos(), "%s", err)
 		}
+		if i, ok := v.(int64); ok {
+			return i
+		}
+		return v
 	case *ast.ListType:
 		out := []any{}
 		for _, e := range n.List {

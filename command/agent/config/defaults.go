@@ -16,7 +16,7 @@ import (
 
 // Default is the configuration that files are read over.
 func Default() *Config {
-	yes, hundred, jobs := true, 100, 50000
+	yes, no, hundred, jobs := true, false, 100, 50000
 	return &Config{
 		Region: "global", Datacenter: "dc1", BindAddr: "0.0.0.0",
 		Ports:    Ports{HTTP: 4646, RPC: 4647, Serf: 4648},
@@ -40,7 +40,8 @@ func Default() *Config {
 		Telemetry: Telemetry{InMemoryCollectionInterval: 10 * time.Second, InMemoryRetentionPeriod: time.Minute, CollectionInterval: time.Second},
 		Limits: Limits{HTTPMaxConnsPerClient: &hundred, HTTPSHandshakeTimeout: 5 * time.Second,
 			RPCHandshakeTimeout: 5 * time.Second, RPCMaxConnsPerClient: &hundred},
-		UI: UI{Enabled: &yes, ShowCLIHints: &yes},
+		// There is no web console to point at yet.
+		UI: UI{Enabled: &no, ShowCLIHints: &no},
 	}
 }
 
