@@ -19,9 +19,9 @@ import (
 	"github.com/mitchellh/cli"
 	"golang.org/x/term"
 
+	"github.com/nomadlike/nomadlike/command/acl"
 	"github.com/nomadlike/nomadlike/command/agent"
 	"github.com/nomadlike/nomadlike/command/agentinfo"
-	"github.com/nomadlike/nomadlike/command/acl"
 	"github.com/nomadlike/nomadlike/command/alloc"
 	"github.com/nomadlike/nomadlike/command/deployment"
 	"github.com/nomadlike/nomadlike/command/eval"

@@ -46,12 +46,15 @@ type JobPlanRequest struct {
 type JobPlanResponse struct {
 	// null if none
 	NextPeriodicLaunch Time
-	Annotations        *PlanAnnotations
-	FailedTGAllocs     map[string]*AllocMetric
-	JobModifyIndex     uint64
-	CreatedEvals       []*Eval
-	Diff               *JobDiff
-	Warnings           string
+	// NextPeriodicLaunches is the first few launches; left out if there are none
+	NextPeriodicLaunches []Time `json:",omitempty"`
+
+	Annotations    *PlanAnnotations
+	FailedTGAllocs map[string]*AllocMetric
+	JobModifyIndex uint64
+	CreatedEvals   []*Eval
+	Diff           *JobDiff
+	Warnings       string
 	WriteMeta
 }
 

@@ -115,7 +115,10 @@ func (o *loginOptions) browser(ctx context.Context, c *meta.Call, client *apicli
 		<-done
 	}()
 	nonce := nl.NewID(c.Random)
-	redirect := "http://" + o.callback + callbackPath
+	redirect, err := redirectURL(o.callback, listener.Addr())
+	if err != nil {
+		return nil, err
+	}
 	start := struct{ AuthMethodName, RedirectURI, ClientNonce string }{method, redirect, nonce}
 	address, _, err := apiclient.Post[struct{ AuthURL string }](ctx, client, "/v1/acl/oidc/auth-url", start, nil)
 	if err != nil {
@@ -136,6 +139,20 @@ func (o *loginOptions) browser(ctx context.Context, c *meta.Call, client *apicli
 		token, _, err := apiclient.Post[*nl.Token](ctx, client, "/v1/acl/oidc/complete-auth", end, nil)
 		return token, err
 	}
+}
+
+// redirectURL is where the browser is sent back to: the host that was asked
+// for, which the identity provider knows, and the port that is listened on.
+func redirectURL(asked string, listening net.Addr) (string, error) {
+	host, _, err := net.SplitHostPort(asked)
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(listening.String())
+	if err != nil {
+		return "", err
+	}
+	return "http://" + net.JoinHostPort(host, port) + callbackPath, nil
 }
 
 // callback takes what the browser brings back, once.

@@ -76,12 +76,8 @@ func methodCreateVerb(*meta.Meta) *meta.Verb {
 			o.declare(f)
 		},
 		Do: func(ctx context.Context, c *meta.Call) error {
-			for flag, missing := range map[string]bool{
-				"-name": o.name == "", "-type": o.kind == "", "-token-locality": o.locality == "", "-max-token-ttl": o.ttl == 0, "-config": o.config == "",
-			} {
-				if missing {
-					return meta.Usagef("An auth method needs -name, -type, -token-locality, -max-token-ttl and -config: %s is missing", flag)
-				}
+			if o.name == "" || o.kind == "" || o.locality == "" || o.ttl == 0 || o.config == "" {
+				return meta.Usagef("An auth method needs all of -name, -type, -token-locality, -max-token-ttl and -config")
 			}
 			m := &nl.ACLAuthMethod{Name: o.name}
 			if err := o.apply(c, m); err != nil {

@@ -104,7 +104,7 @@ func (a *Agent) open() error {
 		EnableDebug: a.cfg.EnableDebug, ACLEnabled: a.cfg.ACL.Enabled, OIDCIssuer: a.cfg.Server.OIDCIssuer, PrometheusMetrics: a.cfg.Telemetry.PrometheusMetrics,
 	}
 	if a.server != nil {
-		hc.Events = a.server.Events()
+		hc.Events, hc.Gossip = a.server.Events(), a.server.Members()
 	}
 	if a.client != nil {
 		hc.NodeID = a.client.NodeID()

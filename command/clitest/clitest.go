@@ -44,13 +44,16 @@ import (
 	"github.com/nomadlike/nomadlike/command/render"
 )
 
+// The local zone is that of the transcripts, and is set before anything asks
+// for it: a change of time.Local in a test would race with servers.
+var _ = os.Setenv("TZ", "UTC")
+
 // Now is what the clock shows when a command starts.
 func Now() time.Time { return time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC) }
 
 // Run runs every transcript that matches pattern.
 func Run(t *testing.T, pattern string, commands func(*meta.Meta) map[string]cli.CommandFactory) {
 	t.Helper()
-	utc(t)
 	paths, err := filepath.Glob(pattern)
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no transcripts match %s: %v", pattern, err)
@@ -65,13 +68,6 @@ func Run(t *testing.T, pattern string, commands func(*meta.Meta) map[string]cli.
 			runFile(t, path, rewrite, commands)
 		})
 	}
-}
-
-// utc makes the local zone the same everywhere while the test runs.
-func utc(t *testing.T) {
-	local := time.Local
-	time.Local = time.UTC
-	t.Cleanup(func() { time.Local = local })
 }
 
 func runFile(t *testing.T, path string, rewrite bool, commands func(*meta.Meta) map[string]cli.CommandFactory) {

@@ -143,6 +143,11 @@ func dryRun(c *meta.Call, job *jobfile.Job, reply *nl.JobPlanResponse) string {
 	if next := reply.NextPeriodicLaunch; !next.IsZero() {
 		lines = append(lines, c.Colour.Paint(render.Green, fmt.Sprintf("- If submitted now, next periodic launch would be at %s (%s).",
 			render.Time(next.Local()), render.Since(next.Time, c.Now()))))
+		for i, at := range reply.NextPeriodicLaunches {
+			if i > 0 {
+				lines = append(lines, fmt.Sprintf("    then at %s (%s)", render.Time(at.Local()), render.Since(at.Time, c.Now())))
+			}
+		}
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "- Nothing is started until the job is launched or dispatched.")

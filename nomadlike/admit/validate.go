@@ -3,11 +3,9 @@ package admit
 import (
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/hashicorp/cronexpr"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/cron"
 )
 
 // descriptionMax bounds descriptions that people write, in bytes.
@@ -165,11 +163,11 @@ func checkPeriodic(p *Problems, job *nomadlike.Job) {
 		specs = []string{periodic.Spec}
 	}
 	for _, spec := range specs {
-		if _, err := cronexpr.Parse(spec); err != nil {
+		if _, err := cron.Parse(spec); err != nil {
 			p.addf("Invalid cron spec %q: %v", spec, err)
 		}
 	}
-	if _, err := time.LoadLocation(periodic.TimeZone); err != nil {
+	if _, err := cron.Zone(periodic.TimeZone); err != nil {
 		p.addf("Invalid time zone %q: %v", periodic.TimeZone, err)
 	}
 }

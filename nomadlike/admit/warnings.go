@@ -4,15 +4,14 @@ import (
 	"fmt"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/cron"
 )
 
 // warningsOf tells what is accepted but hardly meant.
 func warningsOf(job *nomadlike.Job, s Settings) []string {
 	var out []string
 	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if job.Periodic != nil && job.Periodic.Spec != "" {
-		warn("periodic.cron is deprecated; use periodic.crons")
-	}
+	out = append(out, periodicWarnings(job.Periodic)...)
 	promoted, updated := 0, 0
 	for _, g := range job.TaskGroups {
 		if g.Update != nil && !isBatch(job) {
@@ -28,6 +27,31 @@ func warningsOf(job *nomadlike.Job, s Settings) []string {
 	}
 	if promoted > 0 && promoted < updated {
 		warn("auto_promote must be true for all groups to enable automatic promotion")
+	}
+	return out
+}
+
+func periodicWarnings(p *nomadlike.Periodic) []string {
+	if p == nil {
+		return nil
+	}
+	var out []string
+	specs := p.Specs
+	if p.Spec != "" {
+		out = append(out, "periodic.cron is deprecated; use periodic.crons")
+		specs = append([]string{p.Spec}, specs...)
+	}
+	if !p.Enabled {
+		return out
+	}
+	for _, spec := range specs {
+		line, err := cron.Parse(spec)
+		if err != nil {
+			continue // refused by validation
+		}
+		for _, text := range line.Warnings() {
+			out = append(out, fmt.Sprintf("Cron line %q %s", spec, text))
+		}
 	}
 	return out
 }

@@ -7,54 +7,71 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hashicorp/cronexpr"
-
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/cron"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
-// Next is the earliest launch after a time, in the zone of the block; the zero
-// time when there is none. The error says which line or zone is wrong.
-func Next(p *nl.Periodic, after time.Time) (time.Time, error) {
-	zone := time.UTC
-	if p.TimeZone != "" {
-		var err error
-		if zone, err = time.LoadLocation(p.TimeZone); err != nil {
-			return time.Time{}, fmt.Errorf("time zone %q of periodic block: %w", p.TimeZone, err)
-		}
+// Schedule is when a periodic block launches: the lines of the block in its
+// zone. It must not be used by several goroutines at once.
+type Schedule struct {
+	lines []cron.Line
+	zone  *time.Location
+}
+
+// Read reads the schedule of a block. The error says which line or zone is
+// wrong.
+func Read(p *nl.Periodic) (*Schedule, error) {
+	zone, err := cron.Zone(p.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("time zone %q of periodic block: %w", p.TimeZone, err)
 	}
+	s := &Schedule{zone: zone}
 	specs := p.Specs
 	if p.Spec != "" {
 		specs = append([]string{p.Spec}, specs...)
 	}
-	after = after.In(zone)
-	var next time.Time
 	for _, spec := range specs {
-		at, err := nextOf(spec, after)
+		line, err := cron.Parse(spec)
 		if err != nil {
-			return time.Time{}, err
+			return nil, fmt.Errorf("cron line %q of periodic block cannot be parsed: %w", spec, err)
 		}
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+		s.lines = append(s.lines, line)
+	}
+	return s, nil
+}
+
+// Next is the earliest launch after a time; the zero time when there is none.
+func (s *Schedule) Next(after time.Time) time.Time {
+	after = after.In(s.zone)
+	var next time.Time
+	for _, line := range s.lines {
+		if at := line.Next(after); !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
 	}
-	return next, nil
+	return next
 }
 
-// nextOf is the first launch of one cron line after a time.
-func nextOf(spec string, after time.Time) (next time.Time, err error) {
-	// The parser is meant for trusted lines and panics on some others.
-	defer func() {
-		if r := recover(); r != nil {
-			next, err = time.Time{}, fmt.Errorf("cron line %q of periodic block cannot be parsed: %v", spec, r)
-		}
-	}()
-	expr, err := cronexpr.Parse(spec)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("cron line %q of periodic block cannot be parsed: %w", spec, err)
+// Launches is the first launches after a time, at most n of them. Lines that
+// fire at the same time make one launch.
+func (s *Schedule) Launches(after time.Time, n int) []time.Time {
+	var out []time.Time
+	for at := s.Next(after); !at.IsZero() && len(out) < n; at = s.Next(at) {
+		out = append(out, at)
 	}
-	return expr.Next(after), nil
+	return out
+}
+
+// Next is the earliest launch of a block after a time, in the zone of the
+// block; the zero time when there is none.
+func Next(p *nl.Periodic, after time.Time) (time.Time, error) {
+	s, err := Read(p)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return s.Next(after), nil
 }
 
 // ChildID names the child that a job launches at a time.
@@ -86,9 +103,11 @@ func Launch(job *nl.Job, at time.Time, newID func() string) *op.RegisterJob {
 }
 
 // Dispatcher launches children when they are due. Its memory holds only what
-// must not be asked again: a new leader's starts empty.
+// must not be asked again and what is costly to read again: a new leader's
+// starts empty.
 type Dispatcher struct {
-	skipped map[jobKey]skip
+	skipped   map[jobKey]skip
+	schedules map[jobKey]schedule
 }
 
 type jobKey struct{ namespace, id string }
@@ -99,8 +118,16 @@ type skip struct {
 	at  time.Time
 }
 
+// schedule is what a version of a job says; nil when it cannot be read.
+type schedule struct {
+	job uint64 // modify index of the job it is about
+	*Schedule
+}
+
 // New makes a dispatcher without memory.
-func New() *Dispatcher { return &Dispatcher{skipped: map[jobKey]skip{}} }
+func New() *Dispatcher {
+	return &Dispatcher{skipped: map[jobKey]skip{}, schedules: map[jobKey]schedule{}}
+}
 
 // Step gives what is to be launched now and when it is to be asked again.
 // Launches that were missed, however many, are made up for by one.
@@ -120,9 +147,10 @@ func (d *Dispatcher) Step(now time.Time, s *store.Snapshot, newID func() string)
 			wake = next
 		}
 	}
-	for k := range d.skipped {
+	for k := range d.schedules {
 		if !tracked[k] {
 			delete(d.skipped, k)
+			delete(d.schedules, k)
 		}
 	}
 	return ops, wake
@@ -139,25 +167,37 @@ func (d *Dispatcher) stepJob(now time.Time, s *store.Snapshot, job *nl.Job, newI
 	if skipped := d.skipped[k]; skipped.job == job.JobModifyIndex && skipped.at.After(last) {
 		last = skipped.at
 	}
-	due, err := Next(job.Periodic, last)
-	if err != nil || due.IsZero() {
+	times := d.scheduleOf(k, job)
+	if times == nil {
 		return nil, time.Time{} // admission refuses such lines; there is nothing to wait for
 	}
-	if due.After(now) {
+	due := times.Next(last)
+	if due.IsZero() || due.After(now) {
 		return nil, due
 	}
-	if again, err := Next(job.Periodic, due); err == nil && !again.IsZero() && !again.After(now) {
+	if again := times.Next(due); !again.IsZero() && !again.After(now) {
 		due = now.Truncate(time.Second) // several were missed: one makes up for them
 	}
-	after, err := Next(job.Periodic, due)
-	if err != nil {
-		after = time.Time{}
-	}
+	after := times.Next(due)
 	if job.Periodic.ProhibitOverlap && childRuns(s, job) {
 		d.skipped[k] = skip{job: job.JobModifyIndex, at: due}
 		return nil, after
 	}
 	return Launch(job, due, newID), after
+}
+
+// scheduleOf is the schedule of a job, read once for each version of it; nil
+// when it cannot be read.
+func (d *Dispatcher) scheduleOf(k jobKey, job *nl.Job) *Schedule {
+	if known, ok := d.schedules[k]; ok && known.job == job.JobModifyIndex {
+		return known.Schedule
+	}
+	s, err := Read(job.Periodic)
+	if err != nil {
+		s = nil
+	}
+	d.schedules[k] = schedule{job.JobModifyIndex, s}
+	return s
 }
 
 // childRuns tells whether a child of the job is not over.

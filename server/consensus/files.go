@@ -15,7 +15,10 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/fs"
 	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/segment"
+	"github.com/hashicorp/raft-wal/types"
 )
 
 // logCacheEntries are kept in memory for followers that are a little behind.
@@ -53,7 +56,8 @@ func openFiles(dir string, segmentMegabytes int, log hclog.Logger) (*logFiles, e
 	}
 	meta := &metadb.BoltMetaDB{} // given to the log, which does not close it
 	f := &logFiles{closers: []io.Closer{meta, lock}}
-	w, err := wal.Open(walDir, wal.WithMetaStore(meta), wal.WithSegmentSize(segmentMegabytes<<20), wal.WithLogger(log.Named("wal")))
+	w, err := wal.Open(walDir, wal.WithMetaStore(meta), wal.WithSegmentFiler(filer{segment.NewFiler(walDir, fs.New())}),
+		wal.WithSegmentSize(segmentMegabytes<<20), wal.WithLogger(log.Named("wal")))
 	if err != nil {
 		return nil, errors.Join(damaged(walDir, err), f.close())
 	}
@@ -71,6 +75,18 @@ func openFiles(dir string, segmentMegabytes int, log hclog.Logger) (*logFiles, e
 		return nil, errors.Join(fmt.Errorf("opening the snapshots in %s: %w", dir, err), f.close())
 	}
 	return f, nil
+}
+
+// filer opens the segments of the log. One that was still being written when
+// its end was cut off is sealed without an index, which the log cannot read once
+// it is opened again: such a segment is searched through like the last one.
+type filer struct{ types.SegmentFiler }
+
+func (f filer) Open(info types.SegmentInfo) (types.SegmentReader, error) {
+	if info.IndexStart == 0 {
+		return f.RecoverTail(info)
+	}
+	return f.SegmentFiler.Open(info)
 }
 
 // damaged says what can be done about a log that does not open.

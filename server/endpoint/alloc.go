@@ -93,7 +93,7 @@ func (e *Endpoints) allocServices(ctx context.Context, req *query.AllocGet, repl
 		a := s.Alloc(req.ID)
 		if a == nil {
 			reply.Services = nil // nil: there is no such allocation
-			return 0, nil, nil
+			return 0, []store.Key{{Table: store.TableAllocs, ID: req.ID}}, nil
 		}
 		if err := e.authorize(req.AuthToken, can(a.Namespace, "read-job")); err != nil {
 			return 0, nil, err

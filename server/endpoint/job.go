@@ -49,10 +49,10 @@ const (
 )
 
 func (e *Endpoints) jobRegister(ctx context.Context, req *query.JobRegister, reply *nl.JobRegisterResponse) error {
-	job := req.Job
-	if job == nil {
+	if req.Job == nil {
 		return nl.Errorf(nl.CodeInvalid, "missing job for registration")
 	}
+	job := req.Job.Copy() // the request stays as it is: it may be made again
 	if p := req.EvalPriority; p != 0 && (p < evalPriorityMin || p > evalPriorityMax) {
 		return nl.Errorf(nl.CodeInvalid, "eval priority must be between %d and %d", evalPriorityMin, evalPriorityMax)
 	}
@@ -76,19 +76,20 @@ func (e *Endpoints) jobRegister(ctx context.Context, req *query.JobRegister, rep
 		return err
 	}
 	admit.AssignPolicyIDs(old, job, e.cfg.NewID)
-	if sub := req.Submission; sub != nil && len(sub.Source) > jobSourceBytesMax {
+	source := req.Submission
+	if sub := source; sub != nil && len(sub.Source) > jobSourceBytesMax {
 		warnings = append(warnings, fmt.Sprintf("job source size of %s exceeds maximum of %s and will be discarded", bytesText(len(sub.Source)), bytesText(jobSourceBytesMax)))
-		req.Submission = nil
+		source = nil
 	}
-	if req.Submission == nil && old != nil {
+	if source == nil && old != nil {
 		// The source of the version before is still the nearest there is.
 		if sub := s.JobSubmission(old.Namespace, old.ID, old.Version); sub != nil {
 			c := *sub
-			req.Submission = &c
+			source = &c
 		}
 	}
 	job.SubmitTime = e.now()
-	o := &op.RegisterJob{Job: job, Submission: req.Submission, EnforceIndex: req.EnforceIndex, JobModifyIndex: req.JobModifyIndex}
+	o := &op.RegisterJob{Job: job, Submission: source, EnforceIndex: req.EnforceIndex, JobModifyIndex: req.JobModifyIndex}
 	if !job.IsPeriodic() && !job.IsParameterized() {
 		o.Eval = e.jobEval(job, nl.TriggerJobRegister, req.EvalPriority)
 	}
@@ -166,10 +167,10 @@ func bytesText(n int) string {
 }
 
 func (e *Endpoints) jobValidate(_ context.Context, req *query.JobValidate, reply *nl.JobValidateResponse) error {
-	job := req.Job
-	if job == nil {
+	if req.Job == nil {
 		return nl.Errorf(nl.CodeInvalid, "Job must be specified")
 	}
+	job := req.Job.Copy()
 	if err := e.authorize(req.AuthToken, can(job.Namespace, "read-job")); err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func (e *Endpoints) jobDeregister(ctx context.Context, req *query.JobDeregister,
 		return err
 	}
 	if req.ID == "" {
-		return nl.Errorf(nl.CodeInvalid, "missing job ID for deregistering")
+		return fmt.Errorf("missing job ID for deregistering")
 	}
 	job := e.snapshot().Job(ns, req.ID)
 	if job == nil {

@@ -25,10 +25,10 @@ const planIndexOfNewJob = 100
 // jobPlan runs the scheduler on a copy of the state that holds the new job.
 // Nothing is stored.
 func (e *Endpoints) jobPlan(_ context.Context, req *query.JobPlan, reply *nl.JobPlanResponse) error {
-	job := req.Job
-	if job == nil {
+	if req.Job == nil {
 		return nl.Errorf(nl.CodeInvalid, "Job must be specified")
 	}
+	job := req.Job.Copy()
 	if err := e.authorize(req.AuthToken, can(job.Namespace, "submit-job", "plan-job")); err != nil {
 		return err
 	}
@@ -69,13 +69,31 @@ func (e *Endpoints) jobPlan(_ context.Context, req *query.JobPlan, reply *nl.Job
 		diff.Annotate(reply.Diff, reply.Annotations)
 	}
 	if job.Periodic != nil && job.Periodic.Enabled {
-		next, err := periodic.Next(job.Periodic, e.cfg.Now())
-		if err == nil && !next.IsZero() {
-			reply.NextPeriodicLaunch = nl.Time{Time: next.UTC()}
+		if err := previewLaunches(job.Periodic, e.cfg.Now(), reply); err != nil {
+			return err
 		}
 	}
 	reply.Warnings = admit.WarningText(warnings)
 	reply.Index = reply.JobModifyIndex
+	return nil
+}
+
+// launchesPreviewed is how many launches of a periodic job a plan tells.
+const launchesPreviewed = 5
+
+// previewLaunches tells when the job would be launched if it were registered
+// now.
+func previewLaunches(p *nl.Periodic, now time.Time, reply *nl.JobPlanResponse) error {
+	times, err := periodic.Read(p)
+	if err != nil {
+		return nl.Errorf(nl.CodeInvalid, "%v", err)
+	}
+	for _, at := range times.Launches(now, launchesPreviewed) {
+		reply.NextPeriodicLaunches = append(reply.NextPeriodicLaunches, nl.Time{Time: at.UTC()})
+	}
+	if len(reply.NextPeriodicLaunches) > 0 {
+		reply.NextPeriodicLaunch = reply.NextPeriodicLaunches[0]
+	}
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
+	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/diff"
@@ -283,10 +285,11 @@ func (e *Endpoints) jobStatuses(ctx context.Context, req *query.JobStatuses, rep
 		}
 		sort.SliceStable(jobs, func(a, b int) bool { return jobs[a].ModifyIndex > jobs[b].ModifyIndex })
 		opts := req.QueryOptions
+		tokens := statusTokens(jobs)
 		page, err := pager[*nl.Job]{
 			opts:  &opts,
-			token: func(j *nl.Job) string { return fmt.Sprint(j.ModifyIndex) },
-			less:  func(a, b string) bool { return number(a) > number(b) },
+			token: func(j *nl.Job) string { return tokens[j] },
+			less:  statusLess,
 		}.page(slices.Values(jobs), &reply.QueryMeta)
 		if err != nil {
 			return 0, nil, fmt.Errorf("%s", err) // shown as 500 on this route
@@ -305,8 +308,36 @@ func (e *Endpoints) jobStatuses(ctx context.Context, req *query.JobStatuses, rep
 	})
 }
 
-func number(s string) (n uint64) {
-	fmt.Sscan(s, &n)
+// statusTokens name jobs in the order of jobs, which is newest first: by their
+// index, and those that changed in the same commit as the one before them also
+// by a number of their own, so that a page never begins with what was shown.
+func statusTokens(jobs []*nl.Job) map[*nl.Job]string {
+	out := make(map[*nl.Job]string, len(jobs))
+	for i, nth := 0, 0; i < len(jobs); i++ {
+		if nth++; i == 0 || jobs[i].ModifyIndex != jobs[i-1].ModifyIndex {
+			nth = 0
+		}
+		out[jobs[i]] = strconv.FormatUint(jobs[i].ModifyIndex, 10)
+		if nth > 0 {
+			out[jobs[i]] += "." + strconv.Itoa(nth)
+		}
+	}
+	return out
+}
+
+// statusLess orders such tokens: newest first, then by their number.
+func statusLess(a, b string) bool {
+	ai, an, _ := strings.Cut(a, ".")
+	bi, bn, _ := strings.Cut(b, ".")
+	if c := cmp.Compare(number(bi), number(ai)); c != 0 {
+		return c < 0
+	}
+	return number(an) < number(bn)
+}
+
+// number is 0 for what is not one.
+func number(s string) uint64 {
+	n, _ := strconv.ParseUint(s, 10, 64)
 	return n
 }
 

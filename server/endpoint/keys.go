@@ -256,7 +256,7 @@ func (e *Endpoints) claims(s *store.Snapshot, nodeID string, w query.IdentityWan
 	c.Subject = strings.Join([]string{e.cfg.Region, a.Namespace, job, a.TaskGroup, w.Task, w.Identity}, ":")
 	c.Audience = id.Audience
 	if len(c.Audience) == 0 {
-		c.Audience = jwt.Audience{"nomadproject.io"}
+		c.Audience = jwt.Audience{identityAudience}
 	}
 	c.IssuedAt, c.NotBefore, c.ID = jwt.NewNumericDate(now), jwt.NewNumericDate(now), e.cfg.NewID()
 	if id.TTL > 0 {

@@ -29,6 +29,8 @@ func (e *Endpoints) registerNodes() {
 	on(e, Write, "Node.UpdateServices", e.nodeUpdateServices)
 	on(e, Write, "Node.AddEvents", e.nodeAddEvents)
 	on(e, Local, "Node.SignIdentities", e.nodeSignIdentities)
+	on(e, Read, "Node.Identity", e.nodeIdentity)
+	on(e, Write, "Node.Introduce", e.nodeIntroduce)
 	onStream(e, Local, "Node.Allocs", e.nodeAllocs)
 }
 
@@ -274,7 +276,16 @@ func (e *Endpoints) nodePurge(ctx context.Context, req *query.NodeChange, reply 
 	return nil
 }
 
-// publicNodePool is the pool a node asks to be in.
+// validNodeStatus tells whether a node may say of itself that it is so.
+func validNodeStatus(s string) bool {
+	switch s {
+	case nl.NodeStatusInit, nl.NodeStatusReady, nl.NodeStatusDown, nl.NodeStatusDisconnected:
+		return true
+	}
+	return false
+}
+
+// poolOf is the pool a node asks to be in.
 func poolOf(n *nl.Node) string {
 	if n.NodePool == "" {
 		return nl.NodePoolDefault
@@ -292,6 +303,9 @@ func checkNode(n *nl.Node) error {
 	}
 	if n.ID != "" && len(n.ID) != uuidLen {
 		wrong = append(wrong, fmt.Sprintf("node ID %q is not a UUID", n.ID))
+	}
+	if n.Status != "" && !validNodeStatus(n.Status) {
+		wrong = append(wrong, fmt.Sprintf("invalid status %q for node", n.Status))
 	}
 	if n.NodePool == nl.NodePoolAll {
 		wrong = append(wrong, `node is not allowed to register in node pool "all"`)

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"crypto/subtle"
+	"slices"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -32,13 +33,14 @@ func (e *Endpoints) authNode(nodeID, secret string) (*nl.Node, error) {
 }
 
 func (e *Endpoints) nodeRegister(ctx context.Context, req *query.NodeRegister, reply *query.NodeUpdate) error {
-	n := req.Node
-	if n == nil {
+	if req.Node == nil {
 		return nl.Errorf(nl.CodeInvalid, "missing node for client registration")
 	}
-	if err := checkNode(n); err != nil {
+	if err := checkNode(req.Node); err != nil {
 		return err
 	}
+	fresh := *req.Node // the request stays as it is: it may be made again
+	n := &fresh
 	s := e.snapshot()
 	old := s.Node(n.ID)
 	if old != nil {
@@ -80,6 +82,9 @@ func (e *Endpoints) nodeHeartbeat(ctx context.Context, req *query.NodeHeartbeat,
 	if status == "" {
 		status = nl.NodeStatusReady
 	}
+	if !validNodeStatus(status) {
+		return nl.Errorf(nl.CodeInvalid, "invalid status %q for node", status)
+	}
 	index := e.snapshot().Index()
 	if n.Status != status {
 		o := &op.SetNodeStatus{NodeID: n.ID, Status: status, Time: e.now()}
@@ -119,8 +124,11 @@ func (e *Endpoints) nodeUpdateAllocs(ctx context.Context, req *query.NodeAllocUp
 		return err
 	}
 	s := e.snapshot()
-	updates := req.Updates[:0]
+	var updates []*nl.AllocUpdate
 	for _, u := range req.Updates {
+		if u == nil {
+			continue
+		}
 		// A node may only speak for its own allocations.
 		if a := s.Alloc(u.ID); a != nil && a.NodeID == n.ID {
 			updates = append(updates, u)
@@ -145,10 +153,14 @@ func (e *Endpoints) nodeUpdateServices(ctx context.Context, req *query.NodeServi
 	s := e.snapshot()
 	b := &op.Batch{}
 	var up []*nl.ServiceRegistration
-	for _, r := range req.Upsert {
-		if a := s.Alloc(r.AllocID); a != nil && a.NodeID == n.ID && !a.TerminalClient() {
+	for _, given := range req.Upsert {
+		if given == nil {
+			continue
+		}
+		if a := s.Alloc(given.AllocID); a != nil && a.NodeID == n.ID && !a.TerminalClient() {
+			r := *given
 			r.NodeID, r.Namespace, r.Datacenter = n.ID, a.Namespace, n.Datacenter
-			up = append(up, r)
+			up = append(up, &r)
 		}
 	}
 	if len(up) > 0 {
@@ -179,7 +191,11 @@ func (e *Endpoints) nodeAddEvents(ctx context.Context, req *query.NodeEvents, re
 	if err != nil {
 		return err
 	}
-	r, err := e.propose(ctx, &op.AddNodeEvents{Events: map[string][]*nl.NodeEvent{n.ID: req.Events}})
+	events := slices.DeleteFunc(slices.Clone(req.Events), func(ev *nl.NodeEvent) bool { return ev == nil })
+	if len(events) == 0 {
+		return nil
+	}
+	r, err := e.propose(ctx, &op.AddNodeEvents{Events: map[string][]*nl.NodeEvent{n.ID: events}})
 	reply.Index = r.Index
 	return err
 }

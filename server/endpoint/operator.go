@@ -1,7 +1,10 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/gc"
@@ -15,6 +18,7 @@ func (e *Endpoints) registerOperator() {
 	on(e, Write, "Operator.SetSchedulerConfig", e.setSchedulerConfig)
 	on(e, Read, "Operator.AutopilotConfig", e.autopilotConfig)
 	on(e, Write, "Operator.SetAutopilotConfig", e.setAutopilotConfig)
+	on(e, Read, "Operator.UpgradeCheckVault", e.upgradeCheckVault)
 	on(e, Write, "System.GC", e.systemGC)
 	on(e, Write, "System.Reconcile", e.systemReconcile)
 	on(e, Local, "Status.Leader", e.statusLeader)
@@ -76,6 +80,57 @@ func (e *Endpoints) setAutopilotConfig(ctx context.Context, req *query.Autopilot
 		return err
 	}
 	return e.updated(ctx, &op.SetAutopilotConfig{Config: req.Config, CAS: req.CAS, Expect: req.Expect}, reply)
+}
+
+// identityMajor and identityMinor are the first version of nodes that identify
+// workloads to Vault.
+const identityMajor, identityMinor = 1, 7
+
+// tooOldForIdentity tells whether a node's version is before that, or unknown.
+func tooOldForIdentity(version string) bool {
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n != 2 {
+		return true
+	}
+	return major < identityMajor || major == identityMajor && minor < identityMinor
+}
+
+// upgradeCheckVault tells what still stands on Vault tokens that the servers
+// hand out: jobs without an identity for Vault, and nodes too old for one.
+func (e *Endpoints) upgradeCheckVault(ctx context.Context, req *query.OperatorGet, reply *nl.UpgradeCheckVaultWorkloadIdentityResponse) error {
+	if err := e.authorize(req.AuthToken, need{operator: "read"}); err != nil {
+		return err
+	}
+	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
+		reply.JobsWithoutVaultIdentity, reply.OutdatedNodes, reply.VaultTokens = []*nl.JobStub{}, []*nl.NodeStub{}, []any{}
+		for j := range s.Jobs(nl.AllNamespaces, "") {
+			if lacksVaultIdentity(j) {
+				reply.JobsWithoutVaultIdentity = append(reply.JobsWithoutVaultIdentity, jobStub(s, j, false))
+			}
+		}
+		for n := range s.Nodes() {
+			if tooOldForIdentity(n.Attributes["nomad.version"]) {
+				reply.OutdatedNodes = append(reply.OutdatedNodes, nodeStub(n, false, false))
+			}
+		}
+		return s.TableIndex(store.TableJobs, store.TableNodes), []store.Key{{Table: store.TableJobs}, {Table: store.TableNodes}}, nil
+	})
+}
+
+// lacksVaultIdentity tells whether a task uses Vault without an identity for it.
+func lacksVaultIdentity(j *nl.Job) bool {
+	for _, g := range j.TaskGroups {
+		for _, t := range g.Tasks {
+			if t.Vault == nil {
+				continue
+			}
+			name := "vault_" + cmp.Or(t.Vault.Cluster, "default")
+			if !slices.ContainsFunc(t.Identities, func(id *nl.WorkloadIdentity) bool { return id.Name == name }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (e *Endpoints) systemGC(ctx context.Context, req *query.SystemGC, reply *query.Written) error {

@@ -1,8 +1,9 @@
 package endpoint
 
 import (
-	"fmt"
 	"iter"
+	"strconv"
+	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/filter"
@@ -106,23 +107,34 @@ func filtered[T any](seq iter.Seq[T], keep func(T) bool) iter.Seq[T] {
 
 // createToken is the token of lists by creation, createIndex.id, padded so
 // that tokens rise as strings do when compared by createLess.
-func createToken(index uint64, id string) string { return fmt.Sprintf("%d.%s", index, id) }
+func createToken(index uint64, id string) string {
+	return strconv.FormatUint(index, 10) + "." + id
+}
 
 // createLess compares two such tokens. One that is not such a token comes
 // after all.
 func createLess(a, b string) bool {
-	var ai, bi uint64
-	var as, bs string
-	if n, _ := fmt.Sscanf(a, "%d.%s", &ai, &as); n != 2 {
+	ai, as, ok := splitCreate(a)
+	if !ok {
 		return false
 	}
-	if n, _ := fmt.Sscanf(b, "%d.%s", &bi, &bs); n != 2 {
+	bi, bs, ok := splitCreate(b)
+	if !ok {
 		return true
 	}
 	if ai != bi {
 		return ai < bi
 	}
 	return as < bs
+}
+
+func splitCreate(token string) (index uint64, id string, ok bool) {
+	digits, id, ok := strings.Cut(token, ".")
+	if !ok || id == "" {
+		return 0, "", false
+	}
+	index, err := strconv.ParseUint(digits, 10, 64)
+	return index, id, err == nil
 }
 
 // namespaceOf is the namespace a request means.

@@ -109,9 +109,13 @@ func (e *Endpoints) searchPrefix(ctx context.Context, req *query.Search, reply *
 			if uuidContexts[kind] && !isUUIDPrefix(req.Text) {
 				continue
 			}
+			text := req.Text
+			if uuidContexts[kind] {
+				text = strings.ToLower(text)
+			}
 			reply.Matches[kind], reply.Truncations[kind] = nil, false
-			for id := range idsOf(s, kind, ns, req.Text) {
-				if !hasPrefix(id, req.Text) {
+			for id := range idsOf(s, kind, ns, text) {
+				if !hasPrefix(id, text) {
 					continue
 				}
 				if len(reply.Matches[kind]) == searchMatchesMax {

@@ -52,8 +52,8 @@ func (b *Broker) commit(c store.Commit) {
 	defer b.mu.Unlock()
 	b.ring = append(b.ring, ev)
 	if len(b.ring) > b.size {
-		b.ring = slices.Delete(b.ring, 0, len(b.ring)-b.size)
-		b.first += 1
+		b.ring = slices.Delete(b.ring, 0, 1)
+		b.first++
 	}
 	close(b.wake)
 	b.wake = make(chan struct{})
@@ -65,6 +65,8 @@ func (b *Broker) reset() {
 	defer b.mu.Unlock()
 	b.first += uint64(len(b.ring))
 	b.ring = nil
+	close(b.wake) // those that are behind learn now that they have lost something
+	b.wake = make(chan struct{})
 }
 
 // next is the entry with sequence number seq, a channel to wait on when there
@@ -97,13 +99,9 @@ func (b *Broker) start(index uint64) uint64 {
 }
 
 // Subscribe streams what matches from the index on until ctx ends; the channel
-// is closed then, or when the subscriber has fallen behind.
+// is closed then, or when the subscriber has fallen behind. Topics that nothing
+// is ever told under are silent, not refused.
 func (b *Broker) Subscribe(ctx context.Context, topics map[string][]string, namespace string, index uint64) (<-chan *nl.Events, error) {
-	for t := range topics {
-		if !knownTopic(t) {
-			return nil, nl.Errorf(nl.CodeInvalid, "Invalid topic query: unknown topic %q; topics are %v", t, topicNames)
-		}
-	}
 	f := filter{topics: topics, namespace: namespace}
 	if namespace == nl.AllNamespaces {
 		f.namespaces = map[string]bool{}
@@ -179,12 +177,6 @@ func (f *filter) wants(e *nl.Event) bool {
 	}
 	return false
 }
-
-// topicNames are the topics that can be asked for.
-var topicNames = []string{"*", "Job", "Evaluation", "Allocation", "Deployment", "Node", "NodePool", "Service", "ACLToken",
-	"ACLPolicy", "ACLRole", "ACLAuthMethod", "ACLBindingRule", "HostVolume", "CSIVolume", "CSIPlugin", "Variable", "Operator"}
-
-func knownTopic(t string) bool { return slices.Contains(topicNames, t) }
 
 // fromCommit makes the events of one commit, nil when nobody may care.
 func fromCommit(c store.Commit) *nl.Events {

@@ -9,6 +9,7 @@ import (
 func (a *API) aclRoutes() []route {
 	return []route{
 		{path: "/v1/acl/token/self", by: methods{"GET": tokenSelf}},
+		{path: "/v1/acl/identity/client-introduction-token", by: methods{"WRITE": introductionToken}},
 		{path: "/v1/acl/", by: methods{"ANY": aclOff}},
 	}
 }

@@ -64,6 +64,8 @@ func (a *API) agentRoutes() []route {
 		{path: "/v1/agent/force-leave", by: methods{"WRITE": agentForceLeave}},
 		{path: "/v1/agent/reload", by: methods{"WRITE": agentReload}},
 		{path: "/v1/agent/monitor", by: methods{"GET": agentMonitor}},
+		{path: "/v1/agent/monitor/export", by: methods{"GET": agentMonitorExport}},
+		{path: "/v1/agent/keyring/", by: methods{"ANY": agentKeyring}},
 		{path: "/v1/agent/host", by: methods{"GET": agentHost}},
 		{path: "/v1/agent/pprof/", by: methods{"GET": agentProfile}},
 		{path: "/v1/agent/schedulers", by: methods{"GET": agentSchedulers}},
@@ -257,6 +259,41 @@ func agentMonitor(r *request) (any, error) {
 	return v, internal(err)
 }
 
+// errNoExport tells what to ask instead: agents do not read logs that were
+// written before.
+var errNoExport = &nl.Error{Code: nl.CodeUnsupported, Text: "exporting written logs is not served yet; follow the log with /v1/agent/monitor"}
+
+func agentMonitorExport(r *request) (any, error) {
+	if err := r.agentAllowed(); err != nil {
+		return nil, err
+	}
+	if _, _, err := r.target(); err != nil {
+		return nil, err
+	}
+	var onDisk, follow, plain bool
+	var err error
+	for name, to := range map[string]*bool{"on_disk": &onDisk, "follow": &follow, "plain": &plain} {
+		if *to, err = r.boolean(name, false, nl.CodeInvalid); err != nil {
+			return nil, err
+		}
+	}
+	service := r.URL.Query().Get("service_name")
+	if v := r.URL.Query().Get("logs_since"); v != "" {
+		if _, err := time.ParseDuration(v); err != nil {
+			return nil, bad("Unable to parse logs_since: %v", err)
+		}
+	}
+	switch {
+	case onDisk && service != "":
+		return nil, bad("Cannot target journald and nomad log file simultaneously")
+	case !onDisk && service == "":
+		return nil, bad("Either -service-name or -on-disk must be set")
+	case onDisk && follow:
+		return nil, bad("Cannot follow log file")
+	}
+	return nil, errNoExport
+}
+
 // internal shows any error as the server's own: this route knows no other.
 func internal(err error) error {
 	if err == nil {
@@ -351,7 +388,7 @@ func agentSetSchedulersConfig(r *request) (any, error) {
 	}
 	var body SchedulerWorkers
 	if err := r.decode(&body); err != nil {
-		return nil, bad("Invalid request: %s", err)
+		return nil, tooLargeOr(err, bad("Invalid request: %s", err))
 	}
 	return result(r.api.cfg.Agent.SetSchedulerConfig(body))
 }

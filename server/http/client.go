@@ -20,6 +20,8 @@ func (a *API) clientRoutes() []route {
 		{path: "/v1/client/stats", cors: true, by: methods{"ANY": clientStats}},
 		{path: "/v1/client/gc", by: methods{"ANY": clientGC}},
 		{path: "/v1/client/metadata", cors: true, by: methods{"GET": clientMetadata, "WRITE": clientSetMetadata}},
+		{path: "/v1/client/identity", cors: true, by: methods{"GET": clientIdentity}},
+		{path: "/v1/client/identity/renew", cors: true, by: methods{"WRITE": clientRenewIdentity}},
 		{path: "/v1/client/allocation/", cors: true, by: methods{"ANY": clientAlloc}},
 		{path: "/v1/client/fs/", cors: true, by: methods{"ANY": clientFS}},
 	}
@@ -134,7 +136,7 @@ func allocRestart(r *request) (any, error) {
 func allocSignal(r *request) (any, error) {
 	var body struct{ Task, Signal string }
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, bad("Failed to decode body: %v", err)
+		return nil, tooLargeOr(err, bad("Failed to decode body: %v", err))
 	}
 	on, _ := r.onNode(r.rest)
 	if err := r.call("Alloc.Signal", &query.AllocSignal{OnNode: on, Task: body.Task, Signal: body.Signal}, nil); err != nil {

@@ -28,6 +28,7 @@ type Config struct {
 	Backend session.Caller // required
 	Agent   Agent          // required: the agent this API belongs to
 	Events  EventSource    // nil on agents without a server
+	Gossip  GossipKeys     // nil on agents without a server
 	Logger  hclog.Logger   // required
 	Now     func() time.Time
 

@@ -70,9 +70,11 @@ func jobVersions(r *request) (any, error) {
 	if len(reply.Versions) == 0 {
 		return nil, notFound("job versions not found")
 	}
+	shown := make([]*nl.Job, len(reply.Versions)) // the list itself belongs to the state
 	for i, v := range reply.Versions {
-		reply.Versions[i] = shownJob(v)
+		shown[i] = shownJob(v)
 	}
+	reply.Versions = shown
 	return reply, nil
 }
 
@@ -245,7 +247,7 @@ func jobStatusesOf(r *request) (any, error) {
 		IncludeChildren bool
 	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
-		return nil, bad("error decoding request: %s", err)
+		return nil, tooLargeOr(err, bad("error decoding request: %s", err))
 	}
 	if len(body.Jobs) == 0 {
 		return nil, bad("no jobs in request")

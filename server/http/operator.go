@@ -23,6 +23,7 @@ func (a *API) operatorRoutes() []route {
 		{path: "/v1/operator/raft/", by: methods{}, invalid: notFound("Invalid method")},
 		{path: "/v1/system/gc", by: methods{"PUT": systemGC}},
 		{path: "/v1/system/reconcile/summaries", by: methods{"PUT": systemReconcile}},
+		{path: "/v1/operator/upgrade-check/vault-workload-identity", by: methods{"GET": upgradeCheckVault}},
 		{path: "/v1/operator/license", by: methods{"GET": license}, invalid: errEdition},
 	}
 }
@@ -37,6 +38,20 @@ func (a *API) editionRoutes() (out []route) {
 		out = append(out, route{path: p, by: methods{}, invalid: errEdition})
 	}
 	return out
+}
+
+// upgradeCheckVault tells what still stands on Vault tokens.
+func upgradeCheckVault(r *request) (any, error) {
+	o, err := r.read()
+	if err != nil {
+		return nil, err
+	}
+	var reply nl.UpgradeCheckVaultWorkloadIdentityResponse
+	if err := r.call("Operator.UpgradeCheckVault", &query.OperatorGet{QueryOptions: o}, &reply); err != nil {
+		return nil, err
+	}
+	r.meta(reply.QueryMeta)
+	return &reply, nil
 }
 
 func license(r *request) (any, error) {
@@ -72,7 +87,7 @@ func (r *request) cas() (on bool, expect uint64, err error) {
 func setSchedulerConfig(r *request) (any, error) {
 	var c nl.SchedulerConfiguration
 	if err := r.decode(&c); err != nil {
-		return nil, bad("Error parsing scheduler config: %v", err)
+		return nil, tooLargeOr(err, bad("Error parsing scheduler config: %v", err))
 	}
 	if c.SchedulerAlgorithm == "" {
 		c.SchedulerAlgorithm = "binpack"
@@ -108,7 +123,7 @@ func setAutopilotConfig(r *request) (any, error) {
 		LastContactThreshold, ServerStabilizationTime json.RawMessage
 	}
 	if err := r.decode(&body); err != nil {
-		return nil, bad("Error parsing autopilot config: %v", err)
+		return nil, tooLargeOr(err, bad("Error parsing autopilot config: %v", err))
 	}
 	c := body.AutopilotConfig
 	for _, f := range []struct {
@@ -252,13 +267,14 @@ func statusFingerprint(r *request) (any, error) {
 	return map[string]any{"Fingerprint": reply.Text, "Index": reply.Index}, nil
 }
 
-func statusPeers(r *request) (any, error) { return r.texts("Status.Peers") }
+func statusPeers(r *request) (any, error) { return r.texts("Status.Peers", r.region()) }
 
-func statusRegions(r *request) (any, error) { return r.texts("Status.Regions") }
+func statusRegions(r *request) (any, error) { return r.texts("Status.Regions", "") }
 
-func (r *request) texts(method string) (any, error) {
+func (r *request) texts(method, region string) (any, error) {
 	var reply query.Texts
-	if err := r.call(method, &query.OperatorGet{}, &reply); err != nil {
+	o := nl.QueryOptions{Region: region}
+	if err := r.call(method, &query.OperatorGet{QueryOptions: o}, &reply); err != nil {
 		return nil, err
 	}
 	return list(reply.Texts), nil

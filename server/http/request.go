@@ -151,16 +151,23 @@ var errBody = &nl.Error{Code: nl.CodeInvalid, Text: "Request body is empty"}
 // decode reads the body as JSON.
 func (r *request) decode(v any) error {
 	err := json.NewDecoder(r.Body).Decode(v)
-	var tooLarge *web.MaxBytesError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &tooLarge):
-		return err
 	case errors.Is(err, io.EOF):
 		return errBody
 	}
-	return bad("%s", err)
+	return tooLargeOr(err, bad("%s", err))
+}
+
+// tooLargeOr keeps the error of a body that is too large, which has a status
+// of its own, and gives other errors of reading as they are to be told.
+func tooLargeOr(err, told error) error {
+	var tooLarge *web.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return told
 }
 
 // optional is decode for a body that may be absent.

@@ -356,9 +356,6 @@ func (p *Pool) known(name string) bool {
 	return false
 }
 
-// Keys manages the keys of gossip on all servers.
-func (p *Pool) Keys() *serf.KeyManager { return p.serf.KeyManager() }
-
 // Encrypted tells whether gossip is encrypted.
 func (p *Pool) Encrypted() bool { return p.serf.EncryptionEnabled() }
 
