@@ -106,6 +106,9 @@ func (c *Client) apply(life context.Context, m *query.NodeAllocChanges) error {
 	for _, id := range d.Remove {
 		c.remove(id)
 	}
+	for _, a := range d.Over {
+		c.batch.Put(&nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: "stopped before it was started"}, true)
+	}
 	if m.Reset {
 		c.resend(m.Allocs)
 	}

@@ -106,7 +106,7 @@ func encodingFunctions() map[string]function.Function {
 		"jsonencode":   stdlib.JSONEncodeFunc,
 		"yamldecode":   ctyyaml.YAMLDecodeFunc,
 		"yamlencode":   ctyyaml.YAMLEncodeFunc,
-		"base64decode": encoding.Base64DecodeFunc,
+		"base64decode": base64Decode(),
 		"base64encode": encoding.Base64EncodeFunc,
 		"urlencode":    encoding.URLEncodeFunc,
 

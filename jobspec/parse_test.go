@@ -275,20 +275,3 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkParse(b *testing.B) {
-	for _, name := range []string{"testdata/parsed/everything.hcl", corpus + "/valid/tiny-service.hcl"} {
-		body, err := os.ReadFile(name)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(filepath.Base(name), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, problems := jobspec.Parse(jobspec.Input{Body: body}); problems != nil {
-					b.Fatal(problems)
-				}
-			}
-		})
-	}
-}

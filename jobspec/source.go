@@ -66,9 +66,11 @@ func (p *parser) readJobFile() (*hclsyntax.Body, source, bool) {
 // readNative reads native syntax, after checking that reading it cannot
 // exhaust the stack.
 func readNative(text []byte, key string) (*hclsyntax.Body, hcl.Diagnostics) {
-	tokens, _ := hclsyntax.LexConfig(text, key, hcl.InitialPos)
-	if d := checkTokens(tokens); d != nil {
-		return nil, hcl.Diagnostics{d}
+	if !isPlain(text) {
+		tokens, _ := hclsyntax.LexConfig(text, key, hcl.InitialPos)
+		if d := checkTokens(tokens); d != nil {
+			return nil, hcl.Diagnostics{d}
+		}
 	}
 	file, diags := hclsyntax.ParseConfig(text, key, hcl.InitialPos)
 	if diags.HasErrors() {

@@ -20,9 +20,10 @@ type Diff struct {
 	Start  []*nl.Alloc // not known yet, and to be run
 	Update []*nl.Alloc // known in an older version
 	Remove []string    // no longer known to the servers
+	Over   []*nl.Alloc // stopped before the node knew of them, which the servers wait to hear
 }
 
-// Compare finds what one message changes. terminal allocations that the node
+// Compare finds what one message changes. Terminal allocations that the node
 // does not know are not started.
 func Compare(known map[string]Known, m *query.NodeAllocChanges) Diff {
 	var d Diff
@@ -33,6 +34,8 @@ func Compare(known map[string]Known, m *query.NodeAllocChanges) Diff {
 		switch {
 		case !ok && !a.TerminalDesired() && !a.TerminalClient():
 			d.Start = append(d.Start, a)
+		case !ok && !a.TerminalClient():
+			d.Over = append(d.Over, a)
 		case ok && a.AllocModifyIndex > k.ModifyIndex:
 			d.Update = append(d.Update, a)
 		}
@@ -60,6 +63,7 @@ func Compare(known map[string]Known, m *query.NodeAllocChanges) Diff {
 	}
 	slices.SortFunc(d.Start, byID)
 	slices.SortFunc(d.Update, byID)
+	slices.SortFunc(d.Over, byID)
 	slices.Sort(d.Remove)
 	return d
 }

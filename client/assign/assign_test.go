@@ -17,14 +17,14 @@ func TestCompare(t *testing.T) {
 	tests := []struct {
 		name string
 		m    query.NodeAllocChanges
-		want string // start / update / remove
+		want string // start / update / remove / over
 	}{
-		{"nothing", query.NodeAllocChanges{}, " /  / "},
-		{"new ones, in order", query.NodeAllocChanges{Allocs: []*nl.Alloc{alloc("y", 9, "run", "pending"), alloc("x", 9, "run", "pending")}}, "x y /  / "},
-		{"new but over", query.NodeAllocChanges{Allocs: []*nl.Alloc{alloc("x", 9, "stop", "pending"), alloc("y", 9, "run", "failed")}}, " /  / "},
-		{"newer and not", query.NodeAllocChanges{Allocs: []*nl.Alloc{alloc("b", 6, "stop", "running"), alloc("a", 5, "run", "running")}}, " / b / "},
-		{"removed", query.NodeAllocChanges{Removed: []string{"c", "q", "a"}}, " /  / a c"},
-		{"reset", query.NodeAllocChanges{Reset: true, Allocs: []*nl.Alloc{alloc("b", 5, "run", "running")}, Removed: []string{"a"}}, " /  / a c"},
+		{"nothing", query.NodeAllocChanges{}, " /  /  / "},
+		{"new ones, in order", query.NodeAllocChanges{Allocs: []*nl.Alloc{alloc("y", 9, "run", "pending"), alloc("x", 9, "run", "pending")}}, "x y /  /  / "},
+		{"new but over", query.NodeAllocChanges{Allocs: []*nl.Alloc{alloc("x", 9, "stop", "pending"), alloc("y", 9, "run", "failed"), alloc("z", 9, "stop", "complete")}}, " /  /  / x"},
+		{"newer and not", query.NodeAllocChanges{Allocs: []*nl.Alloc{alloc("b", 6, "stop", "running"), alloc("a", 5, "run", "running")}}, " / b /  / "},
+		{"removed", query.NodeAllocChanges{Removed: []string{"c", "q", "a"}}, " /  / a c / "},
+		{"reset", query.NodeAllocChanges{Reset: true, Allocs: []*nl.Alloc{alloc("b", 5, "run", "running")}, Removed: []string{"a"}}, " /  / a c / "},
 	}
 	for _, tt := range tests {
 		d := Compare(known, &tt.m)
@@ -35,7 +35,7 @@ func TestCompare(t *testing.T) {
 			}
 			return strings.Join(out, " ")
 		}
-		if got := fmt.Sprintf("%s / %s / %s", ids(d.Start), ids(d.Update), strings.Join(d.Remove, " ")); got != tt.want {
+		if got := fmt.Sprintf("%s / %s / %s / %s", ids(d.Start), ids(d.Update), strings.Join(d.Remove, " "), ids(d.Over)); got != tt.want {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}

@@ -106,7 +106,7 @@ func ruleDeleteVerb(*meta.Meta) *meta.Verb {
 func ruleText(r *nl.ACLBindingRule) string {
 	var kv render.Pairs
 	return kv.Add("ID", r.ID).Add("Description", r.Description).Add("Auth Method", r.AuthMethod).
-		Add("Selector", fmt.Sprintf("%q", r.Selector)).Add("Bind Type", r.BindType).Add("Bind Name", r.BindName).
+		Add("Selector", r.Selector).Add("Bind Type", r.BindType).Add("Bind Name", r.BindName).
 		Add("Create Time", render.Time(r.CreateTime.Local())).Add("Modify Time", render.Time(r.ModifyTime.Local())).
 		Add("Create Index", fmt.Sprint(r.CreateIndex)).Add("Modify Index", fmt.Sprint(r.ModifyIndex)).String()
 }

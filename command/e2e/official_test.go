@@ -165,14 +165,13 @@ func officialAllocations(t *testing.T, a *agent) {
 	stub := a.awaitAllocs("files", 1, api.AllocClientStatusRunning)[0]
 	a.awaitLog(stub.ID, "t", "line\n")
 	alloc := a.alloc(stub.ID)
-	var content string
-	await(t, "the task writes its file", func() (err error) {
-		content, err = a.readFile(alloc, "t/local/file")
+	await(t, "the task writes its file", func() error {
+		content, err := a.readFile(alloc, "t/local/file")
+		if err == nil && content != "content\n" {
+			err = fmt.Errorf("it holds %q", content)
+		}
 		return err
 	})
-	if content != "content\n" {
-		t.Errorf("the file holds %q", content)
-	}
 	stat, _, err := a.api.AllocFS().Stat(alloc, "t/local/file", nil)
 	if err != nil || stat.Size != 8 || stat.IsDir {
 		t.Errorf("stat: %+v, %v", stat, err)
@@ -290,6 +289,13 @@ func officialNodes(t *testing.T, a *agent) {
 	}
 	if ctx.Err() != nil || !complete {
 		t.Errorf("the drain did not complete: %v", ctx.Err())
+		allocs, _, err := a.api.Nodes().Allocations(id, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, s := range allocs {
+			t.Logf("%s of %s: desired %s, is %s", s.Name, s.JobID, s.DesiredStatus, s.ClientStatus)
+		}
 	}
 	a.awaitAllocs("drained", 1, api.AllocClientStatusComplete)
 	if node, _, err := a.api.Nodes().Info(id, nil); err != nil || node.SchedulingEligibility != api.NodeSchedulingIneligible || node.Drain {

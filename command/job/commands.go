@@ -33,7 +33,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 	}
 	for _, verb := range []func(*meta.Meta) *meta.Verb{
 		runVerb, planVerb, validateVerb, statusVerb, stopVerb, startVerb, restartVerb, dispatchVerb, evalVerb,
-		historyVerb, initVerb, inspectVerb, allocsVerb, deploymentsVerb, promoteVerb, revertVerb, scaleVerb,
+		historyVerb, importVerb, initVerb, inspectVerb, allocsVerb, deploymentsVerb, promoteVerb, revertVerb, scaleVerb,
 		scalingEventsVerb, periodicForceVerb, actionVerb, tagApplyVerb, tagUnsetVerb,
 	} {
 		v := verb(m)

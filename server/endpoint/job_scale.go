@@ -28,6 +28,9 @@ func (e *Endpoints) jobScale(ctx context.Context, req *query.JobScale, reply *nl
 		return err
 	}
 	group := job.Group(req.Group)
+	if err := checkTotal(job, group, req.Count, e.cfg.Admission.MaxCount); err != nil {
+		return err
+	}
 	event := &nl.ScalingEvent{
 		Time: e.now(), PreviousCount: group.Count, Message: req.Message, Error: req.Error, Meta: req.Meta, Count: req.Count,
 	}
@@ -80,6 +83,22 @@ func checkScale(s *store.Snapshot, job *nl.Job, req *query.JobScale) error {
 	}
 	if d := s.LatestDeployment(job.Namespace, job.ID); d != nil && d.Active() && d.JobCreateIndex == job.CreateIndex {
 		return bad("job scaling blocked due to active deployment")
+	}
+	return nil
+}
+
+// checkTotal refuses counts that make the job larger than any may be; limit 0
+// is no bound. Without a count nothing is scaled.
+func checkTotal(job *nl.Job, group *nl.Group, count *int, limit int) error {
+	if count == nil || limit <= 0 {
+		return nil
+	}
+	total := *count - group.Count
+	for _, g := range job.TaskGroups {
+		total += g.Count
+	}
+	if *count > limit || total > limit {
+		return nl.Errorf(nl.CodeInternal, "total count was greater than configured job_max_count: %d > %d", max(total, *count), limit)
 	}
 	return nil
 }

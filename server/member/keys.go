@@ -1,8 +1,6 @@
 package member
 
 import (
-	"fmt"
-
 	"github.com/hashicorp/serf/serf"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -28,7 +26,7 @@ func (p *Pool) Keyring(action, key string) (*query.KeyringAnswer, error) {
 		return nil, nl.Errorf(nl.CodeInvalid, "unknown keyring action %q; there are list, install, use and remove", action)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s the keys of gossip: %w", action, err)
+		return nil, err // clients of the API know the library's texts
 	}
 	return &query.KeyringAnswer{Messages: r.Messages, Keys: r.Keys, NumNodes: r.NumNodes}, nil
 }

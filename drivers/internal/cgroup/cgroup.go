@@ -209,11 +209,16 @@ func Weight(shares int64) int64 {
 	return 1 + (shares-sharesMin)*(weightMax-1)/(sharesMax-sharesMin)
 }
 
-// JoinV1 are the files through which a process enters the v1 groups.
+// threadFile moves a single thread, and what it starts next, into a v1 group. To
+// move a process through cgroup.procs the kernel stops all forks of the machine
+// first, which costs several milliseconds whenever nobody did it just before.
+const threadFile = "tasks"
+
+// JoinV1 are the files through which a thread enters the v1 groups.
 func (g *Group) JoinV1() []string {
 	var out []string
 	for _, d := range g.V1 {
-		out = append(out, filepath.Join(d, "cgroup.procs"))
+		out = append(out, filepath.Join(d, threadFile))
 	}
 	return out
 }
@@ -252,7 +257,7 @@ func leave(root string, groups []string, self string) []string {
 		}
 		controller, _, _ := strings.Cut(rel, string(filepath.Separator))
 		if path, ok := own[controller]; ok {
-			out = append(out, filepath.Join(root, controller, path, "cgroup.procs"))
+			out = append(out, filepath.Join(root, controller, path, threadFile))
 		}
 	}
 	return out

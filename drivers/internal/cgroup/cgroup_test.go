@@ -141,7 +141,7 @@ func TestLimitsV1(t *testing.T) {
 		if diff := cmp.Diff(c.want, content(t, root)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		if len(g.JoinV1()) != 4 || g.JoinV1()[3] != cpuset+"/cgroup.procs" {
+		if len(g.JoinV1()) != 4 || g.JoinV1()[3] != cpuset+"/tasks" {
 			t.Errorf("%s: groups to join are %v", name, g.JoinV1())
 		}
 		if want := filepath.Join(root, "memory/nomad/a.t/memory.oom_control"); g.OOMFile() != want {
@@ -168,7 +168,7 @@ func TestOverrides(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 	g := OverrideV1("/r", map[string]string{"pids": "x", "cpu": "/r/cpu/y"})
-	if diff := cmp.Diff([]string{"/r/cpu/y/cgroup.procs", "/r/pids/x/cgroup.procs"}, g.JoinV1()); diff != "" {
+	if diff := cmp.Diff([]string{"/r/cpu/y/tasks", "/r/pids/x/tasks"}, g.JoinV1()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -176,7 +176,7 @@ func TestOverrides(t *testing.T) {
 func TestLeave(t *testing.T) {
 	const self = "9:name=systemd:/\n4:memory:/mine/deep\n6:freezer:/\n1:cpu,cpuacct:/\n0::/\nnonsense\n"
 	groups := []string{"/r/freezer/nomad/a", "/r/cpu/nomad/a", "/r/memory/nomad/a", "/r/pids/nomad/a"}
-	want := []string{"/r/freezer/cgroup.procs", "/r/cpu/cgroup.procs", "/r/memory/mine/deep/cgroup.procs"}
+	want := []string{"/r/freezer/tasks", "/r/cpu/tasks", "/r/memory/mine/deep/tasks"}
 	if diff := cmp.Diff(want, leave("/r", groups, self)); diff != "" {
 		t.Error(diff)
 	}

@@ -29,6 +29,11 @@ import (
 // DefaultSignal stops a task whose job names none.
 const DefaultSignal = "SIGINT"
 
+// startsMax is how many tasks are being started at once. A start is system calls
+// that wait for the kernel's locks: each more of them is a thread that waits, and
+// threads are never given back.
+const startsMax = 16
+
 // handleVersion numbers the layout of taskState.
 const handleVersion = 1
 
@@ -62,6 +67,7 @@ type task struct {
 type Tasks struct {
 	launcher   *supervise.Launcher
 	cgroupRoot string
+	starts     chan struct{} // holds one entry per start under way
 
 	mu    sync.Mutex
 	byID  map[string]*task
@@ -74,7 +80,7 @@ func New(cgroupRoot string) (*Tasks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tasks{launcher: l, cgroupRoot: cgroupRoot, byID: map[string]*task{}}, nil
+	return &Tasks{launcher: l, cgroupRoot: cgroupRoot, starts: make(chan struct{}, startsMax), byID: map[string]*task{}}, nil
 }
 
 // SetTotal tells what the node's processors add up to, for statistics in MHz.
@@ -135,6 +141,12 @@ func (t *Tasks) Start(ctx context.Context, cfg *driver.TaskConfig, prepare func(
 }
 
 func (t *Tasks) start(ctx context.Context, cfg *driver.TaskConfig, prepare func() (*Launch, error)) (*task, error) {
+	select {
+	case t.starts <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-t.starts }()
 	l, err := prepare()
 	if err != nil {
 		return nil, err

@@ -141,7 +141,7 @@ func TestStartErrors(t *testing.T) {
 			"output":                  func(s *core.Spec) { s.Stdout = "/no/such/dir/out" },
 			"task directory":          func(s *core.Spec) { s.RecordDir = "/no/such/dir" },
 			"network namespace":       func(s *core.Spec) { s.NetNS = "/no/such/ns" },
-			"cgroup cannot be joined": func(s *core.Spec) { s.JoinV1 = []string{"/no/such/cgroup.procs"} },
+			"cgroup cannot be joined": func(s *core.Spec) { s.JoinV1 = []string{"/no/such/tasks"} },
 			"cgroup /no":              func(s *core.Spec) { s.CgroupV2 = "/no/such/cgroup" },
 			"no program":              func(s *core.Spec) { s.Args = nil },
 		} {

@@ -196,12 +196,15 @@ type Device struct {
 	Count int
 }
 
-// Mount shows a directory or file in the container. Type is bind or tmpfs.
+// Mount shows a directory or file in the container. Type is bind, tmpfs or
+// volume.
 type Mount struct {
 	Notes
 	Type, Source, Target string
 	ReadOnly             bool
 	SizeMB               int // of a tmpfs; 0 is no limit
+	// Expr tells that ${...} in Source is meant for the scheduler.
+	Expr bool
 }
 
 // VolumeMount shows a volume of the group in the container.

@@ -96,7 +96,9 @@ func (w *writer) constraints(list []Constraint) {
 			kind = "affinity"
 		}
 		w.block(kind, c.Notes, func() {
-			w.raw("attribute", QuoteExpr(c.Attribute))
+			if c.Attribute != "" {
+				w.raw("attribute", QuoteExpr(c.Attribute))
+			}
 			if c.Spread {
 				return
 			}

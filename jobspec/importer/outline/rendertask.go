@@ -80,7 +80,11 @@ func (w *writer) config(g *Group, t *Task, files []file, quote func(string) stri
 	for _, m := range t.Mounts {
 		w.block("mount", m.Notes, func() {
 			w.str("type", m.Type)
-			w.str("source", m.Source)
+			if m.Expr {
+				w.raw("source", QuoteExpr(m.Source))
+			} else {
+				w.str("source", m.Source)
+			}
 			w.str("target", m.Target)
 			w.flag("readonly", m.ReadOnly)
 			if m.SizeMB > 0 {

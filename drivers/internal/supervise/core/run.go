@@ -182,9 +182,10 @@ func start(s *Spec, files []uintptr) (int, string) {
 	return pid, ""
 }
 
-// enter moves this process into cgroups by their cgroup.procs files.
-func enter(procs []string) string {
-	for _, path := range procs {
+// enter moves this thread, from which the task is started, into cgroups by
+// their tasks files.
+func enter(files []string) string {
+	for _, path := range files {
 		if err := writeFile(path, "0"); err != nil {
 			return "cgroup cannot be joined by " + path + ": " + err.Error()
 		}

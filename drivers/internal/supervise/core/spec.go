@@ -34,7 +34,8 @@ type Spec struct {
 	// NetNS is the path of the network namespace to enter, empty for none.
 	NetNS string
 	// CgroupV2 is the directory the task is started in; JoinV1 and LeaveV1 are
-	// the cgroup.procs files to enter before the start and to return to after.
+	// the tasks files by which a thread enters groups before the start and
+	// returns after.
 	CgroupV2 string
 	JoinV1   []string
 	LeaveV1  []string

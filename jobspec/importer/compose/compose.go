@@ -1,0 +1,260 @@
+// Package compose reads Docker Compose files and Swarm stack files, with the
+// parser of the Compose project itself. The importer calls it. It reads the
+// files that a Compose file names (environment files, configs) and never speaks
+// to Docker.
+package compose
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/interpolation"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/sirupsen/logrus"
+
+	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+)
+
+// Input is a Compose file.
+type Input struct {
+	Path string // files that the file names are relative to its directory
+	Body []byte
+	// Environ gives values to ${...} in the file.
+	Environ []string
+}
+
+// Read gives the jobs of a Compose file: one with a group for each service,
+// and one more for each service that runs everywhere or to completion.
+func Read(ctx context.Context, in Input) ([]*outline.Job, error) {
+	dir, err := filepath.Abs(filepath.Dir(in.Path))
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{dir: dir, taken: map[string]bool{}}
+	if err := r.load(ctx, in); err != nil {
+		return nil, err
+	}
+	return r.jobs(), nil
+}
+
+// reader is the reading of one file.
+type reader struct {
+	dir     string
+	project *types.Project
+	unset   []string // variables that have no value
+	main    *outline.Job
+	taken   map[string]bool // names of jobs
+	groups  map[string]*outline.Group
+	job     map[string]*outline.Job
+	// checks are made when it is known which ports there are.
+	checks []func()
+}
+
+func (r *reader) load(ctx context.Context, in Input) error {
+	// The loader logs with a global logger what the notes say better.
+	logrus.SetOutput(io.Discard)
+	env := types.NewMapping(in.Environ)
+	if file := filepath.Join(r.dir, ".env"); exists(file) {
+		more, err := dotenv.GetEnvFromFile(env, []string{file})
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", file, err)
+		}
+		for k, v := range more {
+			if _, ok := env[k]; !ok {
+				env[k] = v
+			}
+		}
+	}
+	details := types.ConfigDetails{
+		WorkingDir: r.dir, Environment: env,
+		ConfigFiles: []types.ConfigFile{{Filename: in.Path, Content: in.Body}},
+	}
+	project, err := loader.LoadWithContext(ctx, details, func(o *loader.Options) {
+		o.SetProjectName(loader.NormalizeProjectName(projectName(in.Path, r.dir)), false)
+		o.ResolvePaths = true
+		o.Profiles = []string{"*"}
+		o.Interpolate = &interpolation.Options{
+			Substitute:      o.Interpolate.Substitute,
+			TypeCastMapping: o.Interpolate.TypeCastMapping,
+			LookupValue: func(key string) (string, bool) {
+				v, ok := env[key]
+				if !ok {
+					r.unset = append(r.unset, key)
+				}
+				return v, ok
+			},
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.project = project
+	return nil
+}
+
+// projectName is the directory's for files with a usual name, else the file's.
+func projectName(path, dir string) string {
+	base := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	if slices.Contains([]string{"compose", "docker-compose", "docker-stack", "stack", "-"}, base) {
+		base = filepath.Base(dir)
+	}
+	return outline.Name(base, "app")
+}
+
+func exists(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func (r *reader) jobs() []*outline.Job {
+	p := r.project
+	r.main = &outline.Job{Name: outline.Name(p.Name, "app"), Type: outline.Service}
+	r.taken[r.main.Name] = true
+	r.groups, r.job = map[string]*outline.Group{}, map[string]*outline.Job{}
+	jobs := []*outline.Job{r.main}
+	for _, name := range outline.Keys(p.Services) {
+		s := p.Services[name]
+		if _, ok := strings.CutPrefix(s.NetworkMode, types.ServicePrefix); ok {
+			continue // joins another one's group
+		}
+		j := r.main
+		if kind := r.kind(s); kind != outline.Service {
+			j = &outline.Job{Name: outline.Unique(r.taken, outline.Name(r.main.Name+"-"+name, "app")), Type: kind}
+			jobs = append(jobs, j)
+		}
+		g := &outline.Group{Name: outline.Name(name, "group"), Count: 1}
+		j.Groups = append(j.Groups, g)
+		r.groups[name], r.job[name] = g, j
+		r.group(g, s)
+		g.Tasks = append(g.Tasks, r.task(g, s))
+	}
+	r.joined()
+	r.about()
+	outline.Link(jobs, r.targets())
+	for _, check := range r.checks {
+		check()
+	}
+	return slices.DeleteFunc(jobs, func(j *outline.Job) bool { return len(j.Groups) == 0 })
+}
+
+// kind tells what kind of job a service is: one that others wait for until it
+// is done runs to completion.
+func (r *reader) kind(s types.ServiceConfig) string {
+	mode := ""
+	if s.Deploy != nil {
+		mode = s.Deploy.Mode
+	}
+	switch mode {
+	case "global":
+		return outline.System
+	case "global-job":
+		return outline.Sysbatch
+	case "replicated-job":
+		return outline.Batch
+	}
+	for _, other := range r.project.Services {
+		if d, ok := other.DependsOn[s.Name]; ok && d.Condition == types.ServiceConditionCompletedSuccessfully {
+			return outline.Batch
+		}
+	}
+	return outline.Service
+}
+
+// joined puts services that use the network of another one into its group.
+func (r *reader) joined() {
+	for _, name := range outline.Keys(r.project.Services) {
+		s := r.project.Services[name]
+		of, ok := strings.CutPrefix(s.NetworkMode, types.ServicePrefix)
+		if !ok {
+			continue
+		}
+		g := r.groups[of]
+		if g == nil {
+			r.main.Lost("service %s uses the network of %s, which itself uses another's", name, of)
+			continue
+		}
+		g.Mode = "bridge"
+		s.NetworkMode = ""
+		r.groups[name], r.job[name] = g, r.job[of]
+		t := r.task(g, s)
+		t.Check("%s shared the network of %s, so that it became a task of the same group; bridge networks need the CNI plugins on the nodes", name, of)
+		g.Tasks = append(g.Tasks, t)
+	}
+}
+
+// about notes what the file says of no single service.
+func (r *reader) about() {
+	var networks []string
+	for _, name := range outline.Keys(r.project.Networks) {
+		if name != "default" {
+			networks = append(networks, name)
+		}
+	}
+	if len(networks) > 0 {
+		r.main.Lost("the networks %s: groups find each other in the service catalogue, and networks do not keep them apart", strings.Join(networks, ", "))
+	}
+	slices.Sort(r.unset)
+	if unset := slices.Compact(r.unset); len(unset) > 0 {
+		r.main.Check("these variables had no value in the environment, so that they are empty or their default: %s", strings.Join(unset, ", "))
+	}
+	for _, name := range outline.Keys(r.project.Volumes) {
+		if v := r.project.Volumes[name]; v.Driver != "" && v.Driver != "local" || len(v.DriverOpts) > 0 {
+			r.main.Lost("the driver of volume %s (%s %v): make a volume of this name with the storage that it stood for", name, v.Driver, v.DriverOpts)
+		}
+	}
+	for _, name := range outline.Keys(r.project.Services) {
+		if deps := dependencies(r.project.Services[name]); deps != "" {
+			r.groups[name].Lost("%s waited for %s; groups start at the same time, so that it must be able to try again", name, deps)
+		}
+	}
+}
+
+func dependencies(s types.ServiceConfig) string {
+	var out []string
+	for _, name := range outline.Keys(s.DependsOn) {
+		if strings.HasSuffix(s.NetworkMode, ":"+name) {
+			continue
+		}
+		switch s.DependsOn[name].Condition {
+		case types.ServiceConditionHealthy:
+			name += " (healthy)"
+		case types.ServiceConditionCompletedSuccessfully:
+			name += " (completed)"
+		}
+		out = append(out, name)
+	}
+	return strings.Join(out, ", ")
+}
+
+// targets are the host names of the file's networks.
+func (r *reader) targets() map[string]outline.Target {
+	out := map[string]outline.Target{}
+	for name, g := range r.groups {
+		s := r.project.Services[name]
+		t := outline.Target{Group: g, Service: r.serviceName(name)}
+		out[name] = t
+		for _, n := range s.Networks {
+			if n == nil {
+				continue
+			}
+			for _, alias := range n.Aliases {
+				out[alias] = t
+			}
+		}
+		if s.ContainerName != "" {
+			out[s.ContainerName] = t
+		}
+	}
+	return out
+}
+
+func (r *reader) serviceName(service string) string {
+	return outline.Name(r.main.Name+"-"+service, "service")
+}
