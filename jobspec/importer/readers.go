@@ -1,6 +1,29 @@
 package importer
 
+import (
+	"context"
+	"fmt"
+
+	"github.com/nomadlike/nomadlike/jobspec/importer/kube"
+	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+)
+
 // readers are the kinds of files by name.
 var readers = map[string]reader{
-	"compose": {read: readCompose},
+	"compose":    {read: readCompose},
+	"kubernetes": {read: readKubernetes, together: true},
+}
+
+// readKubernetes reads all files together, since manifests name each other.
+func readKubernetes(_ context.Context, files []File, _ []string) (jobs []*outline.Job, problems []error) {
+	r := kube.New()
+	for _, f := range files {
+		for _, err := range r.Add(f.Body) {
+			problems = append(problems, fmt.Errorf("%s: %w", f.Path, err))
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return r.Jobs(), nil
 }

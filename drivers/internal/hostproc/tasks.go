@@ -29,10 +29,10 @@ import (
 // DefaultSignal stops a task whose job names none.
 const DefaultSignal = "SIGINT"
 
-// startsMax is how many tasks are being started at once. A start is system calls
-// that wait for the kernel's locks: each more of them is a thread that waits, and
-// threads are never given back.
-const startsMax = 16
+// preparesMax is how many tasks are prepared at once. Making control groups waits
+// for one lock of the kernel: each more of them is a thread that waits for it,
+// and threads are never given back.
+const preparesMax = 16
 
 // handleVersion numbers the layout of taskState.
 const handleVersion = 1
@@ -67,7 +67,7 @@ type task struct {
 type Tasks struct {
 	launcher   *supervise.Launcher
 	cgroupRoot string
-	starts     chan struct{} // holds one entry per start under way
+	preparing  chan struct{} // one entry for each that is being prepared
 
 	mu    sync.Mutex
 	byID  map[string]*task
@@ -80,7 +80,7 @@ func New(cgroupRoot string) (*Tasks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tasks{launcher: l, cgroupRoot: cgroupRoot, starts: make(chan struct{}, startsMax), byID: map[string]*task{}}, nil
+	return &Tasks{launcher: l, cgroupRoot: cgroupRoot, preparing: make(chan struct{}, preparesMax), byID: map[string]*task{}}, nil
 }
 
 // SetTotal tells what the node's processors add up to, for statistics in MHz.
@@ -141,25 +141,15 @@ func (t *Tasks) Start(ctx context.Context, cfg *driver.TaskConfig, prepare func(
 }
 
 func (t *Tasks) start(ctx context.Context, cfg *driver.TaskConfig, prepare func() (*Launch, error)) (*task, error) {
-	select {
-	case t.starts <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-t.starts }()
-	l, err := prepare()
+	l, err := t.prepare(ctx, cfg, prepare)
 	if err != nil {
 		return nil, err
 	}
-	spec := l.Spec
-	spec.Stdout, spec.Stderr = cfg.StdoutPath, cfg.StderrPath
-	spec.CgroupV2, spec.JoinV1, spec.LeaveV1 = l.Group.V2, l.Group.JoinV1(), l.Group.LeaveV1(t.cgroupRoot)
-	spec.OOMFile = l.Group.OOMFile()
-	spec.RecordDir, spec.RecordName = recordPlace(cfg)
+	spec := &l.Spec
 	started := time.Now()
 	// A caller that gave up must not leave a half-started task; the supervisor
 	// is killed with the call until the task runs.
-	proc, err := t.launcher.Start(ctx, &spec)
+	proc, err := t.launcher.Start(ctx, spec)
 	if err != nil {
 		l.Group.Remove()
 		return nil, err
@@ -168,6 +158,25 @@ func (t *Tasks) start(ctx context.Context, cfg *driver.TaskConfig, prepare func(
 		Supervisor: proc.State(), Group: *l.Group, Dir: spec.Dir, NetNS: spec.NetNS,
 		Switch: spec.Switch, UID: spec.UID, GID: spec.GID, Groups: spec.Groups, StartedAt: started.UnixNano(),
 	}}, nil
+}
+
+// prepare completes what the driver decided, when it is the task's turn.
+func (t *Tasks) prepare(ctx context.Context, cfg *driver.TaskConfig, decide func() (*Launch, error)) (*Launch, error) {
+	select {
+	case t.preparing <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-t.preparing }()
+	l, err := decide()
+	if err != nil {
+		return nil, err
+	}
+	l.Spec.Stdout, l.Spec.Stderr = cfg.StdoutPath, cfg.StderrPath
+	l.Spec.CgroupV2, l.Spec.JoinV1, l.Spec.LeaveV1 = l.Group.V2, l.Group.JoinV1(), l.Group.LeaveV1(t.cgroupRoot)
+	l.Spec.OOMFile = l.Group.OOMFile()
+	l.Spec.RecordDir, l.Spec.RecordName = recordPlace(cfg)
+	return l, nil
 }
 
 // recordPlace prefers the directory that users cannot see through the API.
