@@ -583,6 +583,27 @@ func TestStopWhileWaiting(t *testing.T) {
 	f.status(allocA, nl.AllocClientComplete)
 }
 
+// TestStopWhileStarting stops a task whose driver takes an hour to start it.
+func TestStopWhileStarting(t *testing.T) {
+	f := newFakeServer(t)
+	defer f.close()
+	c := startClient(t, f, t.TempDir(), func(c *Config) { c.Builtins = []string{"mock_driver"} })
+	defer c.stop()
+	a := shell(allocA, nl.JobTypeBatch, "")
+	mock := a.Job.TaskGroups[0].Tasks[0]
+	mock.Driver, mock.Config = "mock_driver", map[string]any{"run_for": "1h", "start_block_for": "1h"}
+	f.put(a)
+	f.until("preparation", func() bool {
+		s := f.allocs[allocA].TaskStates["t"]
+		return s != nil && len(s.Events) == 2
+	})
+	f.put(stopped(a))
+	f.status(allocA, nl.AllocClientComplete)
+	if got, want := f.events(allocA, "t"), "Received, Task Setup, Killing, Killed"; got != want {
+		t.Errorf("events are %s, want %s", got, want)
+	}
+}
+
 // TestPluginCrash kills the driver's process under a running task.
 func TestPluginCrash(t *testing.T) {
 	f := newFakeServer(t)

@@ -97,8 +97,12 @@ func (n *node) found(r *fingerprint.Result, c *Config) {
 	})
 }
 
-// driver takes a change of a driver; event is what users are told of it.
+// driver takes what a driver tells of itself; event is what users are told of a
+// change. Drivers repeat themselves all the time, which is no news for servers.
 func (n *node) driver(name string, info *nl.DriverInfo) (event *nl.NodeEvent) {
+	if old := n.get().Drivers[name]; old != nil && sameDriver(old, info) {
+		return nil
+	}
 	n.edit(func(node *nl.Node) {
 		old := node.Drivers[name]
 		if old != nil {
@@ -116,6 +120,12 @@ func (n *node) driver(name string, info *nl.DriverInfo) (event *nl.NodeEvent) {
 		node.Drivers[name] = info
 	})
 	return event
+}
+
+// sameDriver compares all but the time.
+func sameDriver(a, b *nl.DriverInfo) bool {
+	return a.Detected == b.Detected && a.Healthy == b.Healthy && a.HealthDescription == b.HealthDescription &&
+		maps.Equal(a.Attributes, b.Attributes)
 }
 
 func (n *node) merged() map[string]string {

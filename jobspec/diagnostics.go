@@ -50,6 +50,9 @@ func (d *Diagnostics) add(diags ...*hcl.Diagnostic) {
 		}
 		// Texts that mention a place hold the key of the source.
 		n.Detail = strings.ReplaceAll(n.Detail, "\x00", "")
+		if hint := memberHint(n); !strings.HasSuffix(n.Detail, hint) {
+			n.Detail += hint
+		}
 		if !d.has(n) {
 			d.list = append(d.list, n)
 		}
@@ -126,7 +129,13 @@ func (d *Diagnostics) export(n *hcl.Diagnostic) Diagnostic {
 // Render writes the problems for a person: place, source line with a marker
 // below the part in question, and what is wrong.
 func (d *Diagnostics) Render(w io.Writer) error {
-	for i, n := range d.All() {
+	for i, raw := range d.list {
+		if raw.Subject == nil && raw.Context != nil && raw.Context.Start.Line > 0 {
+			shown := *raw
+			shown.Subject = raw.Context
+			raw = &shown
+		}
+		n := d.export(raw)
 		if i > 0 {
 			if _, err := io.WriteString(w, "\n"); err != nil {
 				return err
@@ -194,6 +203,14 @@ func sourceLine(body []byte, n int) string {
 		line = strings.ToValidUTF8(line, "\uFFFD")
 	}
 	return line
+}
+
+// about makes an error diagnostic that has no place where programs read it, but
+// shows people the part of the source it is about.
+func about(part hcl.Range, summary, detail string, args ...any) *hcl.Diagnostic {
+	d := problem(nil, summary, detail, args...)
+	d.Context = &part
+	return d
 }
 
 // problem makes an error diagnostic; subject is nil for problems without a

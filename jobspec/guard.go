@@ -14,6 +14,9 @@ import (
 
 // What work costs, in the bytes that the budget counts.
 const (
+	// bcryptCostShift makes the longest hash that is allowed as costly as the
+	// largest value.
+	bcryptCostShift = 11
 	// partSize is a value made of a part of a text.
 	partSize = 128
 	// matchSteps is how many steps of matching cost one byte.
@@ -289,5 +292,5 @@ func growBcrypt(args []cty.Value) (int64, error) {
 	if cost > bcryptCostMax {
 		return 0, fmt.Errorf("the cost may be at most %d", bcryptCostMax)
 	}
-	return int64(1) << max(cost+12, 0), nil
+	return int64(1) << max(cost+bcryptCostShift, 0), nil
 }

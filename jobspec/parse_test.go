@@ -213,6 +213,55 @@ Function "upper" expects only 1 argument(s).
 	}
 }
 
+// TestDiagnostics_RenderShowsDeclarations checks problems that have no place
+// for programs: people still see what they are about.
+func TestDiagnostics_RenderShowsDeclarations(t *testing.T) {
+	tests := map[string]struct {
+		in   jobspec.Input
+		want []string
+	}{
+		"unset": {
+			jobspec.Input{Body: []byte("job \"a\" {}\nvariable \"img\" {}\n")},
+			[]string{"on input.hcl line 2, column 1:", `variable "img" {}`, `"img" has no value`},
+		},
+		"declared twice": {
+			jobspec.Input{Body: []byte("variable \"n\" {}\nvariables {\n  n = 1\n}\njob \"a\" {}")},
+			[]string{"on input.hcl line 3, column 3:", "n = 1", "declared twice, first at line 1"},
+		},
+		"undeclared in a file": {
+			jobspec.Input{
+				Body:     []byte("variable \"colour\" {}\njob \"a\" {}"),
+				VarFiles: []jobspec.VarFile{{Path: "my.vars", Body: []byte("\ncolor = 1")}},
+			},
+			[]string{"on my.vars line 2, column 1:", "color = 1", `Did you mean "colour"?`},
+		},
+		"no job": {
+			jobspec.Input{Body: []byte("locals {}\n")},
+			[]string{"on input.hcl line 1, column 1:", "locals {}", "must hold a job block"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, problems := jobspec.Parse(tt.in)
+			if problems == nil {
+				t.Fatal("the file is accepted")
+			}
+			var got strings.Builder
+			if err := problems.Render(&got); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(got.String(), want) {
+					t.Errorf("want %q in\n%s", want, got.String())
+				}
+			}
+			if first := problems.All()[0]; first.Line != 0 || !strings.HasPrefix(problems.Error(), "<nil>: ") {
+				t.Errorf("programs are told line %d: %s", first.Line, problems)
+			}
+		})
+	}
+}
+
 func TestDiagnostics_AllCounts(t *testing.T) {
 	source := "job \"a\" {\n" + numbered("x%d = 1\n", 500) + "}"
 	_, problems := jobspec.Parse(jobspec.Input{Body: []byte(source)})

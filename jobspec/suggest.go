@@ -2,6 +2,8 @@ package jobspec
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
@@ -25,6 +27,25 @@ func suggestion(given string, known []string) string {
 		return ""
 	}
 	return fmt.Sprintf(" Did you mean %q?", best)
+}
+
+// memberHint proposes what may have been meant by an unknown variable or local.
+func memberHint(n *hcl.Diagnostic) string {
+	reference, ok := n.Expression.(*hclsyntax.ScopeTraversalExpr)
+	if !ok || n.Summary != "Unsupported attribute" || len(reference.Traversal) < 2 {
+		return ""
+	}
+	member, ok := reference.Traversal[1].(hcl.TraverseAttr)
+	if !ok {
+		return ""
+	}
+	for ctx := n.EvalContext; ctx != nil; ctx = ctx.Parent() {
+		root, known := ctx.Variables[reference.Traversal.RootName()]
+		if known && root.Type().IsObjectType() && !root.Type().HasAttribute(member.Name) {
+			return suggestion(member.Name, slices.Sorted(maps.Keys(root.Type().AttributeTypes())))
+		}
+	}
+	return ""
 }
 
 func (s *shape) attrNames() []string {

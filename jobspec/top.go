@@ -1,6 +1,7 @@
 package jobspec
 
 import (
+	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
@@ -40,7 +41,8 @@ func (p *parser) readTop(body *hclsyntax.Body, src source) *hclsyntax.Block {
 		}
 	}
 	if !found {
-		p.diags.add(problem(nil, "Missing job block", "A job file must hold a job block."))
+		start := hcl.Range{Filename: body.SrcRange.Filename, Start: hcl.InitialPos, End: hcl.InitialPos}
+		p.diags.add(about(start, "Missing job block", "A job file must hold a job block."))
 	}
 	if job == nil {
 		return nil

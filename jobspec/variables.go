@@ -24,6 +24,8 @@ type variable struct {
 	// is neither.
 	value  cty.Value
 	checks []validation
+	// at is where the variable is declared.
+	at hcl.Range
 }
 
 // validation is a condition on the final value of a variable.
@@ -34,7 +36,7 @@ type validation struct {
 
 // declare reads a variable block.
 func (p *parser) declare(b *hclsyntax.Block, src source) {
-	v := &variable{name: b.Labels[0], typ: cty.DynamicPseudoType}
+	v := &variable{name: b.Labels[0], typ: cty.DynamicPseudoType, at: b.DefRange()}
 	if !hclsyntax.ValidIdentifier(v.name) {
 		p.diags.add(problem(b.LabelRanges[0].Ptr(), "Invalid variable name",
 			"A name must start with a letter or underscore and may contain only letters, digits, underscores and dashes."))
@@ -165,7 +167,7 @@ func (p *parser) declareLegacy(b *hclsyntax.Block) {
 		p.diags.add(unknownBlock(&shape{}, nested))
 	}
 	for _, attr := range inOrder(b.Body.Attributes) {
-		v := &variable{name: attr.Name, typ: cty.DynamicPseudoType}
+		v := &variable{name: attr.Name, typ: cty.DynamicPseudoType, at: attr.NameRange}
 		p.setDefault(v, attr)
 		p.register(v)
 	}
@@ -173,7 +175,7 @@ func (p *parser) declareLegacy(b *hclsyntax.Block) {
 
 func (p *parser) register(v *variable) {
 	if p.byName[v.name] != nil {
-		p.diags.add(problem(nil, "Duplicate variable", "Variable %q is declared twice.", v.name))
+		p.diags.add(about(v.at, "Duplicate variable", "Variable %q is declared twice, first at line %d.", v.name, p.byName[v.name].at.Start.Line))
 		return
 	}
 	p.byName[v.name] = v
@@ -184,6 +186,7 @@ func (p *parser) register(v *variable) {
 type assignment struct {
 	name string
 	expr hcl.Expression
+	at   hcl.Range // of the name
 }
 
 // readVarFiles reads the syntax of the files of variables.
@@ -214,7 +217,7 @@ func (p *parser) readVarFiles() []assignment {
 		attrs, diags := body.JustAttributes()
 		p.diags.add(diags...)
 		for _, a := range hclOrder(attrs) {
-			out = append(out, assignment{name: a.Name, expr: a.Expr})
+			out = append(out, assignment{name: a.Name, expr: a.Expr, at: a.NameRange})
 		}
 	}
 	return out
@@ -241,7 +244,7 @@ func (p *parser) assign(files []assignment) {
 	for _, a := range files {
 		v := p.byName[a.name]
 		if v == nil {
-			p.undeclared(a.name)
+			p.undeclared(a.name, a.at)
 			continue
 		}
 		value, diags := a.expr.Value(nil)
@@ -256,14 +259,14 @@ func (p *parser) assign(files []assignment) {
 		switch {
 		case !ok:
 		case v == nil:
-			p.undeclared(name)
+			p.undeclared(name, hcl.Range{})
 		default:
 			p.assignText(v, value)
 		}
 	}
 }
 
-func (p *parser) undeclared(name string) {
+func (p *parser) undeclared(name string, at hcl.Range) {
 	if p.in.LaxVariables {
 		return
 	}
@@ -271,7 +274,7 @@ func (p *parser) undeclared(name string) {
 	for i, v := range p.declared {
 		known[i] = v.name
 	}
-	p.diags.add(problem(nil, "Undefined variable",
+	p.diags.add(about(at, "Undefined variable",
 		"A value is given for variable %q, which the job file does not declare.%s", name, suggestion(name, known)))
 }
 
@@ -310,7 +313,7 @@ func (p *parser) evalVariables(ctx *hcl.EvalContext) {
 	values := map[string]cty.Value{}
 	for _, v := range p.declared {
 		if v.value == cty.NilVal {
-			p.diags.add(problem(nil, "Unset variable",
+			p.diags.add(about(v.at, "Unset variable",
 				"The variable %q has no value. Give it a default, or a value by -var, a variable file or the environment.", v.name))
 			continue
 		}

@@ -52,7 +52,7 @@ type Runner struct {
 	restarts  map[string]*checkRestart      // by check ID
 	queued    map[string]chan struct{}      // by task: closed when the last work queued is done
 	aborts    map[string]context.CancelFunc // by task: ends its preparation
-	preparing map[string]context.CancelFunc // by task: ends preparation that a kill makes pointless
+	preparing map[string]context.CancelFunc // by task: ends preparation or a start that a kill makes pointless
 	services  []string                      // of the group, registered
 	sent      *nl.AllocUpdate
 	checks    *check.Set
@@ -342,7 +342,8 @@ func (r *Runner) after(ctx context.Context, d time.Duration, in any) {
 func (r *Runner) step(ctx context.Context, in Input) {
 	effects := r.machine.Step(r.cfg.Host.Now(), in)
 	for name, cancel := range r.preparing {
-		// Preparation may wait for ever, as for a template's variable.
+		// Preparation may wait for ever, as for a template's variable, and so may
+		// a driver.
 		if r.machine.Task(name).Phase == task.PhaseStopping {
 			cancel()
 		}
@@ -382,8 +383,11 @@ func (r *Runner) taskEffect(ctx context.Context, name string, e task.Effect) {
 			answer(s.Prepare(prepare, e.First))
 		})
 	case task.Launch:
+		launch, abort := context.WithCancelCause(ctx)
+		r.preparing[name] = func() { abort(task.ErrAborted) }
 		r.work(func() {
-			res := s.Launch(ctx)
+			res := s.Launch(launch)
+			abort(nil)
 			answer(res)
 			if res.Err != "" {
 				return

@@ -140,6 +140,9 @@ func (s *Shell) Launch(ctx context.Context) Launched {
 		}
 	}
 	if err != nil {
+		if errors.Is(context.Cause(ctx), ErrAborted) {
+			s.abandon(ctx, h, cfg.ID)
+		}
 		return Launched{Err: err.Error(), Recoverable: recoverable(err)}
 	}
 	raw, err := handle.Marshal()
@@ -156,6 +159,25 @@ func (s *Shell) Launch(ctx context.Context) Launched {
 	s.keep()
 	s.registerServices()
 	return Launched{}
+}
+
+// ErrAborted is the cause that ends the context of a Launch which a kill made
+// pointless: drivers may take minutes, as for an image.
+var ErrAborted = errors.New("the task was killed while it was being started")
+
+// abandonTimeout bounds the call that ends a start nobody waits for any more.
+const abandonTimeout = 10 * time.Second
+
+// abandon ends what a start may have left at the driver.
+func (s *Shell) abandon(ctx context.Context, h *client.Handle, runID string) {
+	if h == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
+	defer cancel()
+	if err := h.DestroyTask(ctx, runID, true); err != nil && !errors.Is(err, driver.ErrTaskNotFound) {
+		s.log.Warn("start of a killed task may have left something at the driver", "error", err)
+	}
 }
 
 // Wait waits for the end of the run. A plugin that dies meanwhile is replaced.

@@ -68,7 +68,7 @@ func detect(doc []byte) string {
 		return "kubernetes"
 	case strings.Contains(schema, "deploymentTemplate") || strings.HasPrefix(resourceType, "Microsoft.ContainerInstance/"):
 		return "azure"
-	case has("containerDefinitions") || has("taskDefinition") || has("taskDefinitionArn") || has("ContainerDefinitions"):
+	case isList(m["services"]) || has("serviceName", "desiredCount") || has("containerDefinitions") || has("taskDefinition") || has("taskDefinitionArn") || has("ContainerDefinitions"):
 		return "ecs"
 	case has("applications"):
 		return "cloudfoundry"
@@ -80,6 +80,11 @@ func detect(doc []byte) string {
 		return "marathon"
 	}
 	return ""
+}
+
+func isList(v any) bool {
+	_, ok := v.([]any)
+	return ok
 }
 
 // detectText is for files that are no plain YAML, as Compose files with tags of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nomadlike/nomadlike/jobspec/importer/ecs"
 	"github.com/nomadlike/nomadlike/jobspec/importer/kube"
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
 )
@@ -11,6 +12,7 @@ import (
 // readers are the kinds of files by name.
 var readers = map[string]reader{
 	"compose":    {read: readCompose},
+	"ecs":        {read: readECS, together: true},
 	"kubernetes": {read: readKubernetes, together: true},
 }
 
@@ -26,4 +28,18 @@ func readKubernetes(_ context.Context, files []File, _ []string) (jobs []*outlin
 		return nil, problems
 	}
 	return r.Jobs(), nil
+}
+
+// readECS reads all files together, since services name task definitions.
+func readECS(_ context.Context, files []File, _ []string) (jobs []*outline.Job, problems []error) {
+	r := &ecs.Reader{}
+	for _, f := range files {
+		if err := r.Add(f.Body); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", f.Path, err))
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return r.Jobs()
 }

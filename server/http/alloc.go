@@ -85,16 +85,16 @@ func displayed(in map[string]*nl.TaskState) map[string]*nl.TaskState {
 	out := make(map[string]*nl.TaskState, len(in))
 	for name, st := range in {
 		c := *st
-		c.Events = make([]*nl.TaskEvent, len(st.Events))
-		for i, ev := range st.Events {
-			e := *ev
-			if e.DisplayMessage == "" {
-				e.DisplayMessage = displayMessage(&e)
+		if st.Events != nil {
+			c.Events = make([]*nl.TaskEvent, len(st.Events))
+			shown := make([]nl.TaskEvent, len(st.Events)) // in one piece: lists show very many
+			for i, ev := range st.Events {
+				e := &shown[i]
+				if *e = *ev; e.DisplayMessage == "" {
+					e.DisplayMessage = displayMessage(e)
+				}
+				c.Events[i] = e
 			}
-			c.Events[i] = &e
-		}
-		if st.Events == nil {
-			c.Events = nil
 		}
 		out[name] = &c
 	}

@@ -5,6 +5,7 @@
 package http
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -216,13 +217,30 @@ func (r *request) encode(v any) {
 	if v == nil {
 		return
 	}
-	body, err := r.marshal(v)
-	if err != nil {
+	out := &answer{r: r}
+	if err := r.encodeTo(out, v); err != nil && !out.begun {
 		r.fail(fmt.Errorf("encoding the answer: %w", err))
-		return
 	}
-	r.w.Header().Set("Content-Type", "application/json")
-	r.w.Write(body)
+}
+
+// answer takes an encoded body, which comes in one piece once all of it has
+// been encoded, and begins the answer then.
+type answer struct {
+	r     *request
+	begun bool
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if !a.begun {
+		a.begun = true
+		a.r.w.Header().Set("Content-Type", "application/json")
+	}
+	body := b
+	if !a.r.pretty() {
+		body = bytes.TrimSuffix(b, []byte("\n"))
+	}
+	_, err := a.r.w.Write(body)
+	return len(b), err
 }
 
 // null is a JSON null as an answer.
@@ -231,23 +249,33 @@ type null struct{}
 // MarshalJSON writes null.
 func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
-// marshal encodes as the API does: no HTML escapes, no newline at the end,
-// indented when asked.
-func (r *request) marshal(v any) ([]byte, error) {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
+// pretty tells whether the answer is to be indented.
+func (r *request) pretty() bool {
+	q := r.URL.Query()
+	return q.Has("pretty") && q.Get("pretty") != "0"
+}
+
+// encodeTo encodes as the API does, without HTML escapes and indented when
+// asked, but for the newline at the end.
+func (r *request) encodeTo(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	pretty := r.URL.Query().Has("pretty") && r.URL.Query().Get("pretty") != "0"
-	if pretty {
+	if r.pretty() {
 		enc.SetIndent("", "    ")
 	}
-	if err := enc.Encode(v); err != nil {
+	return enc.Encode(v)
+}
+
+// marshal gives the body of an answer.
+func (r *request) marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := r.encodeTo(&b, v); err != nil {
 		return nil, err
 	}
-	if pretty {
-		return []byte(b.String()), nil
+	if r.pretty() {
+		return b.Bytes(), nil
 	}
-	return []byte(strings.TrimSuffix(b.String(), "\n")), nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // cors answers preflights and marks answers that web pages may read; it tells

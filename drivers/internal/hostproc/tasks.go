@@ -137,6 +137,10 @@ func (t *Tasks) Start(ctx context.Context, cfg *driver.TaskConfig, prepare func(
 		return nil, errors.Join(err, t.Destroy(ctx, cfg.ID, true))
 	}
 	t.put(cfg.ID, k)
+	if err := ctx.Err(); err != nil {
+		// Nobody is told of the task any more.
+		return nil, errors.Join(err, t.Destroy(context.WithoutCancel(ctx), cfg.ID, true))
+	}
 	return h, nil
 }
 

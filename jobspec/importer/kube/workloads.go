@@ -187,6 +187,11 @@ func constraint(g *outline.Group, e corev1.NodeSelectorRequirement, weight int) 
 		c.Operator, c.Value = "regexp", alternatives(e.Values)
 	case e.Operator == corev1.NodeSelectorOpNotIn && single:
 		c.Operator, c.Value = "!=", e.Values[0]
+	case e.Operator == corev1.NodeSelectorOpExists && weight != 0:
+		c.Operator, c.Value = "regexp", ".+" // affinities know no is_set
+	case e.Operator == corev1.NodeSelectorOpDoesNotExist && weight != 0:
+		g.Lost("the preference for nodes without %s", e.Key)
+		return
 	case e.Operator == corev1.NodeSelectorOpExists:
 		c.Operator = "is_set"
 	case e.Operator == corev1.NodeSelectorOpDoesNotExist:

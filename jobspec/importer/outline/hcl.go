@@ -234,8 +234,8 @@ func Key(s string) string {
 }
 
 // Keys are the keys of a map in order.
-func Keys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
+func Keys[M ~map[K]V, K ~string, V any](m M) []K {
+	out := make([]K, 0, len(m))
 	for k := range m {
 		out = append(out, k)
 	}

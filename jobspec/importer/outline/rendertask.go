@@ -12,7 +12,11 @@ func (w *writer) task(j *Job, g *Group, t *Task) {
 		quote = QuoteExpr
 	}
 	w.block("task "+Quote(t.Name), t.Notes, func() {
-		w.str("driver", "docker")
+		if t.Image == "" {
+			w.str("driver", "exec")
+		} else {
+			w.str("driver", "docker")
+		}
 		w.str("user", t.User)
 		w.flag("leader", t.Leader)
 		w.duration("kill_timeout", t.KillTimeout)
@@ -25,6 +29,10 @@ func (w *writer) task(j *Job, g *Group, t *Task) {
 		}
 		files := t.files()
 		w.block("config", Notes{}, func() {
+			if t.Image == "" {
+				w.program(t, quote)
+				return
+			}
 			w.str("image", t.Image)
 			w.list("entrypoint", t.Entrypoint, quote)
 			w.config(g, t, files, quote)
@@ -43,6 +51,16 @@ func (w *writer) task(j *Job, g *Group, t *Task) {
 		}
 		w.resources(t)
 	})
+}
+
+// program is the configuration of a task that has no image.
+func (w *writer) program(t *Task, quote func(string) string) {
+	all := append(append([]string{}, t.Entrypoint...), t.Args...)
+	if len(all) == 0 {
+		all = []string{"/bin/true"}
+	}
+	w.raw("command", quote(all[0]))
+	w.list("args", all[1:], quote)
 }
 
 func (w *writer) config(g *Group, t *Task, files []file, quote func(string) string) {
