@@ -47,6 +47,11 @@ func TestImport(t *testing.T) {
 						t.Errorf("kind: want %s, got %s", kind, r.Kind)
 					}
 					fmt.Fprintf(&got, "-- %s.nomad.hcl: %s, groups=%d tasks=%d lost=%d check=%d --\n%s", r.Job, r.Type, r.Groups, r.Tasks, r.Lost, r.Check, r.HCL)
+					for _, secret := range []string{"do-not-leak-this", "not-carried", "hidden", "c2VjcmV0"} {
+						if strings.Contains(string(r.HCL), secret) {
+							t.Errorf("job %s tells the secret %s of the source", r.Job, secret)
+						}
+					}
 					if err := admitted(r.HCL); err != nil {
 						t.Errorf("job %s is refused: %v\n%s", r.Job, err, r.HCL)
 					}

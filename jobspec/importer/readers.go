@@ -4,16 +4,22 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nomadlike/nomadlike/jobspec/importer/azure"
+	"github.com/nomadlike/nomadlike/jobspec/importer/cloudfoundry"
 	"github.com/nomadlike/nomadlike/jobspec/importer/ecs"
 	"github.com/nomadlike/nomadlike/jobspec/importer/kube"
+	"github.com/nomadlike/nomadlike/jobspec/importer/marathon"
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
 )
 
 // readers are the kinds of files by name.
 var readers = map[string]reader{
-	"compose":    {read: readCompose},
-	"ecs":        {read: readECS, together: true},
-	"kubernetes": {read: readKubernetes, together: true},
+	"azure":        alone(azure.Read),
+	"cloudfoundry": alone(cloudfoundry.Read),
+	"compose":      {read: readCompose},
+	"ecs":          {read: readECS, together: true},
+	"kubernetes":   {read: readKubernetes, together: true},
+	"marathon":     alone(marathon.Read),
 }
 
 // readKubernetes reads all files together, since manifests name each other.
