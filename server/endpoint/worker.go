@@ -8,8 +8,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/query"
 )
 
-// registerWorkers serves the workers of other servers; only servers may call
-// these, which the RPC listener sees to.
+// registerWorkers serves the workers of other servers. Until certificates tell
+// servers from nodes, whoever reaches the RPC port can call these: keep it on a
+// network of their own.
 func (e *Endpoints) registerWorkers() {
 	on(e, Write, "Eval.Dequeue", e.evalDequeue)
 	on(e, Write, "Eval.Ack", e.evalAck)
