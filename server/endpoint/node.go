@@ -108,6 +108,11 @@ func (e *Endpoints) nodeGet(ctx context.Context, req *query.NodeGet, reply *quer
 		}
 		public := *n
 		public.SecretID = ""
+		if key := s.ActiveRootKey(); key != nil && public.IdentitySigningKeyID == "" {
+			// The node came before the cluster had a key; its identity is signed
+			// with the key there is now.
+			public.IdentitySigningKeyID = key.Meta.KeyID
+		}
 		reply.Node = &public
 		return n.ModifyIndex, watch, nil
 	})
