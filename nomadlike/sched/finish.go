@@ -41,15 +41,7 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 		evals = append(evals, r.block(done)...)
 	}
 	r.plan.Evals = append(evals, r.preemptionEvals()...)
-	for _, p := range r.sortedPlacers() {
-		if p.ready {
-			p.summarize()
-		}
-		if p.failed != nil {
-			p.explain.Failed = p.failed.CoalescedFailures + 1
-		}
-	}
-	return &Outcome{Plan: r.plan, Eval: done, Explain: r.explanation}
+	return &Outcome{Plan: r.plan, Eval: done}
 }
 
 // deployment is the one the evaluation worked on.

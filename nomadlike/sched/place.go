@@ -168,7 +168,6 @@ func (r *run) putOn(p *placer, c *candidate, place *reconcile.Placement, d *nl.D
 	}
 	a := r.newAlloc(p, c, place, offer)
 	a.Metrics = p.placedMetric(c, place, penalized)
-	p.note(place.Name, c, a.Metrics)
 	r.join(a, place, d)
 	r.commit(p, c, a, offer)
 	return true
@@ -190,7 +189,7 @@ func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) 
 	r.plan.Place = append(r.plan.Place, a)
 	r.placed[a.ID] = true
 	r.queued[a.TaskGroup]--
-	p.explain.Placed++
+	p.placed++
 	c.node.AddNeed(a, offer.Need)
 	r.addCount(a.NodeID, a.TaskGroup, +1)
 	if len(r.placers) == 1 {
@@ -238,7 +237,7 @@ func (p *placer) placedMetric(c *candidate, place *reconcile.Placement, penalize
 		m.ScoreMetaData = []*nl.NodeScoreMeta{p.row(c, penalized)}
 		return &m
 	}
-	if p.recent != nil && p.explain.Placed >= choicesMax && len(penalized) == 0 {
+	if p.recent != nil && p.placed >= choicesMax && len(penalized) == 0 {
 		if p.recentUses++; p.recentUses%recentMax != 0 {
 			return p.recent
 		}
@@ -257,11 +256,4 @@ func (p *placer) passed() *nl.AllocMetric {
 		p.shared = p.metric(nil)
 	}
 	return p.shared
-}
-
-// note keeps a choice for the explanation.
-func (p *placer) note(name string, c *candidate, m *nl.AllocMetric) {
-	if len(p.explain.Choices) < choicesMax {
-		p.explain.Choices = append(p.explain.Choices, Choice{Name: name, NodeID: c.node.Info.ID, Scores: m.ScoreMetaData})
-	}
 }

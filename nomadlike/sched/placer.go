@@ -35,9 +35,9 @@ type placer struct {
 	alikes     map[int]*alike // by count
 	ready      bool           // lanes are built
 
-	explain *GroupExplanation
-	failed  *nl.AllocMetric // of the first placement that failed
-	shared  *nl.AllocMetric // what metrics of placements have in common
+	placed int             // placements made
+	failed *nl.AllocMetric // of the first placement that failed
+	shared *nl.AllocMetric // what metrics of placements have in common
 	// recent is the metric of the last placement that has its own.
 	recent     *nl.AllocMetric
 	recentUses int
@@ -80,8 +80,7 @@ func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
 	p := &placer{
 		run: r, ask: ask, checks: checks, algorithm: r.algorithm(job),
 		byID: map[string]*candidate{}, lane: map[laneKey]*lane{}, buckets: map[string]*bucket{},
-		alikes:  map[int]*alike{},
-		explain: &GroupExplanation{Group: g.Name, Need: ask.Need, Cores: ask.Cores},
+		alikes: map[int]*alike{},
 	}
 	if err := p.addAffinities(job, g); err != nil {
 		return nil, err
@@ -91,7 +90,6 @@ func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
 		p.properties = append(p.properties, &property{checks.Properties[i], map[string]int{}})
 	}
 	p.countPresent()
-	r.explanation.Groups = append(r.explanation.Groups, p.explain)
 	return p, nil
 }
 

@@ -119,52 +119,6 @@ func pickAll(t *testing.T, random *rand.Rand, change func(*nl.Job, *nl.Group)) {
 	}
 }
 
-func TestExplanation(t *testing.T) {
-	s := store.Empty()
-	for i, memory := range []int64{100, 300, 1000} {
-		next, _, _, err := store.Apply(s, s.Index()+1, &op.RegisterNode{Time: 1, Node: &nl.Node{
-			ID: fmt.Sprintf("n%d", i), Name: fmt.Sprintf("node-%d", i), SecretID: fmt.Sprint(i), Datacenter: "dc1", NodePool: "default", NodeClass: "c",
-			Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible, Attributes: map[string]string{"driver.mock": "1"},
-			NodeResources: &nl.NodeResources{Cpu: nl.LegacyNodeCpuResources{CpuShares: 1000}, Memory: nl.NodeMemoryResources{MemoryMB: memory}},
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s = next
-	}
-	next, _, _, err := store.Apply(s, s.Index()+1, &op.RegisterJob{Job: &nl.Job{
-		ID: "web", Name: "web", Namespace: "default", Type: "service", Priority: 50, Datacenters: []string{"*"}, NodePool: "default",
-		TaskGroups: []*nl.Group{{Name: "g", Count: 3, Tasks: []*nl.Task{{Name: "t", Driver: "mock", Resources: &nl.Resources{CPU: 10, MemoryMB: 500}}}}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids := 0
-	out, err := Schedule(next, &nl.Eval{ID: "e", Namespace: "default", JobID: "web", Type: "service"}, Input{Now: time.Unix(1, 0), NewID: func() string {
-		ids++
-		return fmt.Sprint(ids)
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := out.Explain.Group("g")
-	switch {
-	case x == nil:
-		t.Fatal("the group is not explained")
-	case x.Placed != 2 || x.Failed != 1 || x.Evaluated != 3 || x.Exhausted["memory"] != 3:
-		t.Errorf("placed %d, failed %d, evaluated %d, exhausted %v", x.Placed, x.Failed, x.Evaluated, x.Exhausted)
-	case len(x.Nearest) != 3 || x.Nearest[0].NodeName != "node-1" || x.Nearest[0].Missing.Memory != 200:
-		t.Errorf("nearest misses %+v", x.Nearest)
-	case x.ByClass["c"].Exhausted != 3:
-		t.Errorf("by class %+v", x.ByClass)
-	case len(x.Choices) != 2 || x.Choices[0].NodeID != "n2" || len(x.Choices[0].Scores) != 1:
-		t.Errorf("choices %+v", x.Choices)
-	}
-	if out.Explain.Group("other") != nil {
-		t.Error("a group that does not exist is explained")
-	}
-}
-
 func TestExhausted(t *testing.T) {
 	in := Input{Now: time.Unix(9, 0), NewID: func() string { return "new" }}
 	e := &nl.Eval{ID: "e", Namespace: "default", JobID: "web", Type: "service", Priority: 70, Status: nl.EvalStatusPending, TriggeredBy: nl.TriggerJobRegister}

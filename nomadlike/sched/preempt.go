@@ -95,7 +95,6 @@ func (r *run) evict(p *placer, c *candidate, victims []*nl.Alloc, place *reconci
 	m := *p.passed()
 	m.ScoreMetaData = []*nl.NodeScoreMeta{{NodeID: c.node.Info.ID, Scores: parts.Table(), NormScore: parts.Final()}}
 	a.Metrics = &m
-	p.note(place.Name, c, a.Metrics)
 	for _, v := range victims {
 		a.PreemptedAllocations = append(a.PreemptedAllocations, v.ID)
 		r.plan.Preempt = append(r.plan.Preempt, nl.AllocPreemption{AllocID: v.ID, NodeID: v.NodeID, ByAlloc: a.ID})

@@ -34,7 +34,6 @@ type run struct {
 	queued      map[string]int
 	freed       bool // something moved since the last try
 	failures    map[string]*nl.AllocMetric
-	explanation *Explanation
 	victimsOf   []*nl.Alloc // evicted so far
 	evictedOf   map[groupKey]int
 	failedNodes []string // of jobs that run on every node
@@ -60,8 +59,7 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 		clusters: map[string]*cluster{},
 		gone:     map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
 		placers: map[placerKey]*placer{}, queued: map[string]int{}, failures: map[string]*nl.AllocMetric{},
-		explanation: &Explanation{EvalID: e.ID},
-		evictedOf:   map[groupKey]int{},
+		evictedOf: map[groupKey]int{},
 	}
 	if r.config == nil {
 		r.config = &nl.SchedulerConfiguration{}
@@ -260,8 +258,8 @@ func (r *run) sortedPlacers() []*placer {
 	}
 	if len(out) > 1 {
 		slices.SortFunc(out, func(a, b *placer) int {
-			if a.explain.Group != b.explain.Group {
-				if a.explain.Group < b.explain.Group {
+			if a.ask.Group.Name != b.ask.Group.Name {
+				if a.ask.Group.Name < b.ask.Group.Name {
 					return -1
 				}
 				return 1

@@ -45,8 +45,6 @@ type Outcome struct {
 	Plan *nl.Plan
 	// Eval is the processed evaluation in its final form.
 	Eval *nl.Eval
-	// Explain tells why.
-	Explain *Explanation
 }
 
 // Attempts is how often an evaluation of the type may be scheduled.
@@ -64,13 +62,17 @@ func Attempts(evalType string) int {
 
 // Schedule decides an evaluation on a snapshot.
 func Schedule(s *store.Snapshot, e *nl.Eval, in Input) (*Outcome, error) {
-	switch e.Type {
+	return newRun(s, e, in).decide()
+}
+
+func (r *run) decide() (*Outcome, error) {
+	switch e := r.eval; e.Type {
 	case nl.JobTypeService, nl.JobTypeBatch:
-		return newRun(s, e, in).generic()
+		return r.generic()
 	case nl.JobTypeSystem, nl.JobTypeSysBatch:
-		return newRun(s, e, in).system()
+		return r.system()
 	}
-	return nil, fmt.Errorf("scheduling evaluation %s: no scheduler for jobs of type %q", e.ID, e.Type)
+	return nil, fmt.Errorf("scheduling evaluation %s: no scheduler for jobs of type %q", r.eval.ID, r.eval.Type)
 }
 
 // Exhausted is what to write for an evaluation whose plans were rejected in

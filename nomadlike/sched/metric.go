@@ -1,0 +1,115 @@
+package sched
+
+import (
+	"maps"
+	"slices"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
+)
+
+const (
+	// scoresMax is how many nodes' scores are kept for a placement.
+	scoresMax = 5
+	// choicesMax is how many placements of a group have a metric of their own.
+	choicesMax = 256
+	// recentMax is how many placements beyond those share one metric: their
+	// tables would hardly differ, and state would carry each for as long as the
+	// allocation lives.
+	recentMax = 64
+)
+
+// metric is the state of all nodes as placement metrics tell it; with a
+// placement, as that one sees them.
+func (p *placer) metric(place *reconcile.Placement) *nl.AllocMetric {
+	m := p.run.baseMetric(p.ask.Job.NodePool)
+	m.NodesEvaluated = len(p.candidates)
+	p.checks.Forget()
+	for _, c := range p.candidates {
+		class := c.node.Info.NodeClass
+		filtered := c.filtered
+		if place != nil {
+			filtered = nodeReason(p, c, place)
+		}
+		switch {
+		case filtered != "":
+			m.NodesFiltered++
+			m.ConstraintFiltered = count(m.ConstraintFiltered, p.checks.Count(c.node.Info, filtered))
+			if class != "" {
+				m.ClassFiltered = count(m.ClassFiltered, class)
+			}
+		case c.exhausted != "":
+			m.NodesExhausted++
+			m.DimensionExhausted = count(m.DimensionExhausted, c.exhausted)
+			if class != "" {
+				m.ClassExhausted = count(m.ClassExhausted, class)
+			}
+		}
+	}
+	return m
+}
+
+func count(m map[string]int, key string) map[string]int {
+	if m == nil {
+		m = map[string]int{}
+	}
+	m[key]++
+	return m
+}
+
+// failure is the metric of a placement that failed, with what the tasks asked
+// for of the dimensions that ran out.
+func (p *placer) failure(place *reconcile.Placement) *nl.AllocMetric {
+	m := p.metric(place)
+	p.askExhausted(m)
+	return m
+}
+
+// askExhausted notes what the tasks asked for of the dimensions that ran out.
+func (p *placer) askExhausted(m *nl.AllocMetric) {
+	for _, dimension := range slices.Sorted(maps.Keys(m.DimensionExhausted)) {
+		if dimension != "cpu" && dimension != "memory" && dimension != "disk" && dimension != "cores" {
+			continue
+		}
+		for _, t := range p.ask.Group.Tasks {
+			if t.Resources == nil {
+				continue
+			}
+			if m.ResourcesExhausted == nil {
+				m.ResourcesExhausted = map[string]*nl.Resources{}
+			}
+			r := m.ResourcesExhausted[t.Name]
+			if r == nil {
+				r = &nl.Resources{}
+				m.ResourcesExhausted[t.Name] = r
+			}
+			switch dimension {
+			case "cpu":
+				r.CPU = t.Resources.CPU
+			case "memory":
+				r.MemoryMB = t.Resources.MemoryMB
+			case "cores":
+				r.Cores = t.Resources.Cores
+			case "disk":
+				r.DiskMB = int64(p.ask.Need.Disk)
+			}
+		}
+	}
+}
+
+// baseMetric is what the metrics of all placements in a pool share.
+func (r *run) baseMetric(pool string) *nl.AllocMetric {
+	c := r.cluster(pool)
+	return &nl.AllocMetric{
+		NodePool: pool, NodesInPool: c.inPool, NodesAvailable: c.available, AllocationTime: r.elapsed(),
+	}
+}
+
+// nodeReason is why a node is left out for a placement of its own.
+func nodeReason(p *placer, c *candidate, place *reconcile.Placement) string {
+	if c.filtered != "" || !p.checks.PerAlloc {
+		return c.filtered
+	}
+	return feasible.Index(c.node.Info, p.ask.Group, reconcile.Index(place.Name))
+}
