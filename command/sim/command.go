@@ -15,6 +15,7 @@ import (
 	"github.com/mitchellh/cli"
 
 	"github.com/nomadlike/nomadlike/command/meta"
+	"github.com/nomadlike/nomadlike/command/sim/node"
 	"github.com/nomadlike/nomadlike/command/version"
 )
 
@@ -36,7 +37,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 type options struct {
 	count    int
 	servers  []string
-	shape    Shape
+	shape    node.Shape
 	lifetime time.Duration
 	logLevel string
 }
@@ -64,12 +65,12 @@ IDs of nodes follow from their names. A fleet that is started again is the same 
 func (o *options) declare(f *meta.Flags) {
 	f.Int(&o.count, "count", 1, "<n>", "How many nodes to simulate. Default: 1.")
 	f.Strings(&o.servers, "servers", "<host:port,...>", "RPC addresses of servers; may be given more than once. Required.")
-	f.Int(&o.shape.MHz, "cpu", defaultMHz, "<MHz>", "CPU of each node. Default: 10000.")
-	f.Int(&o.shape.MemoryMB, "memory", defaultMemoryMB, "<MB>", "Memory of each node. Default: 32768.")
+	f.Int(&o.shape.MHz, "cpu", node.DefaultMHz, "<MHz>", "CPU of each node. Default: 10000.")
+	f.Int(&o.shape.MemoryMB, "memory", node.DefaultMemoryMB, "<MB>", "Memory of each node. Default: 32768.")
 	f.String(&o.shape.Datacenter, "datacenter", "dc1", "<name>", "Datacenter of the nodes. Default: dc1.")
 	f.String(&o.shape.Class, "class", "", "<name>", "Class of the nodes.")
 	f.String(&o.shape.Pool, "pool", "default", "<name>", "Pool of the nodes. Default: default.")
-	f.String(&o.shape.Prefix, "prefix", defaultPrefix, "<name>", "Start of the names of the nodes. Default: "+defaultPrefix+".")
+	f.String(&o.shape.Prefix, "prefix", node.DefaultPrefix, "<name>", "Start of the names of the nodes. Default: "+node.DefaultPrefix+".")
 	f.Map(&o.shape.Meta, "meta", "Metadata of the nodes; may be given more than once.")
 	f.Duration(&o.lifetime, "run-for", 0, "<duration>", "How long tasks of drivers other than mock_driver run. Default: until they are stopped.")
 	f.String(&o.logLevel, "log-level", "warn", "<level>", "What to log to stderr: debug, info, warn or error. Default: warn.")
@@ -134,7 +135,7 @@ func (p progress) run(ctx context.Context) {
 		}
 		s, now := p.fleet.Stats(), p.now()
 		if p.terminal {
-			rate := float64(s.Updates-last.Updates) / max(now.Sub(lastAt), instant).Seconds()
+			rate := float64(s.Updates-last.Updates) / max(now.Sub(lastAt), tickMin).Seconds()
 			fmt.Fprintf(p.out, "\r\x1b[K%s", s.line(rate))
 		}
 		last, lastAt = s, now

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/nomadlike/nomadlike/client/servers"
+	"github.com/nomadlike/nomadlike/command/sim/node"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
 	"github.com/nomadlike/nomadlike/nomadlike/session"
@@ -33,6 +34,8 @@ const (
 	// streamRetry is the pause before a stream is opened again, and the most
 	// of the random part that is added.
 	streamRetry = 500 * time.Millisecond
+	// tickMin lets timers close to each other share a tick.
+	tickMin = time.Millisecond
 	// jobsMax bounds the job versions whose copies nodes share.
 	jobsMax = 1024
 )
@@ -60,7 +63,7 @@ type member struct {
 	follow     chan struct{} // closed when the stream is to be opened
 
 	mu      sync.Mutex
-	node    *Node
+	node    *node.Node
 	running int
 	reopen  context.CancelFunc // of the stream that is open
 
@@ -71,7 +74,7 @@ type member struct {
 // job is a call to be made for a member.
 type job struct {
 	m    *member
-	call Call
+	call node.Call
 }
 
 // New makes a fleet that Run starts.
@@ -93,8 +96,8 @@ func New(cfg Config) (*Fleet, error) {
 	}
 	for i := range cfg.Count {
 		m := &member{index: i, conn: f.conns[i%len(f.conns)], slot: -1, follow: make(chan struct{})}
-		m.id, m.secret = cfg.Shape.identity(i)
-		m.node = NewNode(NodeConfig{Lifetime: cfg.Lifetime, Random: cfg.Random})
+		m.id, m.secret = cfg.Shape.Identity(i)
+		m.node = node.New(node.Config{Lifetime: cfg.Lifetime, Random: cfg.Random})
 		f.members = append(f.members, m)
 	}
 	return f, nil
@@ -137,14 +140,14 @@ func (f *Fleet) Run(ctx context.Context) error {
 	}
 	for _, m := range f.members {
 		group.Go(func() { f.stream(ctx, m) })
-		f.step(m, Start{})
+		f.step(m, node.Start{})
 	}
 	f.clock(ctx)
 	return nil
 }
 
 // step feeds an event to a node and sees to what follows.
-func (f *Fleet) step(m *member, ev Event) {
+func (f *Fleet) step(m *member, ev node.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := m.node.Step(f.cfg.Now(), ev)
@@ -183,14 +186,14 @@ func (f *Fleet) clock(ctx context.Context) {
 		case <-timer.C:
 		}
 		for m := f.pop(); m != nil; m = f.pop() {
-			f.step(m, Tick{})
+			f.step(m, node.Tick{})
 		}
 		f.mu.Lock()
 		at, ok := f.timers.next()
 		f.mu.Unlock()
 		if ok {
 			// Rounded up, so that timers close to each other share a tick.
-			timer.Reset(max(at.Sub(f.cfg.Now()), instant))
+			timer.Reset(max(at.Sub(f.cfg.Now()), tickMin))
 		}
 	}
 }
@@ -216,22 +219,22 @@ func (f *Fleet) caller(ctx context.Context) {
 				f.failures.Add(1)
 				f.cfg.Logger.Debug("call of a simulated node failed", "node_id", j.m.id, "error", err)
 			}
-			f.step(j.m, Answered{Call: j.call, TTL: ttl, Err: err})
+			f.step(j.m, node.Answered{Call: j.call, TTL: ttl, Err: err})
 		}
 	}
 }
 
-func (f *Fleet) call(ctx context.Context, m *member, c *Call) (ttl time.Duration, err error) {
+func (f *Fleet) call(ctx context.Context, m *member, c *node.Call) (ttl time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var reply query.NodeUpdate
 	switch c.Kind {
-	case CallRegister:
-		n := f.cfg.Shape.node(m.index, nl.Time{Time: f.cfg.Now().UTC()})
+	case node.CallRegister:
+		n := f.cfg.Shape.Node(m.index, nl.Time{Time: f.cfg.Now().UTC()})
 		err = m.conn.Call(ctx, "Node.Register", &query.NodeRegister{Node: n}, &reply)
-	case CallHeartbeat:
+	case node.CallHeartbeat:
 		err = m.conn.Call(ctx, "Node.Heartbeat", &query.NodeHeartbeat{NodeID: m.id, SecretID: m.secret}, &reply)
-	case CallUpdate:
+	case node.CallUpdate:
 		req := &query.NodeAllocUpdates{NodeID: m.id, SecretID: m.secret, Updates: c.Updates}
 		if err = m.conn.Call(ctx, "Node.UpdateAllocs", req, &query.Written{}); err == nil {
 			f.updates.Add(int64(len(c.Updates)))
@@ -294,7 +297,7 @@ func (f *Fleet) receive(life context.Context, m *member) error {
 		for i, j := range msg.Jobs {
 			msg.Jobs[i] = f.jobs.share(j)
 		}
-		f.step(m, Changes{&msg})
+		f.step(m, node.Changes{Message: &msg})
 	}
 }
 
@@ -305,12 +308,12 @@ type jobs struct {
 }
 
 type jobVersion struct {
-	jobKey
+	node.JobKey
 	modifyIndex uint64 // a job that was purged and came back starts over
 }
 
 func (js *jobs) share(j *nl.Job) *nl.Job {
-	key := jobVersion{jobKey{j.Namespace, j.ID, j.Version}, j.JobModifyIndex}
+	key := jobVersion{node.JobKey{Namespace: j.Namespace, ID: j.ID, Version: j.Version}, j.JobModifyIndex}
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if old := js.known[key]; old != nil {

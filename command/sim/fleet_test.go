@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/nomadlike/nomadlike/command/sim/node"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
 	"github.com/nomadlike/nomadlike/nomadlike/spec"
@@ -151,7 +152,7 @@ func register(t *testing.T, s *server.Server, id, kind string, count int, more, 
 
 func TestFleet(t *testing.T) {
 	s := leading(t)
-	cfg := Config{Count: 50, Servers: []string{s.RPCAddr()}, Shape: Shape{Meta: map[string]string{"rack": "r1"}, Class: "small"}}
+	cfg := Config{Count: 50, Servers: []string{s.RPCAddr()}, Shape: node.Shape{Meta: map[string]string{"rack": "r1"}, Class: "small"}}
 	_, stop := start(t, cfg)
 	nodes := awaitNodes(t, s, cfg.Count)
 	for _, n := range nodes {

@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// entriesMax bounds the entries of the log that are proposed and not yet
+	// EntriesMax bounds the entries of the log that are proposed and not yet
 	// committed: one is written to disk while the next is verified.
-	entriesMax = 2
+	EntriesMax = 2
 	// entryPlansMax and entryAllocsMax bound what goes into one entry. Plans of
 	// many small jobs share a write to disk; a single larger plan is not split.
 	entryPlansMax  = 64
@@ -53,6 +53,8 @@ type Config struct {
 	// Rejections tracks nodes whose part of plans is rejected over and over;
 	// nil does not.
 	Rejections *Rejections
+	// EntryPlans bounds the plans of one entry of the log; 0 is 64.
+	EntryPlans int
 	Now        func() time.Time // time.Now when nil
 	Logger     hclog.Logger     // silent when nil
 	// Observe is told how long the phases of a plan took; may be nil.
@@ -76,25 +78,31 @@ type Applier struct {
 type submission struct {
 	plan  *nl.Plan
 	order uint64 // of arrival
-	since time.Time
-	done  chan outcome // room for one
-}
-
-type outcome struct {
-	result *nl.PlanResult
-	err    error
+	// done is told once what became of the plan; it must not block.
+	done func(result *nl.PlanResult, err error)
 }
 
 // flight is one proposed entry of the log.
 type flight struct {
-	held []*op.PlanDelta // what it will use, if it arrives
-	done chan struct{}   // closed when its fate is known
+	held   []*op.PlanDelta // what it will use, if it arrives
+	landed bool            // its fate is known
+	// awaited are those who wait for that.
+	awaited []*landing
+}
+
+// landing is what is done once a number of flights have landed.
+type landing struct {
+	left int
+	then func()
 }
 
 // New makes an applier.
 func New(cfg Config) (*Applier, error) {
 	if cfg.Store == nil || cfg.Propose == nil || cfg.Verify == nil || cfg.Outstanding == nil {
 		return nil, errors.New("applier: Store, Propose, Verify and Outstanding are required")
+	}
+	if cfg.EntryPlans <= 0 {
+		cfg.EntryPlans = entryPlansMax
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -106,7 +114,7 @@ func New(cfg Config) (*Applier, error) {
 		cfg.Observe = func(string, time.Duration) {}
 	}
 	return &Applier{
-		cfg: cfg, wake: make(chan struct{}, 1), slots: make(chan struct{}, entriesMax), begun: make(chan struct{}),
+		cfg: cfg, wake: make(chan struct{}, 1), slots: make(chan struct{}, EntriesMax), begun: make(chan struct{}),
 	}, nil
 }
 
@@ -115,20 +123,34 @@ func (a *Applier) Submit(ctx context.Context, p *nl.Plan) (*nl.PlanResult, error
 	if err := a.cfg.Outstanding(p.EvalID, p.EvalToken); err != nil {
 		return nil, err
 	}
-	s := &submission{plan: p, since: a.cfg.Now(), done: make(chan outcome, 1)}
+	since := a.cfg.Now()
 	if err := a.begin(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.enqueue(s); err != nil {
+	type outcome struct {
+		result *nl.PlanResult
+		err    error
+	}
+	answer := make(chan outcome, 1)
+	if err := a.enqueue(&submission{plan: p, done: func(r *nl.PlanResult, err error) { answer <- outcome{r, err} }}); err != nil {
 		return nil, err
 	}
 	select {
-	case o := <-s.done:
-		a.cfg.Observe("plan.submit", a.cfg.Now().Sub(s.since))
+	case o := <-answer:
+		a.cfg.Observe("plan.submit", a.cfg.Now().Sub(since))
 		return o.result, o.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Enqueue is Submit for those who do not wait: done is called once, by whoever
+// calls Commit or SetRunning, unless there is an error here.
+func (a *Applier) Enqueue(p *nl.Plan, done func(*nl.PlanResult, error)) error {
+	if err := a.cfg.Outstanding(p.EvalID, p.EvalToken); err != nil {
+		return err
+	}
+	return a.enqueue(&submission{plan: p, done: done})
 }
 
 // Depth is how many plans wait.
@@ -140,10 +162,10 @@ func (a *Applier) Depth() int {
 
 // Run commits plans until ctx ends.
 func (a *Applier) Run(ctx context.Context) error {
-	a.setRunning(true)
+	a.SetRunning(true)
 	var commits sync.WaitGroup
 	defer commits.Wait()
-	defer a.setRunning(false)
+	defer a.SetRunning(false)
 	for {
 		// The slot comes first: while the log is busy, plans gather.
 		select {
@@ -151,21 +173,21 @@ func (a *Applier) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		batch := a.take(ctx)
-		if batch == nil {
+		e := a.take(ctx)
+		if e == nil {
 			<-a.slots
 			return ctx.Err()
 		}
-		e := a.verify(batch)
 		commits.Go(func() {
 			defer func() { <-a.slots }()
-			a.commit(ctx, e)
+			a.Commit(ctx, e)
 		})
 	}
 }
 
-// setRunning opens or closes the queue; what is left in it is refused.
-func (a *Applier) setRunning(running bool) {
+// SetRunning opens or closes the queue; what is left in it is refused. Run does
+// it for those that call Run.
+func (a *Applier) SetRunning(running bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.running = running
@@ -175,7 +197,7 @@ func (a *Applier) setRunning(running bool) {
 	}
 	a.begun = make(chan struct{})
 	for s := a.queue.pop(); s != nil; s = a.queue.pop() {
-		s.done <- outcome{err: errNotLeader}
+		s.done(nil, errNotLeader)
 	}
 }
 
@@ -216,12 +238,11 @@ func (a *Applier) enqueue(s *submission) error {
 	return nil
 }
 
-// take waits for plans and gives what goes into the next entry, nil when ctx
-// ends.
-func (a *Applier) take(ctx context.Context) []*submission {
+// take waits for plans and gives the next entry, nil when ctx ends.
+func (a *Applier) take(ctx context.Context) *Entry {
 	for {
-		if batch := a.next(); len(batch) > 0 {
-			return batch
+		if e := a.Next(); e != nil {
+			return e
 		}
 		select {
 		case <-a.wake:
@@ -231,12 +252,22 @@ func (a *Applier) take(ctx context.Context) []*submission {
 	}
 }
 
+// Next takes what waits and fits into one entry of the log, and verifies it;
+// nil when nothing waits. At most EntriesMax entries may be under way: between
+// Next and the end of Commit.
+func (a *Applier) Next() *Entry {
+	if batch := a.next(); len(batch) > 0 {
+		return a.verify(batch)
+	}
+	return nil
+}
+
 func (a *Applier) next() []*submission {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var batch []*submission
 	allocs := 0
-	for len(batch) < entryPlansMax {
+	for len(batch) < a.cfg.EntryPlans {
 		s := a.queue.head()
 		if s == nil {
 			break

@@ -13,8 +13,8 @@ import (
 // often.
 const takenOutMessage = "Node marked as ineligible for scheduling due to multiple plan rejections"
 
-// entry is what will become one entry of the log, with those who wait for it.
-type entry struct {
+// Entry is what will become one entry of the log, with those who wait for it.
+type Entry struct {
 	parts []*part
 	own   *flight
 	ahead []*flight // what was on its way when this was verified
@@ -29,9 +29,9 @@ type part struct {
 
 // verify decides what of a batch fits. It counts against every plan what the
 // plans before it in the batch change and what is on its way into the log.
-func (a *Applier) verify(batch []*submission) *entry {
+func (a *Applier) verify(batch []*submission) *Entry {
 	start := a.cfg.Now()
-	e := &entry{own: &flight{done: make(chan struct{})}}
+	e := &Entry{own: &flight{}}
 	var s *store.Snapshot
 	var unseen []*op.PlanDelta // of this batch, not in s yet
 	for _, from := range batch {
@@ -116,8 +116,9 @@ func changesAllocs(p *nl.Plan) bool {
 	return len(p.Place)+len(p.Stop)+len(p.Preempt)+len(p.DeploymentUpdates) > 0 || p.Deployment != nil
 }
 
-// commit proposes an entry and tells everybody what became of it.
-func (a *Applier) commit(ctx context.Context, e *entry) {
+// Commit proposes an entry and tells everybody what became of it. It waits for
+// the log only.
+func (a *Applier) Commit(ctx context.Context, e *Entry) {
 	start := a.cfg.Now()
 	index, err := a.propose(ctx, e.parts)
 	if err != nil && len(e.parts) > 1 && ctx.Err() == nil {
@@ -125,14 +126,14 @@ func (a *Applier) commit(ctx context.Context, e *entry) {
 		a.land(e.own)
 		for _, p := range e.parts {
 			i, err := a.propose(ctx, []*part{p})
-			a.answer(ctx, p, e.ahead, i, err)
+			a.answer(p, e.ahead, i, err)
 		}
 		return
 	}
 	a.land(e.own)
 	a.cfg.Observe("plan.apply", a.cfg.Now().Sub(start))
 	for _, p := range e.parts {
-		a.answer(ctx, p, e.ahead, index, err)
+		a.answer(p, e.ahead, index, err)
 	}
 	a.takeOut(ctx)
 }
@@ -160,35 +161,60 @@ func (a *Applier) propose(ctx context.Context, parts []*part) (uint64, error) {
 	return a.cfg.Propose(ctx, &op.ApplyPlans{Plans: deltas})
 }
 
-// land ends a flight.
+// land ends a flight, and answers those who waited for it last.
 func (a *Applier) land(f *flight) {
+	var ready []func()
 	a.mu.Lock()
-	defer a.mu.Unlock()
 	a.flights = slices.DeleteFunc(a.flights, func(o *flight) bool { return o == f })
-	close(f.done)
+	f.landed = true
+	for _, w := range f.awaited {
+		if w.left--; w.left == 0 {
+			ready = append(ready, w.then)
+		}
+	}
+	f.awaited = nil
+	a.mu.Unlock()
+	for _, then := range ready {
+		then()
+	}
+}
+
+// afterwards calls then once the fate of all flights is known.
+func (a *Applier) afterwards(flights []*flight, then func()) {
+	w := &landing{then: then}
+	a.mu.Lock()
+	for _, f := range flights {
+		if !f.landed {
+			f.awaited = append(f.awaited, w)
+			w.left++
+		}
+	}
+	left := w.left
+	a.mu.Unlock()
+	if left == 0 {
+		then()
+	}
 }
 
 // answer tells a worker what became of its plan.
-func (a *Applier) answer(ctx context.Context, p *part, ahead []*flight, index uint64, err error) {
+func (a *Applier) answer(p *part, ahead []*flight, index uint64, err error) {
 	if err != nil {
-		p.from.done <- outcome{err: err}
+		p.from.done(nil, err)
 		return
 	}
 	r := &nl.PlanResult{Index: index, RejectedNodes: p.rejected}
 	if p.delta == nil {
 		r.Index = 0
 	}
-	if len(p.rejected) > 0 {
-		// What was in the way may itself be on its way: the worker is to see it.
-		for _, f := range ahead {
-			select {
-			case <-f.done:
-			case <-ctx.Done():
-			}
-		}
-		r.RefreshIndex = max(index, a.cfg.Store.Snapshot().Index())
+	if len(p.rejected) == 0 {
+		p.from.done(r, nil)
+		return
 	}
-	p.from.done <- outcome{result: r}
+	// What was in the way may itself be on its way: the worker is to see it.
+	a.afterwards(ahead, func() {
+		r.RefreshIndex = max(index, a.cfg.Store.Snapshot().Index())
+		p.from.done(r, nil)
+	})
 }
 
 // takeOut makes nodes ineligible that had too many rejections.

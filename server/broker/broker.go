@@ -46,7 +46,7 @@ type Broker struct {
 	index   uint64
 	queue   *queue.Queue
 	blocked *blocked.Tracker
-	armed   time.Time // when Run calls tick next; zero: never
+	armed   time.Time // when Run calls Tick next; zero: never
 	waiters []*waiter // first come, first served; those of this server first
 
 	alarm chan struct{} // tells Run that the next deadline may have changed
@@ -172,6 +172,25 @@ func (b *Broker) dequeue(ctx context.Context, types []string, local bool) (*nl.E
 	return nil, "", 0, ctx.Err()
 }
 
+// Take is Dequeue for those who do not wait: eval is nil when nothing is ready.
+func (b *Broker) Take(types []string) (eval *nl.Eval, token string, waitIndex uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.take(types)
+}
+
+// take gives what is ready. The caller holds the lock.
+func (b *Broker) take(types []string) (*nl.Eval, string, uint64) {
+	if !b.leader || b.paused {
+		return nil, "", 0
+	}
+	e, token := b.queue.Dequeue(b.cfg.Now(), types, b.cfg.NewID)
+	if e == nil {
+		return nil, "", 0
+	}
+	return e, token, max(e.ModifyIndex, b.index)
+}
+
 // Ack says that an evaluation is finished.
 func (b *Broker) Ack(evalID, token string) error {
 	b.mu.Lock()
@@ -211,12 +230,12 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
-			b.tick()
+			b.Tick()
 		case <-b.alarm:
 		case <-b.reap:
 			if !reaping {
 				reaping = true
-				reaper.Reset(reapDelay)
+				reaper.Reset(ReapDelay)
 			}
 			continue
 		case <-reaper.C:
@@ -225,14 +244,14 @@ func (b *Broker) Run(ctx context.Context) error {
 			continue
 		}
 		timer.Stop()
-		if wake := b.arm(); !wake.IsZero() {
+		if wake := b.Wake(); !wake.IsZero() {
 			timer.Reset(max(wake.Sub(b.cfg.Now()), 0))
 		}
 	}
 }
 
-// tick does what is due.
-func (b *Broker) tick() {
+// Tick does what is due.
+func (b *Broker) Tick() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.cfg.Now()
@@ -243,15 +262,16 @@ func (b *Broker) tick() {
 	b.settle()
 }
 
-// arm is when tick has something to do next; Run promises to call it then.
-func (b *Broker) arm() time.Time {
+// Wake is when Tick has something to do next, the zero time for never; whoever
+// asks promises to call it then. It is earlier after what makes it so.
+func (b *Broker) Wake() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.armed = b.next()
 	return b.armed
 }
 
-// next is when tick has something to do next, the zero time for never. The
+// next is when Tick has something to do next, the zero time for never. The
 // caller holds the lock.
 func (b *Broker) next() time.Time {
 	q, t := b.queue.Wake(), b.blocked.Wake()
@@ -278,15 +298,14 @@ func (b *Broker) hand() {
 	if !b.leader || b.paused {
 		return
 	}
-	now := b.cfg.Now()
 	kept := b.waiters[:0]
 	for _, w := range b.waiters {
-		e, token := b.queue.Dequeue(now, w.types, b.cfg.NewID)
+		e, token, index := b.take(w.types)
 		if e == nil {
 			kept = append(kept, w)
 			continue
 		}
-		w.got <- delivery{eval: e, token: token, index: max(e.ModifyIndex, b.index)}
+		w.got <- delivery{eval: e, token: token, index: index}
 	}
 	clear(b.waiters[len(kept):])
 	b.waiters = kept

@@ -239,7 +239,7 @@ func TestBroker_CancelsSuperseded(t *testing.T) {
 			x.t.Fatal(err)
 		}
 		x.expect("c")
-		time.Sleep(2 * reapDelay)
+		time.Sleep(2 * ReapDelay)
 		if got := x.st.Snapshot().Eval("b").Status; got != nl.EvalStatusCancelled {
 			x.t.Errorf("superseded evaluation is %s", got)
 		}
@@ -312,7 +312,7 @@ func TestBroker_CancelsDuplicateBlocked(t *testing.T) {
 			e.JobID = "j"
 			x.put(e)
 		}
-		time.Sleep(2 * reapDelay)
+		time.Sleep(2 * ReapDelay)
 		s := x.st.Snapshot()
 		if s.Eval("a").Status != nl.EvalStatusCancelled || s.Eval("b").Status != nl.EvalStatusBlocked {
 			x.t.Errorf("a is %s, b is %s", s.Eval("a").Status, s.Eval("b").Status)

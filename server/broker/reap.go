@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// reapDelay lets what is written off gather into one entry of the log; it is
+	// ReapDelay lets what is written off gather into one entry of the log; it is
 	// not part of any path that somebody waits for.
-	reapDelay = 250 * time.Millisecond
+	ReapDelay = 250 * time.Millisecond
 	// reapBatch bounds one such entry, in evaluations.
 	reapBatch = 728
 	// followUpMin and followUpSpread say when a job is looked at again whose
@@ -25,7 +25,7 @@ const (
 // writeOff writes what failed or was superseded, until nothing is left.
 func (b *Broker) writeOff(ctx context.Context) {
 	for {
-		evals := b.takeReaped()
+		evals := b.WrittenOff()
 		if len(evals) == 0 {
 			return
 		}
@@ -38,8 +38,9 @@ func (b *Broker) writeOff(ctx context.Context) {
 	}
 }
 
-// takeReaped gives one batch of evaluations in the form to be written.
-func (b *Broker) takeReaped() []*nl.Eval {
+// WrittenOff takes one batch of evaluations that failed or were superseded, in
+// the form to be written.
+func (b *Broker) WrittenOff() []*nl.Eval {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.leader {

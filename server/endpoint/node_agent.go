@@ -208,12 +208,12 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 		return err
 	}
 	e.cfg.Nodes.Bind(ctx, req.NodeID)
-	sent := allocFeed{known: map[string]uint64{}, jobs: map[string]bool{}}
+	sent := NewAllocFeed()
 	index := uint64(0)
 	for first := true; ; first = false {
 		var msg *query.NodeAllocChanges
 		err := e.cfg.Store.Query(ctx, index, nodeAllocsWait, func(s *store.Snapshot) (uint64, []store.Key, error) {
-			msg = sent.changes(s, req.NodeID, first)
+			msg = sent.Changes(s, req.NodeID, first)
 			at := index
 			if msg != nil {
 				at = max(s.Index(), index+1)
@@ -234,18 +234,23 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 		if err := stream.Send(msg); err != nil {
 			return err
 		}
-		sent.commit(msg)
+		sent.Sent(msg)
 	}
 }
 
-// allocFeed is what one node has been told.
-type allocFeed struct {
+// AllocFeed is what one node has been told over one stream.
+type AllocFeed struct {
 	known map[string]uint64 // allocation ID -> AllocModifyIndex it was sent at
 	jobs  map[string]bool   // job versions sent
 }
 
-// changes is what the node does not know yet, nil when that is nothing.
-func (f *allocFeed) changes(s *store.Snapshot, nodeID string, first bool) *query.NodeAllocChanges {
+// NewAllocFeed has told nothing.
+func NewAllocFeed() *AllocFeed {
+	return &AllocFeed{known: map[string]uint64{}, jobs: map[string]bool{}}
+}
+
+// Changes is what the node does not know yet, nil when that is nothing.
+func (f *AllocFeed) Changes(s *store.Snapshot, nodeID string, first bool) *query.NodeAllocChanges {
 	msg := &query.NodeAllocChanges{Reset: first}
 	live := map[string]bool{}
 	jobs := map[string]bool{}
@@ -271,8 +276,8 @@ func (f *allocFeed) changes(s *store.Snapshot, nodeID string, first bool) *query
 	return msg
 }
 
-// commit remembers that msg was sent.
-func (f *allocFeed) commit(msg *query.NodeAllocChanges) {
+// Sent remembers that msg was sent.
+func (f *AllocFeed) Sent(msg *query.NodeAllocChanges) {
 	for _, j := range msg.Jobs {
 		f.jobs[jobVersionKey(&nl.Alloc{Namespace: j.Namespace, JobID: j.ID, JobVersion: j.Version, Job: j})] = true
 	}

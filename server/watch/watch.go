@@ -72,7 +72,7 @@ type Watch struct {
 	locks *locks
 
 	mu    sync.Mutex
-	loops []*loop // while Run runs; the first is that of heartbeats
+	loops []*Loop // while Run runs; the first is that of heartbeats
 }
 
 // New checks the configuration and subscribes to the store's commits.
@@ -109,8 +109,8 @@ func New(cfg Config) (*Watch, error) {
 
 // Run runs every loop until ctx ends and all of them have stopped.
 func (w *Watch) Run(ctx context.Context) error {
-	loops := w.start()
-	defer w.stop()
+	loops := w.Begin()
+	defer w.End()
 	var running sync.WaitGroup
 	for _, l := range loops {
 		running.Go(func() { l.run(ctx, &w.cfg) })
@@ -119,15 +119,16 @@ func (w *Watch) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// start makes the loops, with no memory of an earlier time as leader.
-func (w *Watch) start() []*loop {
+// Begin makes the loops, with no memory of an earlier time as leader, for a
+// caller that calls Look by itself instead of Run; End drops them.
+func (w *Watch) Begin() []*Loop {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := &w.cfg
 	w.beats.Reset(c.Now(), c.Store.Snapshot())
 	w.locks.reset()
 	deployments, periodics := rollout.New(), periodic.New()
-	w.loops = []*loop{
+	w.loops = []*Loop{
 		newLoop("heartbeats", heartbeatSpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return w.beats.Step(now, s, c.NewID)
 		}, store.TableNodes, store.TableAllocs),
@@ -155,10 +156,17 @@ func (w *Watch) start() []*loop {
 	return w.loops
 }
 
-func (w *Watch) stop() {
+// End drops the loops.
+func (w *Watch) End() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.loops = nil
+}
+
+// Look lets a loop decide and propose once, and tells when it is to look again
+// even if no table of it changes; the zero time is never.
+func (w *Watch) Look(ctx context.Context, l *Loop) (next time.Time) {
+	return l.look(ctx, &w.cfg, w.cfg.Now())
 }
 
 // commit wakes the loops that a commit concerns. It runs in the goroutine that

@@ -89,26 +89,31 @@ func New(cfg Config) (*Pool, error) {
 	if cfg.Store == nil || cfg.Broker == nil || cfg.Plans == nil || cfg.NewID == nil {
 		return nil, errors.New("worker: Store, Broker, Plans and NewID are required")
 	}
-	if cfg.Schedule == nil {
-		cfg.Schedule = sched.Schedule
-	}
-	if cfg.Exhausted == nil {
-		cfg.Exhausted = sched.Exhausted
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = hclog.NewNullLogger()
-	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(string, time.Duration) {}
-	}
+	cfg.fill()
 	p := &Pool{cfg: cfg, changed: make(chan struct{}, 1)}
 	if err := p.Configure(cfg.Count, cfg.Types); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// fill completes the optional fields.
+func (c *Config) fill() {
+	if c.Schedule == nil {
+		c.Schedule = sched.Schedule
+	}
+	if c.Exhausted == nil {
+		c.Exhausted = sched.Exhausted
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = hclog.NewNullLogger()
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, time.Duration) {}
+	}
 }
 
 // Configure changes how many workers there are and what they take. Running
@@ -292,16 +297,23 @@ func (w *worker) deliver(ctx context.Context, e *nl.Eval, token string, index ui
 }
 
 // process schedules until everything that can be placed is committed, or the
-// scheduler's attempts are used up; an attempt that led to something does not
-// count.
+// scheduler's attempts are used up.
 func (w *worker) process(ctx context.Context, e *nl.Eval, token string, index uint64) error {
-	attempts, limit := 0, sched.Attempts(e.Type)
-	for round := 0; attempts < limit && round < roundsMax; round++ {
-		s, err := w.state(ctx, index)
-		if err != nil {
-			return fmt.Errorf("waiting for state %d: %w", index, err)
+	d := NewDelivery(e, token, index)
+	for {
+		over, done := d.Over()
+		if done {
+			return nil
 		}
-		plan, err := w.schedule(s, e, token)
+		if over {
+			break
+		}
+		s, err := w.state(ctx, d.Index)
+		if err != nil {
+			return fmt.Errorf("waiting for state %d: %w", d.Index, err)
+		}
+		w.set(statusStarted, workScheduling)
+		plan, err := d.Plan(w.cfg, s)
 		if err != nil {
 			return fmt.Errorf("scheduling: %w", err)
 		}
@@ -309,16 +321,12 @@ func (w *worker) process(ctx context.Context, e *nl.Eval, token string, index ui
 		if err != nil {
 			return fmt.Errorf("submitting plan: %w", err)
 		}
-		if result.Full() {
-			return nil
-		}
-		attempts++
-		if result.Index > 0 {
-			attempts = 0
-		}
-		index = max(index, result.RefreshIndex)
+		d.Committed(result)
 	}
-	return w.giveUp(ctx, e, token, limit)
+	if _, err := w.submit(ctx, d.GiveUp(w.cfg, w.cfg.Store.Snapshot())); err != nil {
+		return fmt.Errorf("writing that attempts are used up: %w", err)
+	}
+	return nil
 }
 
 // state is a snapshot at least as new as index.
@@ -334,64 +342,11 @@ func (w *worker) state(ctx context.Context, index uint64) (*store.Snapshot, erro
 	return w.cfg.Store.WaitIndex(ctx, index)
 }
 
-func (w *worker) schedule(s *store.Snapshot, e *nl.Eval, token string) (*nl.Plan, error) {
-	w.set(statusStarted, workScheduling)
-	in := w.input(s, e)
-	out, err := w.cfg.Schedule(s, e, in)
-	w.cfg.Observe("worker.invoke_scheduler_"+e.Type, w.cfg.Now().Sub(in.Now))
-	if err != nil {
-		return nil, err
-	}
-	plan := out.Plan
-	plan.EvalID, plan.EvalToken, plan.SnapshotIndex = e.ID, token, s.Index()
-	if plan.Priority == 0 {
-		plan.Priority = e.Priority
-	}
-	return plan, nil
-}
-
-func (w *worker) input(s *store.Snapshot, e *nl.Eval) sched.Input {
-	start := w.cfg.Now()
-	return sched.Input{
-		Now: start, NewID: w.cfg.NewID, Seed: seed(e.ID, s.Index()), Annotate: true,
-		Elapsed: func() time.Duration { return w.cfg.Now().Sub(start) },
-	}
-}
-
 func (w *worker) submit(ctx context.Context, plan *nl.Plan) (*nl.PlanResult, error) {
 	w.set(statusStarted, workSubmitting)
 	start := w.cfg.Now()
 	defer func() { w.cfg.Observe("worker.submit_plan", w.cfg.Now().Sub(start)) }()
 	return w.cfg.Plans.Submit(ctx, plan)
-}
-
-// giveUp writes what becomes of an evaluation whose plans kept being rejected.
-func (w *worker) giveUp(ctx context.Context, e *nl.Eval, token string, attempts int) error {
-	s := w.cfg.Store.Snapshot()
-	last := e.Copy()
-	last.SnapshotIndex = s.Index() // what happened until now needs no other try
-	evals := w.cfg.Exhausted(last, w.input(s, e), attempts)
-	_, err := w.submit(ctx, &nl.Plan{
-		EvalID: e.ID, EvalToken: token, Priority: e.Priority, SnapshotIndex: s.Index(), Evals: evals,
-	})
-	if err != nil {
-		return fmt.Errorf("writing that attempts are used up: %w", err)
-	}
-	return nil
-}
-
-// seed makes the order in which the scheduler looks at nodes differ between
-// evaluations and between the attempts of one (FNV-1a over ID and index).
-func seed(evalID string, index uint64) uint64 {
-	const offset, prime = 14695981039346656037, 1099511628211
-	h := uint64(offset)
-	for _, b := range []byte(evalID) {
-		h = (h ^ uint64(b)) * prime
-	}
-	for shift := 0; shift < 64; shift += 8 {
-		h = (h ^ (index >> shift & 0xff)) * prime
-	}
-	return h
 }
 
 // pause waits, or until ctx ends.

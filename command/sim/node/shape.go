@@ -1,4 +1,4 @@
-package sim
+package node
 
 import (
 	"crypto/sha256"
@@ -23,15 +23,64 @@ const (
 	dynamicPortMax = 32000
 )
 
+// Defaults of a shape.
+const (
+	DefaultMHz      = 10_000
+	DefaultMemoryMB = 32 * 1024
+	DefaultPrefix   = "sim"
+)
+
+// Shape is what simulated nodes look like. Zero fields take defaults.
+type Shape struct {
+	MHz        int    // 10,000
+	MemoryMB   int    // 32,768
+	Datacenter string // "dc1"
+	Class      string
+	Pool       string // "default"
+	// Prefix starts the names of nodes, and tells fleets apart: ID and secret
+	// follow from the name, so that a fleet that is started again is the same
+	// nodes. Default "sim".
+	Prefix string
+	Meta   map[string]string
+	// Version is the agent's version that nodes report.
+	Version string
+}
+
+// Check completes the shape, or tells what is wrong with it.
+func (s *Shape) Check() error {
+	if s.MHz < 0 || s.MemoryMB < 0 {
+		return fmt.Errorf("a node cannot have %d MHz and %d MB", s.MHz, s.MemoryMB)
+	}
+	if s.MHz == 0 {
+		s.MHz = DefaultMHz
+	}
+	if s.MemoryMB == 0 {
+		s.MemoryMB = DefaultMemoryMB
+	}
+	if s.Datacenter == "" {
+		s.Datacenter = "dc1"
+	}
+	if s.Pool == "" {
+		s.Pool = nl.NodePoolDefault
+	}
+	if s.Pool == nl.NodePoolAll {
+		return fmt.Errorf("nodes cannot be in the pool %q: it stands for every pool", s.Pool)
+	}
+	if s.Prefix == "" {
+		s.Prefix = DefaultPrefix
+	}
+	return nil
+}
+
 // drivers are what simulated nodes claim to have.
 func drivers() []string { return []string{"mock_driver", "raw_exec"} }
 
 // name is what the node with the index i is called.
 func (s *Shape) name(i int) string { return s.Prefix + "-" + strconv.Itoa(i+1) }
 
-// identity derives ID and secret of a node from its name. A secret that
+// Identity derives ID and secret of a node from its name. A secret that
 // anybody can work out is no secret; what it guards is not real either.
-func (s *Shape) identity(i int) (id, secret string) {
+func (s *Shape) Identity(i int) (id, secret string) {
 	of := func(what string) string {
 		sum := sha256.Sum256([]byte(what + "\x00" + s.Datacenter + "\x00" + s.name(i)))
 		return nl.NewID(strings.NewReader(string(sum[:])))
@@ -39,9 +88,9 @@ func (s *Shape) identity(i int) (id, secret string) {
 	return of("simulated node"), of("secret of simulated node")
 }
 
-// node is the registration of the node with the index i.
-func (s *Shape) node(i int, now nl.Time) *nl.Node {
-	id, secret := s.identity(i)
+// Node is the registration of the node with the index i.
+func (s *Shape) Node(i int, now nl.Time) *nl.Node {
+	id, secret := s.Identity(i)
 	ip := address(i)
 	cores := max(1, s.MHz/coreMHz)
 	speed := s.MHz / cores

@@ -1,4 +1,4 @@
-package sim
+package node
 
 import (
 	"errors"
@@ -34,7 +34,7 @@ func TestNode(t *testing.T) {
 	script.Run(t, "testdata/*.txt", func(t *testing.T) func(script.Line) string {
 		began := time.Unix(1_000_000, 0)
 		w := &world{t: t, began: began, now: began, jobs: map[string]*nl.Job{}, index: 10}
-		w.node = NewNode(NodeConfig{Random: func() float64 { return 0 }})
+		w.node = New(Config{Random: func() float64 { return 0 }})
 		return w.line
 	})
 }
@@ -46,7 +46,7 @@ func (w *world) line(l script.Line) string {
 		w.job(l)
 		return ""
 	case "lifetime":
-		w.node = NewNode(NodeConfig{Random: func() float64 { return 0 }, Lifetime: w.duration(l.Args[0])})
+		w.node = New(Config{Random: func() float64 { return 0 }, Lifetime: w.duration(l.Args[0])})
 		return ""
 	case "start":
 		return w.step(Start{})

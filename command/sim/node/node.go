@@ -1,4 +1,9 @@
-package sim
+// Package node is the pure part of a simulated node: events in, calls and
+// timers out. It runs allocations with the state machines of the real client,
+// so that what is reported has the same shape. The fleet of sim nodes and the
+// clusters of sim run drive it. It has no clock, randomness or connection of
+// its own.
+package node
 
 import (
 	"maps"
@@ -72,17 +77,20 @@ type Output struct {
 	Running int
 }
 
-// NodeConfig is what a node's decisions depend on.
-type NodeConfig struct {
-	Lifetime time.Duration  // as in Config
-	Random   func() float64 // as in Config
+// Config is what a node's decisions depend on.
+type Config struct {
+	// Lifetime is how long tasks of drivers other than mock_driver run; 0 is
+	// until they are stopped.
+	Lifetime time.Duration
+	// Random is uniform in [0, 1).
+	Random func() float64
 }
 
 // Node is one simulated node.
 type Node struct {
-	cfg    NodeConfig
+	cfg    Config
 	allocs map[string]*allocation
-	jobs   map[jobKey]*nl.Job
+	jobs   map[JobKey]*nl.Job
 
 	known      bool      // the servers have the node
 	following  bool      // the stream was asked for
@@ -94,14 +102,15 @@ type Node struct {
 	updateWait time.Duration
 }
 
-type jobKey struct {
-	namespace, id string
-	version       uint64
+// JobKey names a version of a job.
+type JobKey struct {
+	Namespace, ID string
+	Version       uint64
 }
 
-// NewNode makes a node that waits for Start.
-func NewNode(cfg NodeConfig) *Node {
-	return &Node{cfg: cfg, allocs: map[string]*allocation{}, jobs: map[jobKey]*nl.Job{}, pending: map[string]*nl.AllocUpdate{}}
+// New makes a node that waits for Start.
+func New(cfg Config) *Node {
+	return &Node{cfg: cfg, allocs: map[string]*allocation{}, jobs: map[JobKey]*nl.Job{}, pending: map[string]*nl.AllocUpdate{}}
 }
 
 // Step takes one event.
@@ -190,7 +199,7 @@ func (n *Node) jitter(d time.Duration) time.Duration {
 // message refers to a job that is not known any more.
 func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 	for _, j := range m.Jobs {
-		n.jobs[jobKey{j.Namespace, j.ID, j.Version}] = j
+		n.jobs[JobKey{j.Namespace, j.ID, j.Version}] = j
 	}
 	known := make(map[string]assign.Known, len(n.allocs))
 	for id, a := range n.allocs {
@@ -198,7 +207,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 	}
 	d := assign.Compare(known, m)
 	for _, a := range d.Start {
-		job := n.jobs[jobKey{a.Namespace, a.JobID, a.JobVersion}]
+		job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
 		if job == nil || job.Group(a.TaskGroup) == nil {
 			// Servers send no such thing; the next stream may be right.
 			return true
@@ -206,7 +215,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		n.allocs[a.ID] = newAllocation(keep(a, job), now, n.cfg.Lifetime, n.cfg.Random)
 	}
 	for _, a := range d.Update {
-		job := n.jobs[jobKey{a.Namespace, a.JobID, a.JobVersion}]
+		job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
 		if job == nil {
 			return true
 		}
@@ -233,11 +242,11 @@ func (n *Node) forgetJobs() {
 	if len(n.jobs) <= len(n.allocs)+jobsSpare {
 		return
 	}
-	used := map[jobKey]bool{}
+	used := map[JobKey]bool{}
 	for _, a := range n.allocs {
-		used[jobKey{a.alloc.Namespace, a.alloc.JobID, a.alloc.JobVersion}] = true
+		used[JobKey{a.alloc.Namespace, a.alloc.JobID, a.alloc.JobVersion}] = true
 	}
-	maps.DeleteFunc(n.jobs, func(k jobKey, _ *nl.Job) bool { return !used[k] })
+	maps.DeleteFunc(n.jobs, func(k JobKey, _ *nl.Job) bool { return !used[k] })
 }
 
 // collect queues what is new about allocations.
