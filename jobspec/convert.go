@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ func converterOf(typ string) converter {
 		return func(v cty.Value) (any, error) { return v, nil }
 	case "wrap8":
 		return toWrapped8
+	case "mhz":
+		return toMHz
 	case "int", "int64":
 		return intBetween(math.MinInt64, math.MaxInt64)
 	case "int8":
@@ -120,6 +123,23 @@ func intBetween(lowest, highest int64) converter {
 func toWrapped8(v cty.Value) (any, error) {
 	i, err := toInt(v)
 	return int64(int8(i)), err
+}
+
+// millis is an amount in thousandths.
+type millis int64
+
+// toMHz reads a whole number of MHz, or thousandths of a core such as "500m".
+func toMHz(v cty.Value) (any, error) {
+	if v.Type() == cty.String {
+		if number, ok := strings.CutSuffix(v.AsString(), "m"); ok {
+			n, err := strconv.ParseInt(number, 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("%q is no amount of CPU; write MHz as a number, or thousandths of a core such as \"500m\"", v.AsString())
+			}
+			return millis(n), nil
+		}
+	}
+	return intBetween(math.MinInt64, math.MaxInt64)(v)
 }
 
 // toDuration reads text with units, or whole nanoseconds.

@@ -27,6 +27,8 @@ func finishers(shape string) func(object) {
 		return finishVault
 	case "task":
 		return finishTask
+	case "resources":
+		return finishResources
 	}
 	return nil
 }
@@ -111,6 +113,14 @@ func finishNetwork(o object) {
 	}
 	if dynamic != nil {
 		o["DynamicPorts"] = dynamic
+	}
+}
+
+// finishResources tells thousandths of a core from MHz.
+func finishResources(o object) {
+	if n, ok := o["CPU"].(millis); ok {
+		delete(o, "CPU")
+		o["CPUMillis"] = int64(n)
 	}
 }
 

@@ -17,6 +17,9 @@ type Group struct {
 	Constraints []*Constraint
 	// forbidden for system (400)
 	Scaling *ScalingPolicy
+	// default false; service and batch only. What an evaluation places of the
+	// group is placed together or not at all
+	AllOrNothing bool `json:"AllOrNothing,omitempty,omitzero"`
 	// defaults by type
 	RestartPolicy *RestartPolicy
 	// null unless set

@@ -23,6 +23,9 @@ type Job struct {
 	Priority int
 	// default false
 	AllAtOnce bool
+	// default false; service and batch only. What an evaluation places of all
+	// groups is placed together or not at all
+	AllOrNothing bool `json:"AllOrNothing,omitempty,omitzero"`
 	// default `["*"]`; globs allowed
 	Datacenters []string
 	// default `default`

@@ -20,6 +20,9 @@ type AllocMetric struct {
 	ScoreMetaData      []*NodeScoreMeta      `cbor:"14,keyasint,omitzero"`
 	AllocationTime     time.Duration         `cbor:"15,keyasint,omitzero"`
 	CoalescedFailures  int                   `cbor:"16,keyasint,omitzero"`
+	// Reason is why nothing was placed where single nodes do not tell it: too few
+	// of a gang fit.
+	Reason string `json:"Reason,omitempty,omitzero" cbor:"17,keyasint,omitzero"`
 }
 
 // NodeScoreMeta is a noun of the HTTP API.

@@ -8,6 +8,9 @@ type Plan struct {
 	EvalToken string // delivery token of the broker: a stale worker's plan is refused
 	Priority  int
 	AllAtOnce bool // nothing is committed unless everything fits
+	// Gangs name groups of Job whose new allocations belong together: either all
+	// of a gang are committed or none.
+	Gangs [][]string
 
 	SnapshotIndex uint64 // state the plan was decided on
 

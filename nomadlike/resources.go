@@ -3,8 +3,10 @@ package nomadlike
 // Resources are what a task asks for.
 type Resources struct {
 	IOPS int // legacy, 0
-	// MHz; default 100 (0 when Cores set)
+	// MHz; default 100 (0 when Cores or CPUMillis set)
 	CPU int
+	// thousandths of one core of the node; default 0; excludes CPU and Cores
+	CPUMillis int `json:"CPUMillis,omitempty,omitzero"`
 	// default 0
 	Cores int
 	// default 300; min 10

@@ -29,6 +29,9 @@ func Metric(m *nl.AllocMetric, colour render.Palette, scores bool, indent string
 	add := func(format string, args ...any) {
 		lines = append(lines, indent+"* "+fmt.Sprintf(format, args...))
 	}
+	if m.Reason != "" {
+		add("%s", m.Reason)
+	}
 	if m.NodesEvaluated == 0 {
 		add("No nodes were eligible for evaluation")
 	}

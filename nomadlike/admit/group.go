@@ -34,6 +34,9 @@ func checkGroup(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
 			p.addf("max_run_duration is only for batch and sysbatch jobs")
 		}
 	}
+	if g.AllOrNothing {
+		checkAllOrNothing(p, job)
+	}
 	checkPlacement(p, "Group", job.Type, g.Constraints, g.Affinities, g.Spreads)
 	checkRestart(p, g.RestartPolicy)
 	checkReschedule(p, job, g.ReschedulePolicy)
@@ -50,6 +53,13 @@ func checkGroup(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
 	checkNetworks(p, g)
 	checkServices(p, g)
 	checkTasks(p, job, g)
+}
+
+// checkAllOrNothing refuses gangs where nodes take allocations one by one.
+func checkAllOrNothing(p *Problems, job *nomadlike.Job) {
+	if job.Type == nomadlike.JobTypeSystem || job.Type == nomadlike.JobTypeSysBatch {
+		p.addf("all_or_nothing is only for service and batch jobs: a %s job runs on each node by itself", job.Type)
+	}
 }
 
 func checkTasks(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {

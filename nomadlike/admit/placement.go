@@ -19,6 +19,9 @@ func constraintProblems(c *nomadlike.Constraint, distinct bool) []string {
 	if !known {
 		return []string{fmt.Sprintf("Unknown constraint type %q", c.Operand)}
 	}
+	if expr.ParseTarget(c.LTarget).OfAllocs() {
+		return companyProblems(op, c.Operand, c.LTarget, c.RTarget)
+	}
 	out := targetProblems(c.LTarget)
 	if c.LTarget == "" && op != expr.DistinctHosts {
 		out = append(out, "No LTarget provided but is required by constraint")
@@ -46,6 +49,28 @@ func constraintProblems(c *nomadlike.Constraint, distinct bool) []string {
 		out = append(out, valueProblems(c.Operand, c.LTarget, c.RTarget)...)
 	}
 	return out
+}
+
+// companyProblems tells what is wrong with a condition on the allocations of a
+// node: they have a set of values, so that order and versions mean nothing.
+func companyProblems(op expr.Operand, operand, ltarget, rtarget string) []string {
+	if strings.TrimSuffix(strings.TrimPrefix(ltarget, "${alloc.meta."), "}") == "" {
+		return []string{fmt.Sprintf("%q names no key", ltarget)}
+	}
+	switch op {
+	case expr.IsSet, expr.IsNotSet:
+		if rtarget != "" {
+			return []string{fmt.Sprintf("operator %q takes no value, got %q", operand, rtarget)}
+		}
+		return nil
+	case expr.Equal, expr.NotEqual, expr.Regexp, expr.SetContainsAll, expr.SetContainsAny:
+	default:
+		return []string{fmt.Sprintf("operator %q cannot be used on %s: use =, !=, set_contains, set_contains_any, regexp, is_set or is_not_set", operand, ltarget)}
+	}
+	if strings.Contains(rtarget, "${") {
+		return []string{fmt.Sprintf("the value to compare %s with must be plain text, got %q", ltarget, rtarget)}
+	}
+	return valueProblems(operand, ltarget, rtarget)
 }
 
 // valueProblems tells whether the operand can read its right side.
@@ -76,7 +101,7 @@ func targetProblems(target string) []string {
 			return append(out, fmt.Sprintf("unbalanced braces in %q", target))
 		}
 		if ref := rest[open+2 : open+end]; !schedulable(ref) {
-			out = append(out, fmt.Sprintf("%q is no attribute of a node: use node.unique.id, node.unique.name, node.datacenter, node.class, node.pool, attr.KEY, meta.KEY or device.KEY", ref))
+			out = append(out, fmt.Sprintf("%q is no attribute of a node: use node.unique.id, node.unique.name, node.datacenter, node.class, node.pool, attr.KEY, meta.KEY, device.KEY, alloc.job, alloc.group or alloc.meta.KEY", ref))
 		}
 		rest = rest[open+end+1:]
 	}
@@ -107,15 +132,12 @@ func affinityProblems(a *nomadlike.Affinity) []string {
 	if !known {
 		return []string{fmt.Sprintf("Unknown affinity operator %q", a.Operand)}
 	}
-	out := targetProblems(a.LTarget)
-	if a.LTarget == "" {
-		out = append(out, "No LTarget provided but is required by affinity")
-	}
-	switch op {
-	case expr.DistinctHosts, expr.DistinctProperty, expr.IsSet, expr.IsNotSet:
-		out = append(out, fmt.Sprintf("operator %q is not supported in affinities", a.Operand))
+	var out []string
+	switch {
+	case expr.ParseTarget(a.LTarget).OfAllocs():
+		out = companyProblems(op, a.Operand, a.LTarget, a.RTarget)
 	default:
-		out = append(out, valueProblems(a.Operand, a.LTarget, a.RTarget)...)
+		out = append(targetProblems(a.LTarget), affinityValueProblems(op, a)...)
 	}
 	switch {
 	case a.Weight < -weightMax || a.Weight > weightMax:
@@ -124,6 +146,18 @@ func affinityProblems(a *nomadlike.Affinity) []string {
 		out = append(out, "Affinity weight cannot be zero")
 	}
 	return out
+}
+
+func affinityValueProblems(op expr.Operand, a *nomadlike.Affinity) []string {
+	var out []string
+	if a.LTarget == "" {
+		out = append(out, "No LTarget provided but is required by affinity")
+	}
+	switch op {
+	case expr.DistinctHosts, expr.DistinctProperty, expr.IsSet, expr.IsNotSet:
+		return append(out, fmt.Sprintf("operator %q is not supported in affinities", a.Operand))
+	}
+	return append(out, valueProblems(a.Operand, a.LTarget, a.RTarget)...)
 }
 
 func spreadProblems(s *nomadlike.Spread) []string {

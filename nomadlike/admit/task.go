@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/expr"
 )
 
 // Bounds of tasks.
@@ -99,9 +100,13 @@ func checkResources(p *Problems, t *nomadlike.Task) {
 	switch {
 	case r.Cores < 0:
 		p.addf("cores must not be negative; got %d", r.Cores)
-	case r.Cores > 0 && r.CPU > 0:
+	case r.Cores > 0 && (r.CPU > 0 || r.CPUMillis != 0):
 		p.addf("Task can only ask for 'cpu' or 'cores' resource, not both.")
-	case r.Cores == 0 && r.CPU < 1:
+	case r.CPUMillis < 0:
+		p.addf("minimum CPUMillis value is 1; got %d", r.CPUMillis)
+	case r.CPUMillis > 0 && r.CPU > 0:
+		p.addf("Task can only ask for CPU in MHz or in thousandths of a core, not both; got %d MHz and %dm", r.CPU, r.CPUMillis)
+	case r.Cores == 0 && r.CPUMillis == 0 && r.CPU < 1:
 		p.addf("minimum CPU value is 1; got %d", r.CPU)
 	}
 	if r.MemoryMB < memoryMinMB {
@@ -130,11 +135,19 @@ func checkDevice(p *Problems, n int, d *nomadlike.RequestedDevice) {
 		p.addf("device %d count must be greater than zero", n)
 	}
 	for i, c := range d.Constraints {
+		if expr.ParseTarget(c.LTarget).OfAllocs() {
+			p.addf("device %q constraint %d: %s does not concern a device", d.Name, i+1, c.LTarget)
+			continue
+		}
 		for _, text := range constraintProblems(c, false) {
 			p.addf("device %q constraint %d: %s", d.Name, i+1, text)
 		}
 	}
 	for i, a := range d.Affinities {
+		if expr.ParseTarget(a.LTarget).OfAllocs() {
+			p.addf("device %q affinity %d: %s does not concern a device", d.Name, i+1, a.LTarget)
+			continue
+		}
 		for _, text := range affinityProblems(a) {
 			p.addf("device %q affinity %d: %s", d.Name, i+1, text)
 		}

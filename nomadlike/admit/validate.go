@@ -53,6 +53,9 @@ func checkJob(p *Problems, job *nomadlike.Job, s Settings) {
 	if slices.Contains(job.Datacenters, "") {
 		p.addf("Job datacenter must be non-empty string")
 	}
+	if job.AllOrNothing {
+		checkAllOrNothing(p, job)
+	}
 	checkPlacement(p, "Job", job.Type, job.Constraints, job.Affinities, job.Spreads)
 	if len(job.TaskGroups) == 0 {
 		p.addf("Missing job task groups")
@@ -201,9 +204,6 @@ func checkEdition(p *Problems, job *nomadlike.Job) {
 	}
 	for _, g := range job.TaskGroups {
 		for _, t := range g.Tasks {
-			if t.Resources != nil && t.Resources.NUMA != nil && requestsNUMA(t.Resources.NUMA) {
-				p.addf("Task %q: NUMA affinity %q is not supported by this server: use \"none\"", t.Name, t.Resources.NUMA.Affinity)
-			}
 			if t.Schedule != nil {
 				p.addf("Task %q: task schedules are not supported by this server: remove the schedule block", t.Name)
 			}

@@ -29,10 +29,11 @@ type child struct {
 
 // shape is what a difference shows of a noun: its scalars and string maps,
 // except hidden ones, then its children. Lists in joined are shown as one
-// field.
+// field, fields in sparse only where they are not zero.
 type shape struct {
 	hidden   []string
 	joined   []string
+	sparse   []string
 	children []child
 }
 
@@ -50,6 +51,9 @@ func (s *shape) flat(v reflect.Value) map[string]string {
 			continue
 		}
 		f := v.Field(i)
+		if f.IsZero() && slices.Contains(s.sparse, name) {
+			continue
+		}
 		if slices.Contains(s.joined, name) {
 			out[name] = strings.Join(stringsOf(f), ",")
 			continue
@@ -75,6 +79,7 @@ var jobShape = &shape{
 		"ID", "Status", "StatusDescription", "Version", "Stable", "CreateIndex", "ModifyIndex",
 		"JobModifyIndex", "SubmitTime", "NomadTokenID",
 	},
+	sparse: []string{"AllOrNothing"},
 	children: []child{
 		{field: "Datacenters", name: "Datacenters", match: stringSet},
 		{field: "Constraints", name: "Constraint", match: byContent, shape: leaf},
@@ -100,6 +105,7 @@ var jobShape = &shape{
 
 var groupShape = &shape{
 	hidden: []string{"Name"},
+	sparse: []string{"AllOrNothing"},
 	children: []child{
 		{field: "Constraints", name: "Constraint", match: byContent, shape: leaf},
 		{field: "Affinities", name: "Affinity", match: byContent, shape: leaf},
@@ -171,6 +177,7 @@ var taskShape = &shape{
 }
 
 var resourcesShape = &shape{
+	sparse: []string{"CPUMillis"},
 	children: []child{
 		{field: "Networks", name: "Network", match: byContent, shape: networkShape},
 		{field: "Devices", name: "Device", match: byContent, shape: &shape{children: []child{

@@ -19,6 +19,11 @@ const (
 	NodePool
 	NodeAttribute
 	NodeMeta
+	// AllocJob, AllocGroup and AllocMeta stand for a set of values: those of the
+	// allocations on the node. No node resolves them by itself.
+	AllocJob
+	AllocGroup
+	AllocMeta
 	// Unknown is a reference to something that no node has.
 	Unknown
 )
@@ -46,6 +51,10 @@ func ParseTarget(s string) Target {
 		return Target{Kind: NodeClass}
 	case "node.pool":
 		return Target{Kind: NodePool}
+	case "alloc.job":
+		return Target{Kind: AllocJob}
+	case "alloc.group":
+		return Target{Kind: AllocGroup}
 	}
 	if key, ok := strings.CutPrefix(ref, "attr."); ok {
 		return Target{Kind: NodeAttribute, Text: key}
@@ -53,7 +62,15 @@ func ParseTarget(s string) Target {
 	if key, ok := strings.CutPrefix(ref, "meta."); ok {
 		return Target{Kind: NodeMeta, Text: key}
 	}
+	if key, ok := strings.CutPrefix(ref, "alloc.meta."); ok {
+		return Target{Kind: AllocMeta, Text: key}
+	}
 	return Target{Kind: Unknown, Text: ref}
+}
+
+// OfAllocs tells that the target looks at the allocations on a node.
+func (t Target) OfAllocs() bool {
+	return t.Kind == AllocJob || t.Kind == AllocGroup || t.Kind == AllocMeta
 }
 
 // Resolve is the target's value on a node; ok is false where the node lacks it.
@@ -82,7 +99,7 @@ func (t Target) Resolve(n *nomadlike.Node) (value string, ok bool) {
 // Escapes tells that nodes of one class may have different values.
 func (t Target) Escapes() bool {
 	switch t.Kind {
-	case NodeID, NodeName:
+	case NodeID, NodeName, AllocJob, AllocGroup, AllocMeta:
 		return true
 	case NodeAttribute, NodeMeta, Unknown:
 		return strings.HasPrefix(t.Text, "unique.") || strings.HasPrefix(t.Text, "node.unique.")

@@ -289,7 +289,7 @@ func canonicalMounts(task object) {
 func canonicalResources(r object) {
 	if r["CPU"] == nil {
 		r["CPU"] = int64(0)
-		if r["Cores"] == nil {
+		if r["Cores"] == nil && r["CPUMillis"] == nil {
 			r["CPU"] = int64(defaultCPUMHz)
 		}
 	}

@@ -47,7 +47,7 @@ func resourcesChanged(a, b *nl.Resources) bool {
 	if a == nil || b == nil {
 		return a != b
 	}
-	return a.CPU != b.CPU || a.Cores != b.Cores || a.MemoryMB != b.MemoryMB || a.MemoryMaxMB != b.MemoryMaxMB ||
+	return a.CPU != b.CPU || a.CPUMillis != b.CPUMillis || a.Cores != b.Cores || a.MemoryMB != b.MemoryMB || a.MemoryMaxMB != b.MemoryMaxMB ||
 		a.SecretsMB != b.SecretsMB || !same(a.Devices, b.Devices) || !same(a.NUMA, b.NUMA) ||
 		networksChanged(a.Networks, b.Networks)
 }
