@@ -57,6 +57,9 @@ func newCores(n *nl.Node) *Cores {
 	return c
 }
 
+// Len is how many cores tasks may own.
+func (c *Cores) Len() int { return len(c.all) }
+
 // Free lists the cores nobody owns, by ID.
 func (c *Cores) Free() []Core {
 	var free []Core

@@ -164,3 +164,29 @@ func BenchmarkBusy(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkExplain explains a group that none of the nodes can take: all of them
+// are looked at, by class and by room.
+func BenchmarkExplain(b *testing.B) {
+	for _, nodes := range []int{1000, 10000} {
+		for _, test := range []struct {
+			name   string
+			change func(*nl.Group)
+		}{
+			{"no-memory", func(g *nl.Group) { g.Tasks[0].Resources.MemoryMB = 1 << 20 }},
+			{"constraint", func(g *nl.Group) { g.Constraints[0].RTarget = "plan9" }},
+			{"unique-constraint", func(g *nl.Group) { g.Constraints[0].LTarget = "${attr.unique.hostname}" }},
+			{"placed", nil},
+		} {
+			b.Run(fmt.Sprintf("nodes=%d/%s", nodes, test.name), func(b *testing.B) {
+				s := benchApply(b, benchCluster(b, nodes), &op.RegisterJob{Job: benchJob(10, test.change)})
+				e := &nl.Eval{ID: "30000000-0000-0000-0000-000000000001", Namespace: "default", JobID: "bench", Type: nl.JobTypeService, Priority: 50}
+				for b.Loop() {
+					if _, err := sched.Explain(s, e, benchInput(), sched.Detail{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

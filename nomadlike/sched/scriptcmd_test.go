@@ -101,6 +101,7 @@ func (a args) get(key string) string {
 //	transition ALLOC migrate|reschedule|force
 //	time +D               moves the clock
 //	promote|pause|resume|fail JOB   the newest deployment
+//	explain JOB [all=true]  schedules without committing and prints the reasons
 //	show JOB              live allocations and the deployment
 func (w *world) command(a args, below []string) {
 	rest := a.words[1:]
@@ -132,6 +133,8 @@ func (w *world) command(a args, below []string) {
 		})
 	case "plan":
 		w.plan(rest[0], a)
+	case "explain":
+		w.explain(rest[0], a)
 	case "set":
 		w.setAllocs(rest[0], a)
 	case "transition":

@@ -53,17 +53,8 @@ func (a *Ask) portsFit(n *fit.Node) string {
 	if n.Clash() {
 		return fit.PortClash
 	}
-	networks := make([]*nl.Network, 0, 1+len(a.tasks))
-	if a.network != nil && a.network.Mode != "none" {
-		networks = append(networks, a.network)
-	}
-	for _, t := range a.tasks {
-		if t.network != nil {
-			networks = append(networks, t.network)
-		}
-	}
 	dynamic := map[*fit.Address]int{}
-	for _, nw := range networks {
+	for _, nw := range a.networks() {
 		for _, p := range nw.ReservedPorts {
 			if p.IgnoreCollision {
 				continue

@@ -36,11 +36,12 @@ type Checks struct {
 	Escapes    bool
 	class      []check
 	node       []check
-	verdict    map[string]string // reason by class, "" passes
-	told       map[string]bool   // classes whose reason was counted once
-	PerAlloc   bool              // volumes depend on the index of the allocation
-	HostsJob   bool              // distinct_hosts for the job
-	HostsGroup bool              // distinct_hosts for the group
+	verdict    map[string]string   // reason by class, "" passes
+	failures   map[string][]string // every reason by class, for Failures
+	told       map[string]bool     // classes whose reason was counted once
+	PerAlloc   bool                // volumes depend on the index of the allocation
+	HostsJob   bool                // distinct_hosts for the job
+	HostsGroup bool                // distinct_hosts for the group
 	Properties []Property
 	// Volumes lists volumes that no node has, because the cluster does not know
 	// them.

@@ -80,7 +80,7 @@ func holders(in Input, candidates []*nl.Alloc) []*nl.Alloc {
 	out := []*nl.Alloc{}
 	for _, port := range in.Ports {
 		for _, a := range in.Node.Allocs() {
-			if !holds(a, port) {
+			if !Holds(a, port) {
 				continue
 			}
 			if !slices.Contains(candidates, a) {
@@ -94,7 +94,8 @@ func holders(in Input, candidates []*nl.Alloc) []*nl.Alloc {
 	return out
 }
 
-func holds(a *nl.Alloc, port int) bool {
+// Holds tells whether an allocation has the port of its node.
+func Holds(a *nl.Alloc, port int) bool {
 	if a.AllocatedResources == nil {
 		return false
 	}
