@@ -133,10 +133,61 @@ func TestNodeRemoveGivesEverythingBack(t *testing.T) {
 	if got := n.Check(); got != fit.PortClash {
 		t.Errorf("two with one port: %q", got)
 	}
-	if !n.Remove("a") || !n.Remove("b") || n.Remove("b") {
+	if !n.Remove(a) || !n.Remove(&twin) || n.Remove(&twin) {
 		t.Error("removing should work once for each")
 	}
 	if port, cores, devices, used := state(); !port || cores != 2 || devices != 1 || used != (fit.Vector{}) {
 		t.Errorf("without allocations: port free %t, cores %d, devices %d, used %+v", port, cores, devices, used)
+	}
+}
+
+// A node as the state has it is the same as one to which everything was added.
+func TestStoredNode(t *testing.T) {
+	info := &nl.Node{ID: "n", NodeResources: &nl.NodeResources{
+		Cpu: nl.LegacyNodeCpuResources{CpuShares: 1000, TotalCpuCores: 2, ReservableCpuCores: []uint64{0, 1}},
+	}}
+	alloc := func(id, status string, cores ...uint64) *nl.Alloc {
+		return &nl.Alloc{ID: id, NodeID: "n", ClientStatus: status, AllocatedResources: &nl.AllocatedResources{
+			Tasks: map[string]*nl.AllocatedTaskResources{"t": {Cpu: nl.AllocatedCpuResources{CpuShares: 100, ReservedCores: cores}}},
+		}}
+	}
+	plain, owner, over, other := alloc("a", "running"), alloc("b", "running", 1), alloc("c", "failed", 0), alloc("d", "running")
+	other.NodeID = "elsewhere"
+	list := []*nl.Alloc{plain, owner, over}
+	var usage fit.Usage
+	for _, a := range list {
+		usage.Add(a, +1)
+	}
+	if want := (fit.Usage{Used: fit.Vector{CPU: 200}, Live: 2, Special: 1}); usage != want {
+		t.Fatalf("usage %+v, want %+v", usage, want)
+	}
+	reads := 0
+	n := fit.StoredNode(info, usage, func(yield func(*nl.Alloc) bool) {
+		reads++
+		for _, a := range list {
+			if !yield(a) {
+				return
+			}
+		}
+	})
+	if n.Remove(other) || n.Remove(over) {
+		t.Error("what is not on the node was removed")
+	}
+	if !n.Remove(plain) || n.Remove(plain) {
+		t.Error("removing should work once")
+	}
+	placed := alloc("e", "pending")
+	n.Add(placed)
+	if reads != 0 || n.Live != 2 || n.Used.CPU != 200 {
+		t.Errorf("read %d times, live %d, used %+v", reads, n.Live, n.Used)
+	}
+	if free := n.Cores().Free(); len(free) != 1 || free[0].ID != 0 {
+		t.Errorf("free cores %+v", free)
+	}
+	if got := n.Allocs(); len(got) != 2 || got[0] != owner || got[1] != placed {
+		t.Errorf("allocations %v", got)
+	}
+	if !n.Remove(owner) || !n.Remove(placed) || n.Usage != (fit.Usage{}) || reads != 1 {
+		t.Errorf("left %+v, read %d times", n.Usage, reads)
 	}
 }

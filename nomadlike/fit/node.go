@@ -14,12 +14,59 @@ const (
 	AllocsPerMax = "node_max_allocs"
 )
 
-// Node is a node and what is on it. The allocations it is given are those that
-// are not over, minus what a plan stops, plus what it places.
+// Usage is what the live allocations of a node take, kept up to date by the
+// state so that nobody needs to look at each of them.
+type Usage struct {
+	Used Vector
+	Live int // allocations that are not over
+	// Special is how many of them hold ports, cores or devices, which amounts do
+	// not tell.
+	Special int
+}
+
+// Add counts an allocation, or, by -1, no longer does. One that is over counts
+// for nothing.
+func (u *Usage) Add(a *nl.Alloc, by int) {
+	if a.Terminal() {
+		return
+	}
+	need := Need(a.AllocatedResources)
+	u.Live += by
+	if by < 0 {
+		u.Used = u.Used.Minus(need)
+	} else {
+		u.Used = u.Used.Plus(need)
+	}
+	if special(a.AllocatedResources) {
+		u.Special += by
+	}
+}
+
+// special tells whether resources name more than amounts.
+func special(r *nl.AllocatedResources) bool {
+	if r == nil {
+		return false
+	}
+	if len(r.Shared.Ports) > 0 || len(r.Shared.Networks) > 0 {
+		return true
+	}
+	for _, t := range r.Tasks {
+		if len(t.Networks) > 0 || len(t.Devices) > 0 || len(t.Cpu.ReservedCores) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Node is a node and what is on it: the allocations that are not over, minus
+// what a plan stops, plus what it places.
 type Node struct {
-	Info   *nl.Node
-	Cap    Vector
-	Used   Vector
+	Info *nl.Node
+	Cap  Vector
+	Usage
+
+	stored func(yield func(*nl.Alloc) bool) // of the state; nil when allocs has them
+	gone   map[string]bool                  // of those in the state
 	allocs []*nl.Alloc
 
 	// Built when first asked for, dropped when an allocation leaves.
@@ -31,8 +78,36 @@ type Node struct {
 // NewNode is a node without allocations.
 func NewNode(n *nl.Node) *Node { return &Node{Info: n, Cap: Capacity(n)} }
 
+// StoredNode is a node with what is on it by the state: stored yields the
+// allocations when somebody asks for more than amounts, over ones included.
+func StoredNode(n *nl.Node, usage Usage, stored func(yield func(*nl.Alloc) bool)) *Node {
+	return &Node{Info: n, Cap: Capacity(n), Usage: usage, stored: stored}
+}
+
 // Allocs lists what is on the node.
-func (n *Node) Allocs() []*nl.Alloc { return n.allocs }
+func (n *Node) Allocs() []*nl.Alloc {
+	if n.stored == nil {
+		return n.allocs
+	}
+	list := make([]*nl.Alloc, 0, n.Live)
+	n.stored(func(a *nl.Alloc) bool {
+		if !a.Terminal() && !n.gone[a.ID] {
+			list = append(list, a)
+		}
+		return true
+	})
+	n.allocs = append(list, n.allocs...)
+	n.stored, n.gone = nil, nil
+	return n.allocs
+}
+
+// telling lists what may hold ports, cores or devices.
+func (n *Node) telling() []*nl.Alloc {
+	if n.Special == 0 {
+		return nil
+	}
+	return n.Allocs()
+}
 
 // Add puts an allocation on the node.
 func (n *Node) Add(a *nl.Alloc) { n.AddNeed(a, Need(a.AllocatedResources)) }
@@ -40,7 +115,11 @@ func (n *Node) Add(a *nl.Alloc) { n.AddNeed(a, Need(a.AllocatedResources)) }
 // AddNeed is Add for callers that know already what the allocation needs.
 func (n *Node) AddNeed(a *nl.Alloc, need Vector) {
 	n.allocs = append(n.allocs, a)
+	n.Live++
 	n.Used = n.Used.Plus(need)
+	if special(a.AllocatedResources) {
+		n.Special++
+	}
 	if n.ports != nil {
 		n.ports.add(a)
 	}
@@ -52,14 +131,27 @@ func (n *Node) AddNeed(a *nl.Alloc, need Vector) {
 	}
 }
 
-// Remove takes an allocation from the node and tells whether it was there.
-func (n *Node) Remove(id string) bool {
-	at := slices.IndexFunc(n.allocs, func(a *nl.Alloc) bool { return a.ID == id })
-	if at < 0 {
+// Remove takes an allocation from the node and tells whether it was there. Of
+// what the state has on the node, it must be given what the state has.
+func (n *Node) Remove(a *nl.Alloc) bool {
+	at := slices.IndexFunc(n.allocs, func(o *nl.Alloc) bool { return o.ID == a.ID })
+	switch {
+	case at >= 0:
+		a = n.allocs[at]
+		n.allocs = slices.Delete(n.allocs, at, at+1)
+	case n.stored == nil || a.Terminal() || a.NodeID != n.Info.ID || n.gone[a.ID]:
 		return false
+	default:
+		if n.gone == nil {
+			n.gone = map[string]bool{}
+		}
+		n.gone[a.ID] = true
 	}
-	n.Used = n.Used.Minus(Need(n.allocs[at].AllocatedResources))
-	n.allocs = slices.Delete(n.allocs, at, at+1)
+	n.Live--
+	n.Used = n.Used.Minus(Need(a.AllocatedResources))
+	if special(a.AllocatedResources) {
+		n.Special--
+	}
 	n.ports, n.cores, n.devices = nil, nil, nil
 	return true
 }
@@ -68,7 +160,7 @@ func (n *Node) Remove(id string) bool {
 func (n *Node) Ports() *Ports {
 	if n.ports == nil {
 		n.ports = newPorts(n.Info)
-		for _, a := range n.allocs {
+		for _, a := range n.telling() {
 			n.ports.add(a)
 		}
 	}
@@ -79,7 +171,7 @@ func (n *Node) Ports() *Ports {
 func (n *Node) Cores() *Cores {
 	if n.cores == nil {
 		n.cores = newCores(n.Info)
-		for _, a := range n.allocs {
+		for _, a := range n.telling() {
 			n.cores.add(a)
 		}
 	}
@@ -90,7 +182,7 @@ func (n *Node) Cores() *Cores {
 func (n *Node) Devices() *Devices {
 	if n.devices == nil {
 		n.devices = newDevices(n.Info)
-		for _, a := range n.allocs {
+		for _, a := range n.telling() {
 			n.devices.add(a)
 		}
 	}
@@ -99,7 +191,7 @@ func (n *Node) Devices() *Devices {
 
 // Room names what keeps need from fitting beside what is there, "" when it fits.
 func (n *Node) Room(need Vector) string {
-	if n.Info.NodeMaxAllocs > 0 && len(n.allocs) >= n.Info.NodeMaxAllocs {
+	if n.Info.NodeMaxAllocs > 0 && n.Live >= n.Info.NodeMaxAllocs {
 		return AllocsPerMax
 	}
 	return n.Used.Plus(need).Exceeds(n.Cap)
@@ -115,7 +207,7 @@ func (n *Node) Check() string {
 		return DeviceClash
 	case n.has(func(t *nl.AllocatedTaskResources) bool { return len(t.Cpu.ReservedCores) > 0 }) && n.Cores().clash:
 		return CoreClash
-	case n.Info.NodeMaxAllocs > 0 && len(n.allocs) > n.Info.NodeMaxAllocs:
+	case n.Info.NodeMaxAllocs > 0 && n.Live > n.Info.NodeMaxAllocs:
 		return AllocsPerMax
 	}
 	return n.Used.Exceeds(n.Cap)
@@ -125,7 +217,7 @@ func (n *Node) Check() string {
 func (n *Node) Clash() bool { return n.Ports().clash }
 
 func (n *Node) hasPorts() bool {
-	for _, a := range n.allocs {
+	for _, a := range n.telling() {
 		if r := a.AllocatedResources; r != nil && (len(r.Shared.Ports) > 0 || len(r.Shared.Networks) > 0) {
 			return true
 		}
@@ -134,7 +226,7 @@ func (n *Node) hasPorts() bool {
 }
 
 func (n *Node) has(test func(*nl.AllocatedTaskResources) bool) bool {
-	for _, a := range n.allocs {
+	for _, a := range n.telling() {
 		if a.AllocatedResources == nil {
 			continue
 		}

@@ -123,7 +123,7 @@ func benchPlaced(b *testing.B, nodes, count int) (before, after *store.Snapshot,
 func BenchmarkVerify(b *testing.B) {
 	before, _, p := benchPlaced(b, 1000, 5000)
 	for b.Loop() {
-		if _, rejected := verify.Plan(before, p); len(rejected) > 0 {
+		if _, rejected := verify.Plan(before, nil, p); len(rejected) > 0 {
 			b.Fatal(rejected)
 		}
 	}

@@ -90,39 +90,23 @@ func (r *run) node(id string) *fit.Node {
 	if info == nil {
 		return nil
 	}
-	n := fit.NewNode(info)
-	for a := range r.snapshot.AllocsByNode(id) {
-		if !a.Terminal() && !r.gone[a.ID] {
-			n.AddNeed(a, r.need(a.AllocatedResources))
-		}
-	}
+	n := fit.StoredNode(info, r.snapshot.NodeUsage(id), r.snapshot.AllocsByNode(id))
 	r.nodes[id] = n
 	return n
-}
-
-// need is what an allocation takes. Allocations placed together share their
-// resources, so few of them are added up.
-func (r *run) need(res *nl.AllocatedResources) fit.Vector {
-	need, known := r.needs[res]
-	if !known {
-		need = fit.Need(res)
-		r.needs[res] = need
-	}
-	return need
 }
 
 // remove takes an allocation off its node for the rest of the evaluation.
 func (r *run) remove(a *nl.Alloc) {
 	r.gone[a.ID] = true
-	if n := r.nodes[a.NodeID]; n != nil {
-		n.Remove(a.ID)
+	if n := r.node(a.NodeID); n != nil {
+		n.Remove(a)
 	}
 }
 
 // restore puts an allocation back that was removed.
 func (r *run) restore(a *nl.Alloc) {
 	delete(r.gone, a.ID)
-	if n := r.nodes[a.NodeID]; n != nil && !a.Terminal() {
+	if n := r.node(a.NodeID); n != nil && !a.Terminal() {
 		n.Add(a)
 	}
 }

@@ -24,7 +24,6 @@ type run struct {
 
 	allocs   []*nl.Alloc // of the job
 	nodes    map[string]*fit.Node
-	needs    map[*nl.AllocatedResources]fit.Vector
 	clusters map[string]*cluster
 	gone     map[string]bool // allocations that the plan takes off their nodes
 	placed   map[string]bool // allocations that the plan places
@@ -55,7 +54,6 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 		snapshot: s, eval: e, in: in, job: s.Job(e.Namespace, e.JobID), config: s.SchedulerConfig(),
 		random:   rand.New(rand.NewPCG(in.Seed, portStream)),
 		nodes:    map[string]*fit.Node{},
-		needs:    map[*nl.AllocatedResources]fit.Vector{},
 		clusters: map[string]*cluster{},
 		gone:     map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
 		placers: map[placerKey]*placer{}, queued: map[string]int{}, failures: map[string]*nl.AllocMetric{},

@@ -56,7 +56,7 @@ func (w *world) process(e *nl.Eval) {
 	before := w.state
 	w.checkUnfitNode(e)
 	out := w.schedule(before, e)
-	accepted, rejected := verify.Plan(before, out.Plan)
+	accepted, rejected := verify.Plan(before, nil, out.Plan)
 	if len(rejected) > 0 || accepted != out.Plan {
 		w.t.Errorf("a fresh plan was rejected on %v", rejected)
 	}
@@ -155,8 +155,8 @@ func (w *world) checkStale(before *store.Snapshot, p *nl.Plan) {
 		stale.Place = append(stale.Place, twin)
 	}
 	ids := w.ids
-	accepted, _ := verify.Plan(w.state, &stale)
-	again, rejected := verify.Plan(w.state, accepted)
+	accepted, _ := verify.Plan(w.state, nil, &stale)
+	again, rejected := verify.Plan(w.state, nil, accepted)
 	if len(rejected) > 0 && !p.AllAtOnce {
 		w.t.Errorf("verifying an accepted plan again rejects %v", rejected)
 	}

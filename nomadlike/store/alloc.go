@@ -20,7 +20,7 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 	t.touch(row)
 	t.allocs.Set(t.owner, allocRow{next})
 	row.allocs.Set(t.owner, allocRow{next})
-	t.nodeAllocs(next.NodeID).allocs.Set(t.owner, allocRow{next})
+	t.onNode(old, next)
 	from := ""
 	if old == nil {
 		t.allocsCreated.SetRanked(t.owner, next.CreateIndex, name(next.ID))
@@ -28,9 +28,6 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 		from = old.ClientStatus
 		if !old.Terminal() {
 			row.liveAllocs--
-		}
-		if old.NodeID != next.NodeID {
-			t.leaveNode(old)
 		}
 	}
 	if old == nil || old.EvalID != next.EvalID {
@@ -72,14 +69,31 @@ func (t *tx) nodeAllocs(nodeID string) *allocSet {
 		set = &allocSet{owner: t.owner, key: nodeID}
 		t.allocsByNode.Set(t.owner, set)
 	case set.owner != t.owner:
-		set = &allocSet{owner: t.owner, key: set.key, allocs: set.allocs}
+		set = &allocSet{owner: t.owner, key: set.key, allocs: set.allocs, usage: set.usage}
 		t.allocsByNode.Set(t.owner, set)
 	}
 	return set
 }
 
+// onNode keeps the allocations of nodes and what they take.
+func (t *tx) onNode(old, next *nl.Alloc) {
+	set := t.nodeAllocs(next.NodeID)
+	switch {
+	case old == nil:
+		set.usage.Add(next, +1)
+	case old.NodeID != next.NodeID:
+		t.leaveNode(old)
+		set.usage.Add(next, +1)
+	case old.AllocatedResources != next.AllocatedResources || old.Terminal() != next.Terminal():
+		set.usage.Add(old, -1)
+		set.usage.Add(next, +1)
+	}
+	set.allocs.Set(t.owner, allocRow{next})
+}
+
 func (t *tx) leaveNode(a *nl.Alloc) {
 	set := t.nodeAllocs(a.NodeID)
+	set.usage.Add(a, -1)
 	set.allocs.Delete(t.owner, a.ID)
 	if set.allocs.Len() == 0 {
 		t.allocsByNode.Delete(t.owner, a.NodeID)

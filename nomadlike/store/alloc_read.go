@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
 )
 
 // Alloc is nil when there is none.
@@ -34,6 +35,14 @@ func (s *Snapshot) AllocsByJob(namespace, id string) iter.Seq[*nl.Alloc] {
 		return empty[*nl.Alloc]
 	}
 	return filtered(row.allocs.All(), allocOf, always)
+}
+
+// NodeUsage is what the live allocations of a node take.
+func (s *Snapshot) NodeUsage(nodeID string) fit.Usage {
+	if set, _ := s.allocsByNode.Get(nodeID); set != nil {
+		return set.usage
+	}
+	return fit.Usage{}
 }
 
 // AllocsByNode yields the allocations of a node, by ID.

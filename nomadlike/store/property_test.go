@@ -13,6 +13,15 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 )
 
+// resources are a few MHz, sometimes with a port.
+func resources(r *rand.Rand) *nl.AllocatedResources {
+	out := &nl.AllocatedResources{Tasks: map[string]*nl.AllocatedTaskResources{"t": {Cpu: nl.AllocatedCpuResources{CpuShares: r.Int64N(9)}}}}
+	if r.IntN(3) == 0 {
+		out.Shared.Ports = []*nl.AllocatedPortMapping{{Label: "p", Value: r.IntN(9)}}
+	}
+	return out
+}
+
 // randomOp is a write that touches a few jobs, nodes and allocations, so that
 // writes meet each other; many are refused.
 func randomOp(s *Snapshot, ids *ids) op.Op {
@@ -52,7 +61,8 @@ func randomOp(s *Snapshot, ids *ids) op.Op {
 		}
 		for range r.IntN(4) {
 			p.Place = append(p.Place, &nl.Alloc{ID: ids.next(), Namespace: nl.DefaultNamespace, JobID: id, TaskGroup: "g",
-				NodeID: node(), EvalID: fmt.Sprintf("eval-%d", r.IntN(12)), PreviousAllocation: pick(), DeploymentID: deployment})
+				NodeID: node(), EvalID: fmt.Sprintf("eval-%d", r.IntN(12)), PreviousAllocation: pick(), DeploymentID: deployment,
+				AllocatedResources: resources(r)})
 		}
 		p.Stop = []nl.AllocStop{{AllocID: pick()}, {AllocID: pick(), ClientStatus: nl.AllocClientLost}}
 		p.Preempt = []nl.AllocPreemption{{AllocID: pick(), ByAlloc: "x"}}

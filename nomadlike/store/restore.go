@@ -318,7 +318,7 @@ func (t *tx) insertAlloc(a *nl.Alloc) {
 	if !a.Terminal() {
 		row.liveAllocs++
 	}
-	t.nodeAllocs(a.NodeID).allocs.Set(t.owner, allocRow{a})
+	t.onNode(nil, a)
 	t.evalAllocs(a.EvalID).ids.Set(t.owner, name(a.ID))
 	t.allocsCreated.SetRanked(t.owner, a.CreateIndex, name(a.ID))
 }

@@ -1,9 +1,9 @@
 package store
 
 import (
-	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
-
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
 )
 
 // Rows give the nouns the keys by which trees order them.
@@ -85,12 +85,13 @@ func (r *jobRow) empty() bool {
 		r.children.Len() == 0
 }
 
-// allocSet is the allocations of a node; idSet those of an evaluation, by ID
+// allocSet is the allocations of a node and what the live ones take; idSet those of an evaluation, by ID
 // only: it is read seldom and need not change when an allocation does.
 type allocSet struct {
 	owner  *cow.Owner
 	key    string
 	allocs cow.Tree[allocRow]
+	usage  fit.Usage
 }
 
 type idSet struct {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
@@ -216,6 +217,15 @@ func checkRestore(t *testing.T, s *Snapshot) {
 // checkCounters compares what is counted write by write with what is there.
 func checkCounters(t *testing.T, s *Snapshot) {
 	t.Helper()
+	for set := range s.allocsByNode.All() {
+		var usage fit.Usage
+		for a := range set.allocs.All() {
+			usage.Add(a.Alloc, +1)
+		}
+		if usage != s.NodeUsage(set.key) {
+			t.Errorf("node %q counts %+v and has %+v", set.key, s.NodeUsage(set.key), usage)
+		}
+	}
 	allocs := 0
 	for row := range s.jobs.All() {
 		live := 0

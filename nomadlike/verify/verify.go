@@ -21,14 +21,14 @@ type part struct {
 	unknown bool            // allocations become unknown because nobody reaches the node
 }
 
-// Plan returns what of the plan can be committed, and the nodes whose part was
-// left out. Without rejected nodes the plan itself is returned. Otherwise it
+// Plan returns what of the plan can be committed beside what is ahead of it, and
+// the nodes whose part was left out. Without rejected nodes the plan itself is returned. Otherwise it
 // carries no evaluations, since the work is not done; one that wants all or
 // nothing comes back empty.
-func Plan(s *store.Snapshot, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
+func Plan(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
 	parts := split(p)
 	for _, id := range slices.Sorted(maps.Keys(parts)) {
-		if !parts[id].fits(s, id, p.SnapshotIndex) {
+		if !parts[id].fits(s, ahead, id, p.SnapshotIndex) {
 			rejected = append(rejected, id)
 		}
 	}
@@ -81,15 +81,15 @@ func split(p *nl.Plan) map[string]*part {
 }
 
 // fits tells whether the node can take its part.
-func (n *part) fits(s *store.Snapshot, id string, decidedOn uint64) bool {
+func (n *part) fits(s *store.Snapshot, ahead []*Ahead, id string, decidedOn uint64) bool {
 	news, grows := false, false
 	for _, a := range n.place {
 		stored := s.Alloc(a.ID)
 		switch {
 		case stored == nil:
 			news = true
-		case stored.AllocModifyIndex > decidedOn:
-			// Servers changed it since: what the plan would write is outdated.
+		case stored.AllocModifyIndex > decidedOn || changes(ahead, a.ID):
+			// Servers change it: what the plan would write is outdated.
 			return false
 		}
 		grows = grows || stored != nil && !a.Terminal() && fit.Need(stored.AllocatedResources) != fit.Need(a.AllocatedResources)
@@ -104,11 +104,14 @@ func (n *part) fits(s *store.Snapshot, id string, decidedOn uint64) bool {
 	if info == nil || news && !info.Ready() {
 		return false
 	}
-	node := fit.NewNode(info)
-	for a := range s.AllocsByNode(id) {
-		if !a.Terminal() && !n.removed[a.ID] {
-			node.Add(a)
+	node := fit.StoredNode(info, s.NodeUsage(id), s.AllocsByNode(id))
+	for removed := range n.removed {
+		if a := s.Alloc(removed); a != nil {
+			node.Remove(a)
 		}
+	}
+	for _, h := range ahead {
+		h.putOn(node, s, n.removed)
 	}
 	for _, a := range n.place {
 		if !a.Terminal() {

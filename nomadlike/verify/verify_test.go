@@ -220,7 +220,7 @@ func TestPlan(t *testing.T) {
 				test.meanwhile(c)
 			}
 			p := test.plan(c)
-			accepted, rejected := verify.Plan(c.s, p)
+			accepted, rejected := verify.Plan(c.s, nil, p)
 			if got := ids(accepted); !slices.Equal(got, test.placed) {
 				t.Errorf("accepted %v, want %v", got, test.placed)
 			}
@@ -236,7 +236,7 @@ func TestPlan(t *testing.T) {
 			if p.AllAtOnce && accepted.Deployment != nil {
 				t.Error("nothing is committed, but the deployment")
 			}
-			if _, again := verify.Plan(c.s, accepted); len(again) > 0 {
+			if _, again := verify.Plan(c.s, nil, accepted); len(again) > 0 {
 				t.Errorf("verifying again rejects %v", again)
 			}
 		})
@@ -247,11 +247,43 @@ func TestPlanDropsUnplacedCanaries(t *testing.T) {
 	c := newCluster(t)
 	p := c.plan(c.alloc("a", "n1", 2000), c.alloc("b", "n2", 10))
 	p.Deployment = &nl.Deployment{ID: "d", TaskGroups: map[string]*nl.DeploymentState{"g": {PlacedCanaries: []string{"a", "b"}}}}
-	accepted, _ := verify.Plan(c.s, p)
+	accepted, _ := verify.Plan(c.s, nil, p)
 	if got := accepted.Deployment.TaskGroups["g"].PlacedCanaries; !slices.Equal(got, []string{"b"}) {
 		t.Errorf("canaries %v, want only b", got)
 	}
 	if got := p.Deployment.TaskGroups["g"].PlacedCanaries; len(got) != 2 {
 		t.Errorf("the given plan was changed: %v", got)
+	}
+}
+
+// What is on its way into the log counts, once, whether it has arrived or not.
+func TestAhead(t *testing.T) {
+	c := newCluster(t)
+	c.commit(&nl.Plan{Place: []*nl.Alloc{c.alloc("old", "n1", 300)}})
+	on := c.s.Index()
+	var held verify.Ahead
+	first := &nl.Plan{SnapshotIndex: on, Place: []*nl.Alloc{c.alloc("a", "n1", 400)}}
+	held.Add(store.PlanDelta(first, 1))
+	ahead := []*verify.Ahead{&held}
+	rejected := func(p *nl.Plan) bool {
+		_, rejected := verify.Plan(c.s, ahead, p)
+		return len(rejected) > 0
+	}
+	fits := &nl.Plan{SnapshotIndex: on, Place: []*nl.Alloc{c.alloc("b", "n1", 300)}}
+	over := &nl.Plan{SnapshotIndex: on, Place: []*nl.Alloc{c.alloc("b", "n1", 301)}}
+	for _, when := range []string{"before it arrives", "after it has arrived"} {
+		if rejected(fits) || !rejected(over) {
+			t.Errorf("%s: 300 MB are rejected: %t, 301 MB: %t", when, rejected(fits), rejected(over))
+		}
+		c.commit(first)
+	}
+	// Room that a stop makes is not there before the stop is.
+	held.Add(store.PlanDelta(&nl.Plan{Stop: []nl.AllocStop{{AllocID: "old", NodeID: "n1"}}}, 1))
+	if !rejected(over) {
+		t.Error("a plan builds on a stop that has not arrived")
+	}
+	rewrite := c.s.Alloc("old").Copy()
+	if !rejected(&nl.Plan{SnapshotIndex: c.s.Index(), Place: []*nl.Alloc{rewrite}}) {
+		t.Error("an allocation is rewritten that is about to be stopped")
 	}
 }

@@ -17,6 +17,7 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/nomadlike/verify"
 )
 
 const (
@@ -44,9 +45,9 @@ type Config struct {
 	Store *store.Store
 	// Propose puts an op into the log and returns the index of its commit.
 	Propose func(ctx context.Context, o op.Op) (uint64, error)
-	// Verify gives the part of a plan that fits, and the nodes whose part does
-	// not.
-	Verify func(s *store.Snapshot, p *nl.Plan) (accepted *nl.Plan, rejected []string)
+	// Verify gives the part of a plan that fits beside what is ahead of it, and
+	// the nodes whose part does not.
+	Verify func(s *store.Snapshot, ahead []*verify.Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string)
 	// Outstanding is an error unless the evaluation is with the worker that
 	// has token: plans of those that were given up on are refused.
 	Outstanding func(evalID, token string) error
@@ -84,8 +85,8 @@ type submission struct {
 
 // flight is one proposed entry of the log.
 type flight struct {
-	held   []*op.PlanDelta // what it will use, if it arrives
-	landed bool            // its fate is known
+	held   verify.Ahead // what it changes, if it arrives
+	landed bool         // its fate is known
 	// awaited are those who wait for that.
 	awaited []*landing
 }

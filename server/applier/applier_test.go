@@ -15,6 +15,7 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/nomadlike/verify"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -92,7 +93,7 @@ func (b *bench) propose(_ context.Context, o op.Op) (uint64, error) {
 }
 
 // verifyOnePerNode rejects nodes that would hold more than one allocation.
-func verifyOnePerNode(s *store.Snapshot, p *nl.Plan) (*nl.Plan, []string) {
+func verifyOnePerNode(s *store.Snapshot, ahead []*verify.Ahead, p *nl.Plan) (*nl.Plan, []string) {
 	accepted := *p
 	accepted.Place = nil
 	var rejected []string
@@ -104,6 +105,9 @@ func verifyOnePerNode(s *store.Snapshot, p *nl.Plan) (*nl.Plan, []string) {
 		full := false
 		for o := range s.AllocsByNode(a.NodeID) {
 			full = full || !o.Terminal() && !stopped[o.ID] && o.ID != a.ID
+		}
+		for _, h := range ahead {
+			full = full || len(h.Placed(s, a.NodeID)) > 0
 		}
 		if full {
 			rejected = append(rejected, a.NodeID)

@@ -7,6 +7,7 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/nomadlike/verify"
 )
 
 // takenOutMessage is the event of a node whose part of plans was rejected too
@@ -33,23 +34,22 @@ func (a *Applier) verify(batch []*submission) *Entry {
 	start := a.cfg.Now()
 	e := &Entry{own: &flight{}}
 	var s *store.Snapshot
-	var unseen []*op.PlanDelta // of this batch, not in s yet
+	var ahead []*verify.Ahead
 	for _, from := range batch {
 		if !changesAllocs(from.plan) {
 			e.parts = append(e.parts, &part{from: from, delta: store.PlanDelta(from.plan, start.UnixNano())})
 			continue
 		}
 		if s == nil {
-			s, e.ahead = a.optimistic()
+			s, e.ahead = a.newest()
+			ahead = append(ahead, &e.own.held)
+			for _, f := range e.ahead {
+				ahead = append(ahead, &f.held)
+			}
 		}
-		if len(unseen) > 0 {
-			s = assume(s, unseen...)
-			unseen = nil
-		}
-		p := a.verifyPlan(s, from, start.UnixNano())
+		p := a.verifyPlan(s, ahead, from, start.UnixNano())
 		if p.delta != nil {
-			unseen = append(unseen, p.delta)
-			e.own.held = append(e.own.held, placements(p.delta))
+			e.own.held.Add(p.delta)
 		}
 		e.parts = append(e.parts, p)
 	}
@@ -60,8 +60,8 @@ func (a *Applier) verify(batch []*submission) *Entry {
 	return e
 }
 
-func (a *Applier) verifyPlan(s *store.Snapshot, from *submission, now int64) *part {
-	accepted, rejected := a.cfg.Verify(s, from.plan)
+func (a *Applier) verifyPlan(s *store.Snapshot, ahead []*verify.Ahead, from *submission, now int64) *part {
+	accepted, rejected := a.cfg.Verify(s, ahead, from.plan)
 	p := &part{from: from, rejected: rejected}
 	if len(rejected) > 0 {
 		a.reject(rejected)
@@ -78,37 +78,14 @@ func (a *Applier) verifyPlan(s *store.Snapshot, from *submission, now int64) *pa
 	return p
 }
 
-// optimistic is the newest state with the placements that are on their way.
-// What they stop or evict is not counted: should they fail to arrive, nothing
-// was built on room they would have made.
-func (a *Applier) optimistic() (*store.Snapshot, []*flight) {
+// newest is the newest state and what is on its way into it.
+func (a *Applier) newest() (*store.Snapshot, []*flight) {
 	a.mu.Lock()
 	ahead := slices.Clone(a.flights)
 	a.mu.Unlock()
-	// Taken after the flights, so that one that lands in between is counted
-	// twice, which changes nothing, rather than not at all.
-	s := a.cfg.Store.Snapshot()
-	for _, f := range ahead {
-		s = assume(s, f.held...)
-	}
-	return s, ahead
-}
-
-// assume is s after deltas. One that the state refuses will be refused when it
-// arrives, too, and uses nothing.
-func assume(s *store.Snapshot, deltas ...*op.PlanDelta) *store.Snapshot {
-	for _, d := range deltas {
-		next, _, _, err := store.Apply(s, s.Index(), &op.ApplyPlans{Plans: []*op.PlanDelta{d}})
-		if err == nil {
-			s = next
-		}
-	}
-	return s
-}
-
-// placements is what d uses.
-func placements(d *op.PlanDelta) *op.PlanDelta {
-	return &op.PlanDelta{EvalID: d.EvalID, Time: d.Time, Place: d.Place}
+	// Taken after the flights: one that lands in between is found in both, and
+	// counted once.
+	return a.cfg.Store.Snapshot(), ahead
 }
 
 // changesAllocs tells whether p touches anything but evaluations.

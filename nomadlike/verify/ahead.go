@@ -1,0 +1,72 @@
+package verify
+
+import (
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// Ahead is what verified plans change that are on their way into the log: it is
+// not in the snapshot yet, or nobody looked whether it is. What they stop or
+// evict is counted as still there: should they fail to arrive, nothing was
+// built on room they would have made.
+type Ahead struct {
+	placed  map[string][]*nl.Alloc // by node
+	changed map[string]bool        // stored allocations that they change, by ID
+}
+
+// Add counts one more plan.
+func (h *Ahead) Add(d *op.PlanDelta) {
+	if h.placed == nil {
+		h.placed, h.changed = map[string][]*nl.Alloc{}, map[string]bool{}
+	}
+	for _, a := range d.Place {
+		h.placed[a.NodeID] = append(h.placed[a.NodeID], a)
+		if a.AllocModifyIndex > 0 {
+			h.changed[a.ID] = true
+		}
+	}
+	for i := range d.Stop {
+		h.changed[d.Stop[i].AllocID] = true
+	}
+	for i := range d.Preempt {
+		h.changed[d.Preempt[i].AllocID] = true
+	}
+}
+
+// Placed lists what is on its way to a node and has not arrived in s.
+func (h *Ahead) Placed(s *store.Snapshot, nodeID string) []*nl.Alloc {
+	var out []*nl.Alloc
+	for _, a := range h.placed[nodeID] {
+		if stored := s.Alloc(a.ID); stored == nil || stored.AllocModifyIndex <= a.AllocModifyIndex {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// putOn counts on a node what is on its way there.
+func (h *Ahead) putOn(node *fit.Node, s *store.Snapshot, removed map[string]bool) {
+	for _, a := range h.Placed(s, node.Info.ID) {
+		if removed[a.ID] {
+			continue
+		}
+		if stored := s.Alloc(a.ID); stored != nil {
+			node.Remove(stored)
+		}
+		if !a.Terminal() {
+			node.Add(a)
+		}
+	}
+}
+
+// changes tells whether one of them changes the stored allocation.
+func changes(ahead []*Ahead, id string) bool {
+	for _, h := range ahead {
+		if h.changed[id] {
+			return true
+		}
+	}
+	return false
+}
