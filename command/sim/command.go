@@ -29,7 +29,8 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 			Name: "sim", Summary: "Simulate parts of a cluster",
 			Text: "Simulates parts of a cluster, to measure the others and to try jobs at scale.",
 		}),
-		"sim nodes": meta.Factory(m, NodesCommand),
+		"sim nodes":   meta.Factory(m, NodesCommand),
+		"sim quality": meta.Factory(m, QualityCommand),
 	}
 }
 

@@ -33,22 +33,14 @@ func (b *Broker) commit(c store.Commit) {
 		return
 	}
 	now := b.cfg.Now()
-	room := blocked.Changes{Index: c.Index, Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}}
 	touched := false
 	for _, change := range c.Changes {
-		switch change.Table {
-		case store.TableEvals:
+		if change.Table == store.TableEvals {
 			touched = true
 			b.feedEval(now, change)
-		case store.TableNodes:
-			noteNode(&room, change)
-		case store.TableAllocs:
-			noteAlloc(&room, c.Snapshot, change)
-		case store.TableNamespaces:
-			noteNamespace(&room, change)
 		}
 	}
-	if !room.Empty() {
+	if room := RoomMade(c.Index, c.Snapshot, c.Changes); !room.Empty() {
 		for _, e := range b.blocked.Release(now, room) {
 			b.queue.Enqueue(now, e)
 			touched = true
@@ -57,6 +49,23 @@ func (b *Broker) commit(c store.Commit) {
 	if touched {
 		b.settle()
 	}
+}
+
+// RoomMade tells what of a write may let blocked evaluations place something. s
+// is the state after it.
+func RoomMade(index uint64, s *store.Snapshot, changes []store.Change) blocked.Changes {
+	room := blocked.Changes{Index: index, Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}}
+	for _, change := range changes {
+		switch change.Table {
+		case store.TableNodes:
+			noteNode(&room, change)
+		case store.TableAllocs:
+			noteAlloc(&room, s, change)
+		case store.TableNamespaces:
+			noteNamespace(&room, change)
+		}
+	}
+	return room
 }
 
 // feedEval follows one evaluation that was written.
