@@ -168,7 +168,7 @@ func (c *Cluster) evaluate(e *nl.Eval) error {
 	if err != nil {
 		return fmt.Errorf("scheduling job %s of namespace %s: %w", e.JobID, e.Namespace, err)
 	}
-	if accepted, rejected := verify.Plan(c.s, out.Plan); len(rejected) > 0 {
+	if accepted, rejected := verify.Plan(c.s, nil, out.Plan); len(rejected) > 0 {
 		return fmt.Errorf("plan for job %s of namespace %s: %d of its nodes were rejected on the state it was made on, %d placements are left; this is a fault of the scheduler",
 			e.JobID, e.Namespace, len(rejected), len(accepted.Place))
 	}
