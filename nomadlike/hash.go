@@ -29,3 +29,12 @@ func contentHash(v any) []byte {
 	sum := sha256.Sum256(b)
 	return sum[:]
 }
+
+// SetHashes computes the hash of every limit.
+func (q *QuotaSpec) SetHashes() {
+	for _, l := range q.Limits {
+		c := *l
+		c.Hash = nil
+		l.Hash = contentHash(c)
+	}
+}

@@ -37,6 +37,8 @@ const (
 	KindBatch
 	KindApplyVariable
 	KindRekeyVariables
+	KindUpsertQuotas
+	KindDeleteQuotas
 )
 
 func (*RegisterJob) Kind() Kind          { return KindRegisterJob }
@@ -74,3 +76,5 @@ func (*SetClusterID) Kind() Kind         { return KindSetClusterID }
 func (*Batch) Kind() Kind                { return KindBatch }
 func (*ApplyVariable) Kind() Kind        { return KindApplyVariable }
 func (*RekeyVariables) Kind() Kind       { return KindRekeyVariables }
+func (*UpsertQuotas) Kind() Kind         { return KindUpsertQuotas }
+func (*DeleteQuotas) Kind() Kind         { return KindDeleteQuotas }

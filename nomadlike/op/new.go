@@ -73,6 +73,10 @@ func New(k Kind) Op {
 		return new(ApplyVariable)
 	case KindRekeyVariables:
 		return new(RekeyVariables)
+	case KindUpsertQuotas:
+		return new(UpsertQuotas)
+	case KindDeleteQuotas:
+		return new(DeleteQuotas)
 	}
 	return nil
 }

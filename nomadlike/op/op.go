@@ -187,7 +187,12 @@ type SetAllocHealth struct {
 }
 
 // UpsertNamespaces creates or changes namespaces.
-type UpsertNamespaces struct{ Namespaces []*nl.Namespace }
+type UpsertNamespaces struct {
+	Namespaces []*nl.Namespace
+	// QuotaMustExist refuses namespaces whose quota is not there. Entries of
+	// logs from before there were quotas do not set it.
+	QuotaMustExist bool
+}
 
 // DeleteNamespaces removes namespaces that hold nothing.
 type DeleteNamespaces struct{ Names []string }

@@ -22,8 +22,8 @@ const (
 	VariableExpire
 )
 
-// ApplyVariable writes one variable. It is never refused: who stands in the
-// way is the result.
+// ApplyVariable writes one variable. Whoever stands in the way, and a quota
+// that allows no more, is the result.
 // Result: *ApplyVariableResult.
 type ApplyVariable struct {
 	Action VariableAction
@@ -35,6 +35,8 @@ type ApplyVariable struct {
 	CAS    bool
 	Expect uint64
 	Time   int64 // unix ns
+	// Region is whose quota limits hold for what is stored; "" holds none.
+	Region string
 }
 
 // ApplyVariableResult tells what became of ApplyVariable.
@@ -42,6 +44,9 @@ type ApplyVariableResult struct {
 	// Locked tells that the lock of another forbade it, Changed that CAS did.
 	// Nothing was written then.
 	Locked, Changed bool
+	// Exceeds is what the write would have exceeded of the namespace's quota;
+	// nothing was written unless it is "".
+	Exceeds string
 	// Variable is as it is now; nil when there is none.
 	Variable *nl.Variable
 }

@@ -44,6 +44,7 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 	if next.TerminalClient() {
 		t.deleteServicesOf(next.ID)
 	}
+	t.countUse(old, next)
 	change(t, TableAllocs, next.Namespace, next.ID, old, next)
 }
 
@@ -59,6 +60,7 @@ func (t *tx) deleteAlloc(a *nl.Alloc) {
 	t.leaveNode(a)
 	t.leaveEval(a)
 	t.deleteServicesOf(a.ID)
+	t.countUse(a, nil)
 	change(t, TableAllocs, a.Namespace, a.ID, a, nil)
 }
 

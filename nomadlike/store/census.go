@@ -65,6 +65,7 @@ func (k recordKind) name() string {
 		recordMeta: "Configuration", recordJob: "JobVersion", recordJobRow: "Job", recordAllocs: "Alloc", recordEvals: "Eval",
 		recordDeployments: "Deployment", recordNodes: "Node", recordNamespaces: "Namespace", recordNodePools: "NodePool",
 		recordServices: "ServiceRegistration", recordPolicies: "ScalingPolicy", recordRootKeys: "RootKey", recordVariables: "Variable",
+		recordQuotas: "Quota", recordLedgers: "QuotaUsage",
 	}
 	if name := names[k]; name != "" {
 		return name

@@ -48,6 +48,8 @@ func check(o op.Op) error {
 		missing = when(o.Key == nil || o.Key.Meta == nil, "key")
 	case *op.ApplyVariable:
 		missing = when(o.Variable == nil, "variable")
+	case *op.UpsertQuotas:
+		missing = quotaMissing(o)
 	case *op.RekeyVariables:
 		missing = nothingIn(o.Variables, "variable")
 	case *op.Batch:

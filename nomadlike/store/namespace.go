@@ -38,8 +38,11 @@ func defaultNodePools() []*nl.NodePool {
 	return pools
 }
 
-func (t *tx) upsertNamespaces(o *op.UpsertNamespaces) {
+func (t *tx) upsertNamespaces(o *op.UpsertNamespaces) error {
 	for _, n := range o.Namespaces {
+		if o.QuotaMustExist && n.Quota != "" && t.Quota(n.Quota) == nil {
+			return nl.Errorf(nl.CodeInvalid, "namespace %q names quota %q, which does not exist; create it first", n.Name, n.Quota)
+		}
 		before := t.Namespace(n.Name)
 		next := *n
 		next.CreateIndex, next.ModifyIndex = t.index, t.index
@@ -48,7 +51,9 @@ func (t *tx) upsertNamespaces(o *op.UpsertNamespaces) {
 		}
 		t.namespaces.Set(t.owner, namespaceRow{&next})
 		change(t, TableNamespaces, "", next.Name, before, &next)
+		t.moveNamespace(next.Name, quotaOf(before), next.Quota)
 	}
+	return nil
 }
 
 func (t *tx) deleteNamespaces(o *op.DeleteNamespaces) error {
@@ -65,6 +70,7 @@ func (t *tx) deleteNamespaces(o *op.DeleteNamespaces) error {
 		}
 		t.namespaces.Delete(t.owner, n)
 		change(t, TableNamespaces, "", n, before, nil)
+		t.moveNamespace(n, before.Quota, "")
 	}
 	return nil
 }

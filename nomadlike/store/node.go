@@ -82,6 +82,7 @@ func (t *tx) putNode(before, next *nl.Node) {
 		t.nodeSecrets.Set(t.owner, link{key: next.SecretID, to: next.ID})
 	}
 	t.nodes.Set(t.owner, nodeRow{next})
+	t.moveNode(next.ID, poolOf(before), poolOf(next))
 	change(t, TableNodes, "", next.ID, before, next)
 }
 
@@ -205,6 +206,7 @@ func (t *tx) deleteNode(n *nl.Node) {
 	if n.SecretID != "" {
 		t.nodeSecrets.Delete(t.owner, n.SecretID)
 	}
+	t.moveNode(n.ID, poolOf(n), "")
 	change(t, TableNodes, "", n.ID, n, nil)
 }
 

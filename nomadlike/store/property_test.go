@@ -42,7 +42,7 @@ func randomOp(s *Snapshot, ids *ids) op.Op {
 		return &nl.Eval{ID: fmt.Sprintf("eval-%d", r.IntN(12)), Namespace: nl.DefaultNamespace, JobID: job, Type: nl.JobTypeService,
 			Status: status, QueuedAllocations: map[string]int{"g": r.IntN(3)}}
 	}
-	switch r.IntN(12) {
+	switch r.IntN(13) {
 	case 0, 1:
 		id := job()
 		return &op.RegisterJob{Job: &nl.Job{Namespace: nl.DefaultNamespace, ID: id, Type: nl.JobTypeService, Priority: r.IntN(3),
@@ -75,7 +75,7 @@ func randomOp(s *Snapshot, ids *ids) op.Op {
 			{ID: pick(), ClientStatus: nl.AllocClientRunning},
 		}}
 	case 8:
-		return &op.RegisterNode{Node: &nl.Node{ID: node(), SecretID: ids.next(), Status: nl.NodeStatusReady}, Time: now}
+		return &op.RegisterNode{Node: &nl.Node{ID: node(), SecretID: ids.next(), Status: nl.NodeStatusReady, NodePool: []string{"", "gpu"}[r.IntN(2)]}, Time: now}
 	case 9:
 		c := &op.Collect{Evals: []string{fmt.Sprintf("eval-%d", r.IntN(12))}, Allocs: []string{pick(), pick()},
 			Jobs: []op.JobID{{Namespace: nl.DefaultNamespace, ID: job()}}, Nodes: []string{node()}}
@@ -97,6 +97,8 @@ func randomOp(s *Snapshot, ids *ids) op.Op {
 			}
 		}
 		return &op.ReconcileSummaries{}
+	case 11:
+		return &op.UpsertNamespaces{Namespaces: []*nl.Namespace{{Name: nl.DefaultNamespace, Quota: []string{"", "q1", "q2"}[r.IntN(3)]}}}
 	}
 	return &op.SetNodeStatus{NodeID: node(), Status: []string{nl.NodeStatusDown, nl.NodeStatusReady}[r.IntN(2)], Time: now}
 }
@@ -209,6 +211,8 @@ func TestIncompleteOps(t *testing.T) {
 		&op.UpsertNodePools{Pools: []*nl.NodePool{nil}}, &op.UpsertServices{Services: []*nl.ServiceRegistration{nil}},
 		&op.Batch{Ops: []op.Op{&op.RegisterJob{}}}, &op.Batch{Ops: []op.Op{nil}},
 		&op.RegisterJob{Job: &nl.Job{TaskGroups: []*nl.Group{nil}}},
+		&op.UpsertQuotas{Quotas: []*nl.QuotaSpec{nil}}, &op.UpsertQuotas{Quotas: []*nl.QuotaSpec{{Limits: []*nl.QuotaLimit{nil}}}},
+		&op.UpsertQuotas{Quotas: []*nl.QuotaSpec{{Limits: []*nl.QuotaLimit{{RegionLimit: &nl.QuotaResources{NodePools: []*nl.NodePoolLimit{nil}}}}}}},
 	} {
 		if _, changes, _, err := Apply(Empty(), 5, o); err == nil || len(changes) > 0 {
 			t.Errorf("%T %+v is applied", o, o)

@@ -11,6 +11,7 @@ import (
 	"io"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/quota"
 	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
 	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
@@ -89,6 +90,7 @@ func (rs *restorer) all() error {
 	if rs.s.scheduler == nil || rs.s.autopilot == nil {
 		return errSaveMeta
 	}
+	rs.ledgers()
 	return nil
 }
 
@@ -197,8 +199,19 @@ func (rs *restorer) read(kind recordKind, body []byte) (func() error, error) {
 	case recordRootKeys:
 		return each(body, func(k *rootKeyForm) { s.rootKeys.Set(o, rootKeyRow{k.key()}) })
 	}
-	if kind == recordVariables {
+	return rs.readMore(kind, body)
+}
+
+// readMore is read for the kinds that came later.
+func (rs *restorer) readMore(kind recordKind, body []byte) (func() error, error) {
+	s, o := rs.s, rs.owner
+	switch kind {
+	case recordVariables:
 		return each(body, func(v *nl.Variable) { s.putVariable(o, v) })
+	case recordQuotas:
+		return each(body, func(q *nl.QuotaSpec) { s.quotas.Set(o, quotaRow{q}) })
+	case recordLedgers:
+		return each(body, func(l *quota.Ledger) { s.ledgers.Set(o, &ledgerRow{o, l}) })
 	}
 	return nil, fmt.Errorf("a record is of kind %d, which this version does not know", kind)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/quota"
 	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
 )
 
@@ -16,6 +17,7 @@ type (
 	nodePoolRow   struct{ *nl.NodePool }
 	rootKeyRow    struct{ *nl.RootKey }
 	variableRow   struct{ *nl.Variable }
+	quotaRow      struct{ *nl.QuotaSpec }
 	// name is an entry that is nothing but its key.
 	name string
 	// link is an entry that leads to an object of another key.
@@ -39,10 +41,19 @@ func (r namespaceRow) Key() string  { return r.Name }
 func (r nodePoolRow) Key() string   { return r.Name }
 func (r rootKeyRow) Key() string    { return r.Meta.KeyID }
 func (r variableRow) Key() string   { return JobKey(r.Namespace, r.Path) }
+func (r quotaRow) Key() string      { return r.Name }
+func (r *ledgerRow) Key() string    { return r.Quota }
 func (n name) Key() string          { return string(n) }
 func (l link) Key() string          { return l.key }
 func (r serviceRow) Key() string    { return r.key }
 func (r policyRow) Key() string     { return r.key }
+
+// ledgerRow is what is used of a quota that a namespace names, and only of
+// such: without quotas nothing is counted.
+type ledgerRow struct {
+	owner *cow.Owner // transaction that may change the ledger in place
+	*quota.Ledger
+}
 
 // jobRow holds all that belongs to one job ID, so that one lookup finds it.
 // It outlives the job while allocations, evaluations or deployments of it are

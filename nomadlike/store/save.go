@@ -38,6 +38,8 @@ const (
 	recordRootKeys
 	recordEnd
 	recordVariables
+	recordQuotas
+	recordLedgers
 )
 
 const (
@@ -202,6 +204,8 @@ func (sv *saver) all(s *Snapshot) {
 		}
 	})
 	saveObjects(sv, recordVariables, s.Variables(nl.AllNamespaces, ""))
+	saveObjects(sv, recordQuotas, s.Quotas())
+	saveObjects(sv, recordLedgers, s.QuotaLedgers())
 }
 
 // saveObjects writes objects, many to a record.

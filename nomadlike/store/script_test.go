@@ -153,6 +153,7 @@ var tableNames = map[Table]string{
 	TableScalingEvents: "scaling-event", TableScalingPolicies: "policy", TableAllocs: "alloc", TableEvals: "eval",
 	TableDeployments: "deployment", TableNodes: "node", TableNamespaces: "namespace", TableNodePools: "pool",
 	TableServices: "service", TableSchedulerConfig: "scheduler", TableAutopilotConfig: "autopilot",
+	TableQuotas: "quota", TableQuotaUsage: "usage",
 	TableVariables: "variable", TableRootKeys: "key", TablePeriodicLaunches: "launch",
 }
 
@@ -182,6 +183,9 @@ func (s *script) changes(changes []Change, result any) {
 		}
 		if r.Changed {
 			fmt.Fprint(&s.out, " changed")
+		}
+		if r.Exceeds != "" {
+			fmt.Fprint(&s.out, " ", r.Exceeds)
 		}
 	case *op.RegisterJobResult:
 		fmt.Fprintf(&s.out, " modify=%d version=%d", r.JobModifyIndex, r.Version)
@@ -266,6 +270,7 @@ func checkCounters(t *testing.T, s *Snapshot) {
 			t.Errorf("job %q is not its newest version", row.key)
 		}
 	}
+	checkLedgers(t, s)
 	byNode, byEval := 0, 0
 	for set := range s.allocsByNode.All() {
 		for a := range set.allocs.All() {

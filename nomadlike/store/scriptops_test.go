@@ -77,6 +77,8 @@ func (s *script) parse(words []string) op.Op {
 		return s.parseDeployment(words[0], subject, a)
 	case "namespace", "namespace-delete", "pool", "pool-delete", "service", "service-delete", "scheduler", "key", "key-delete", "cluster":
 		return s.parseOther(words[0], subject, a)
+	case "quota", "quota-delete":
+		return s.parseQuota(words[0], subject, a)
 	case "variable", "variable-delete", "acquire", "release", "expire":
 		return s.parseVariable(words[0], subject, a)
 	case "eval":
@@ -180,7 +182,7 @@ func (s *script) parsePlan(verb, id string, a arguments) *op.PlanDelta {
 			ID: id, Name: fmt.Sprintf("%s.g[%d]", a["job"], a.number("n")), Namespace: a.namespace(), JobID: a["job"],
 			JobVersion: uint64(a.number("version")), TaskGroup: a.or("group", "g"), NodeID: a.or("node", "n1"),
 			EvalID: a.or("from", "e1"), DesiredStatus: nl.AllocDesiredRun, ClientStatus: a.or("client", nl.AllocClientPending),
-			PreviousAllocation: a["previous"], DeploymentID: a["deployment"],
+			PreviousAllocation: a["previous"], DeploymentID: a["deployment"], AllocatedResources: given(a),
 		}
 		if a.has("canary") {
 			alloc.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}
@@ -269,13 +271,15 @@ func (s *script) parseVariable(verb, path string, a arguments) op.Op {
 	}
 	action := map[string]op.VariableAction{"variable": op.VariableSet, "variable-delete": op.VariableDelete,
 		"acquire": op.VariableAcquire, "release": op.VariableRelease, "expire": op.VariableExpire}[verb]
-	return &op.ApplyVariable{Action: action, Variable: v, CAS: a.has("cas"), Expect: uint64(a.number("cas")), Time: s.time()}
+	return &op.ApplyVariable{Action: action, Variable: v, CAS: a.has("cas"), Expect: uint64(a.number("cas")), Time: s.time(),
+		Region: a["region"]}
 }
 
 func (s *script) parseOther(verb, id string, a arguments) op.Op {
 	switch verb {
 	case "namespace":
-		return &op.UpsertNamespaces{Namespaces: []*nl.Namespace{{Name: id, Description: a["description"]}}}
+		return &op.UpsertNamespaces{Namespaces: []*nl.Namespace{{Name: id, Description: a["description"], Quota: a["quota"]}},
+			QuotaMustExist: !a.has("old")}
 	case "namespace-delete":
 		return &op.DeleteNamespaces{Names: []string{id}}
 	case "pool":

@@ -29,6 +29,8 @@ func (s *script) show(words []string) {
 			s.showNode(id)
 		case "variable":
 			s.showVariable(argumentID(id))
+		case "usage":
+			s.showUsage(id)
 		case "policies":
 			for p := range s.state.ScalingPoliciesByJob(argumentID(id)) {
 				fmt.Fprintf(&s.out, "  policy max=%d create=%d modify=%d same-in-job=%v\n", p.Max, p.CreateIndex, p.ModifyIndex,
@@ -256,6 +258,10 @@ func (s *script) showList(what string) {
 	case "namespaces":
 		for n := range st.Namespaces() {
 			found = append(found, fmt.Sprintf("%s@%d", n.Name, n.ModifyIndex))
+		}
+	case "quotas":
+		for q := range st.Quotas() {
+			found = append(found, fmt.Sprintf("%s@%d-%d", q.Name, q.CreateIndex, q.ModifyIndex))
 		}
 	case "keys":
 		for k := range st.RootKeys() {

@@ -45,6 +45,9 @@ type Snapshot struct {
 
 	variables       cow.Tree[variableRow] // by namespace and path
 	lockedVariables cow.Tree[variableRow] // those with a lock
+
+	quotas  cow.Tree[quotaRow]
+	ledgers cow.Tree[*ledgerRow] // of quotas that a namespace names
 }
 
 type clusterMeta struct {

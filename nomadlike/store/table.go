@@ -26,6 +26,8 @@ const (
 	TablePeriodicLaunches
 	TableClusterMeta
 	TableVariables
+	TableQuotas
+	TableQuotaUsage
 
 	tableCount
 )

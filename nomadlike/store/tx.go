@@ -121,8 +121,7 @@ func (t *tx) applyNode(o op.Op) (any, error) {
 	case *op.DeregisterNodes:
 		return nil, t.deregisterNodes(o)
 	case *op.UpsertNamespaces:
-		t.upsertNamespaces(o)
-		return nil, nil
+		return nil, t.upsertNamespaces(o)
 	case *op.DeleteNamespaces:
 		return nil, t.deleteNamespaces(o)
 	case *op.UpsertNodePools:
@@ -149,6 +148,11 @@ func (t *tx) applyNode(o op.Op) (any, error) {
 		return nil, nil
 	case *op.ApplyVariable:
 		return t.applyVariable(o)
+	case *op.UpsertQuotas:
+		t.upsertQuotas(o)
+		return nil, nil
+	case *op.DeleteQuotas:
+		return nil, t.deleteQuotas(o)
 	case *op.RekeyVariables:
 		t.rekeyVariables(o)
 		return nil, nil

@@ -83,7 +83,11 @@ func (t *tx) applyVariable(o *op.ApplyVariable) (*op.ApplyVariableResult, error)
 	default:
 		return nil, fmt.Errorf("applying a write: the store does not know the action %d on a variable", o.Action)
 	}
+	if why := t.variableExceeds(o.Region, before, next); why != "" {
+		return &op.ApplyVariableResult{Exceeds: why, Variable: before}, nil
+	}
 	t.putVariable(t.owner, next)
+	t.countVariable(before, next)
 	change(t, TableVariables, next.Namespace, next.Path, before, next)
 	return &op.ApplyVariableResult{Variable: next}, nil
 }
@@ -122,6 +126,7 @@ func (t *tx) deleteVariable(before *nl.Variable) {
 	key := variableRow{before}.Key()
 	t.variables.Delete(t.owner, key)
 	t.lockedVariables.Delete(t.owner, key)
+	t.countVariable(before, nil)
 	change(t, TableVariables, before.Namespace, before.Path, before, nil)
 }
 
@@ -134,6 +139,7 @@ func (t *tx) rekeyVariables(o *op.RekeyVariables) {
 		next := *before
 		next.KeyID, next.Data = v.KeyID, v.Data
 		t.putVariable(t.owner, &next)
+		t.countVariable(before, &next)
 		change(t, TableVariables, next.Namespace, next.Path, before, &next)
 	}
 }
