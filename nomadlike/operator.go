@@ -9,8 +9,11 @@ type SchedulerConfiguration struct {
 	RejectJobRegistration         bool
 	PauseEvalBroker               bool
 	NodeLimitForFeasibilityChecks uint64
-	CreateIndex                   uint64
-	ModifyIndex                   uint64
+	// BatchFairShare takes batch work of several namespaces in turn, by the
+	// weights of the namespaces; otherwise only priority and age count.
+	BatchFairShare bool `json:"BatchFairShare,omitempty"`
+	CreateIndex    uint64
+	ModifyIndex    uint64
 }
 
 // PreemptionConfig is a noun of the HTTP API.

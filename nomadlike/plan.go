@@ -29,6 +29,10 @@ type Plan struct {
 	DeploymentUpdates []DeploymentStatusUpdate
 	Annotations       *PlanAnnotations
 
+	// QuotaExceeded is set by verification: the plan would use more than the
+	// quota of its namespace allows, and nothing of it was accepted.
+	QuotaExceeded []string
+
 	// Evals are written with the plan, and only if nothing of it was rejected:
 	// the evaluation itself in its final form and the ones that follow from it
 	// (blocked, delayed, for preempted jobs).

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/expr"
 )
 
 // checkVault looks at the Vault clusters that tasks name.
@@ -73,15 +74,18 @@ func checkConsul(p *Problems, job *nomadlike.Job, s Settings) {
 	}
 }
 
-// permitted applies the lists of a namespace: the default is always allowed.
+// permitted applies the lists of a namespace, which hold patterns. What it names
+// as default is always allowed, and nothing else where the list of what is
+// allowed is there and empty.
 func permitted(name, byDefault string, allowed, denied []string) bool {
+	setDefault(&byDefault, defaultPool) // the same word for clusters
 	switch {
 	case name == byDefault:
 		return true
-	case len(allowed) > 0:
-		return slices.Contains(allowed, name)
+	case allowed != nil:
+		return expr.GlobAny(allowed, name)
 	}
-	return !slices.Contains(denied, name)
+	return !expr.GlobAny(denied, name)
 }
 
 // checkCapabilities refuses drivers and network modes that the namespace does

@@ -26,18 +26,14 @@ type DeviceUse struct {
 
 // Of is what an allocation takes as long as it is not over. Tasks that never
 // run together count once, as they do on the node.
-func Of(a *nl.Alloc) Use {
-	u := OfResources(a.AllocatedResources)
-	u.Secrets = secrets(a.Job, a.TaskGroup)
-	return u
-}
+func Of(a *nl.Alloc) Use { return OfGroup(a.AllocatedResources, a.Job, a.TaskGroup) }
 
-// OfResources is Of without the secrets, which only the job tells.
-func OfResources(r *nl.AllocatedResources) Use {
+// OfGroup is what resources come to that were given to a group of the job.
+func OfGroup(r *nl.AllocatedResources, j *nl.Job, group string) Use {
 	if r == nil {
 		return Use{}
 	}
-	var u Use
+	u := Use{Secrets: secrets(j, group)}
 	var stages, most fit.Stages
 	for name, t := range r.Tasks {
 		if t == nil {

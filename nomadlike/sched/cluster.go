@@ -98,6 +98,7 @@ func (r *run) node(id string) *fit.Node {
 // remove takes an allocation off its node for the rest of the evaluation.
 func (r *run) remove(a *nl.Alloc) {
 	r.gone[a.ID] = true
+	r.allowance.count(a, -1)
 	if n := r.node(a.NodeID); n != nil {
 		n.Remove(a)
 	}
@@ -106,6 +107,7 @@ func (r *run) remove(a *nl.Alloc) {
 // restore puts an allocation back that was removed.
 func (r *run) restore(a *nl.Alloc) {
 	delete(r.gone, a.ID)
+	r.allowance.count(a, +1)
 	if n := r.node(a.NodeID); n != nil && !a.Terminal() {
 		n.Add(a)
 	}

@@ -92,8 +92,15 @@ func (r *run) setEligibility(e *nl.Eval) {
 	e.EscapedComputedClass = false
 	eligible := map[string]bool{}
 	e.MissingNonNodeResources = nil
+	e.QuotaLimitReached = ""
 	for _, p := range r.sortedPlacers() {
 		if p.failed == nil {
+			continue
+		}
+		if len(p.failed.QuotaExhausted) > 0 {
+			e.QuotaLimitReached = r.allowance.limits.Quota
+		}
+		if p.quotaAlone {
 			continue
 		}
 		e.EscapedComputedClass = e.EscapedComputedClass || p.checks.Escapes

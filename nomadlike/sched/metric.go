@@ -61,8 +61,21 @@ func count(m map[string]int, key string) map[string]int {
 // failure is the metric of a placement that failed, with what the tasks asked
 // for of the dimensions that ran out.
 func (p *placer) failure(place *reconcile.Placement) *nl.AllocMetric {
+	if p.quotaAlone {
+		return p.quotaMetric()
+	}
 	m := p.metric(place)
+	m.QuotaExhausted = p.overQuota
 	p.askExhausted(m)
+	return m
+}
+
+// quotaMetric is that of a placement for which no node was looked at, since
+// the quota allows no more.
+func (p *placer) quotaMetric() *nl.AllocMetric {
+	m := p.run.baseMetric(p.ask.Job.NodePool)
+	m.NodesEvaluated = len(p.run.cluster(p.ask.Job.NodePool).nodes)
+	m.QuotaExhausted = p.overQuota
 	return m
 }
 

@@ -39,7 +39,7 @@ func (r *run) place(result *reconcile.Result) error {
 			return nil
 		}
 		for _, p := range r.placers {
-			p.failed = nil
+			p.failed, p.overQuota = nil, nil
 		}
 		clear(r.failures)
 		pending = failed
@@ -114,6 +114,9 @@ func (r *run) noteFailure(place *reconcile.Placement) {
 
 // try finds a node and puts the allocation there.
 func (r *run) try(p *placer, place *reconcile.Placement, d *nl.Deployment) bool {
+	if !r.allowance.leaves(p) {
+		return false
+	}
 	penalized := penalties(place)
 	if c := r.preferred(p, place); c != nil {
 		if r.putOn(p, c, place, d, penalized) {
@@ -161,6 +164,9 @@ func (r *run) preferred(p *placer, place *reconcile.Placement) *candidate {
 // out to lack something, it is left out from then on.
 func (r *run) putOn(p *placer, c *candidate, place *reconcile.Placement, d *nl.Deployment, penalized []string) bool {
 	offer, reason := p.ask.Take(c.node, r.random)
+	if reason == "" {
+		reason = r.allowance.refuses(p, c, offer.Resources)
+	}
 	if reason != "" {
 		c.exhausted = reason
 		c.version++
@@ -191,6 +197,7 @@ func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) 
 	r.queued[a.TaskGroup]--
 	p.placed++
 	c.node.AddNeed(a, offer.Need)
+	r.allowance.count(a, +1)
 	r.addCount(a.NodeID, a.TaskGroup, +1)
 	if len(r.placers) == 1 {
 		p.countAt(a.NodeID, a.TaskGroup, +1)

@@ -37,7 +37,11 @@ type placer struct {
 
 	placed int             // placements made
 	failed *nl.AllocMetric // of the first placement that failed
-	shared *nl.AllocMetric // what metrics of placements have in common
+	// overQuota is what the last placement that met the quota would have
+	// exceeded; quotaAlone tells that no node could have helped.
+	overQuota  []string
+	quotaAlone bool
+	shared     *nl.AllocMetric // what metrics of placements have in common
 	// recent is the metric of the last placement that has its own.
 	recent     *nl.AllocMetric
 	recentUses int

@@ -85,6 +85,9 @@ func (r *run) evict(p *placer, c *candidate, victims []*nl.Alloc, place *reconci
 		r.remove(v)
 	}
 	offer, reason := p.ask.Take(c.node, r.random)
+	if reason == "" {
+		reason = r.allowance.refuses(p, c, offer.Resources)
+	}
 	if reason != "" {
 		for _, v := range victims {
 			r.restore(v)

@@ -36,6 +36,7 @@ type run struct {
 	victimsOf   []*nl.Alloc // evicted so far
 	evictedOf   map[groupKey]int
 	failedNodes []string // of jobs that run on every node
+	allowance   *allowance
 }
 
 // nodeCount is how many allocations of the job are on a node.
@@ -62,6 +63,7 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 	if r.config == nil {
 		r.config = &nl.SchedulerConfiguration{}
 	}
+	r.allowance = newAllowance(s, e.Namespace, r.job)
 	r.plan = &nl.Plan{
 		EvalID: e.ID, Priority: e.Priority, SnapshotIndex: s.Index(), Job: r.job,
 		AllAtOnce: r.job != nil && r.job.AllAtOnce,

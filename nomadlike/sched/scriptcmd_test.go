@@ -103,6 +103,8 @@ func (a args) get(key string) string {
 //	promote|pause|resume|fail JOB   the newest deployment
 //	explain JOB [all=true]  schedules without committing and prints the reasons
 //	show JOB              live allocations and the deployment
+//	quota NAME k=v...     a quota; keys see putQuota
+//	under [NAME]          the quota of the namespace
 func (w *world) command(a args, below []string) {
 	rest := a.words[1:]
 	switch a.words[0] {
@@ -147,6 +149,14 @@ func (w *world) command(a args, below []string) {
 		w.now = w.now.Add(d)
 	case "promote", "pause", "resume", "fail":
 		w.deployment(a.words[0], rest[0])
+	case "quota":
+		w.putQuota(rest[0], a)
+	case "under":
+		n := &nl.Namespace{Name: nl.DefaultNamespace}
+		if len(rest) > 0 {
+			n.Quota = rest[0]
+		}
+		w.apply(&op.UpsertNamespaces{Namespaces: []*nl.Namespace{n}, QuotaMustExist: true})
 	case "show":
 		w.show(rest[0])
 	default:

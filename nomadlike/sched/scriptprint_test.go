@@ -149,15 +149,22 @@ func (w *world) printEval(e, done *nl.Eval) {
 }
 
 func blockedBy(e *nl.Eval) string {
+	quota := ""
+	if e.QuotaLimitReached != "" {
+		quota = " quota=" + e.QuotaLimitReached
+	}
 	if e.EscapedComputedClass {
-		return " escaped"
+		return quota + " escaped"
+	}
+	if quota != "" && len(e.ClassEligibility) == 0 {
+		return quota
 	}
 	var classes []string
 	for _, c := range sortedKeys(e.ClassEligibility) {
 		classes = append(classes, fmt.Sprint(e.ClassEligibility[c]))
 	}
 	slices.Sort(classes)
-	return " classes=" + strings.Join(classes, ",")
+	return quota + " classes=" + strings.Join(classes, ",")
 }
 
 func updatesLine(p *nl.PlanAnnotations) string {
@@ -193,6 +200,9 @@ func metricLine(m *nl.AllocMetric) string {
 		for _, k := range sortedKeys(part.of) {
 			line += fmt.Sprintf(" %s(%s)=%d", part.name, k, part.of[k])
 		}
+	}
+	for _, q := range m.QuotaExhausted {
+		line += fmt.Sprintf(" quota(%s)", q)
 	}
 	if m.CoalescedFailures > 0 {
 		line += fmt.Sprintf(" coalesced=%d", m.CoalescedFailures)

@@ -62,6 +62,7 @@ func (w *world) process(e *nl.Eval) {
 	}
 	w.apply(&op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(out.Plan, w.now.UnixNano())}})
 	w.checkCapacity(w.state)
+	w.checkQuotas(before, w.state)
 	w.checkStale(before, out.Plan)
 	w.printPlan(before, out)
 	w.checkSecondRun(e)
@@ -166,6 +167,7 @@ func (w *world) checkStale(before *store.Snapshot, p *nl.Plan) {
 		w.t.Fatal(err)
 	}
 	w.checkCapacity(next)
+	w.checkQuotas(w.state, next)
 	w.ids = ids
 }
 

@@ -67,6 +67,10 @@ func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
 	if place.Replaces != nil {
 		r.comeBack(place.Previous)
 	}
+	if p.quotaAlone {
+		r.quotaFailed(p)
+		return nil
+	}
 	reason, exhausted := c.filtered, c.exhausted
 	if place.Replaces != nil && reason == "" && exhausted == "" {
 		// The old allocation is back on the node and hides what was missing.
@@ -77,13 +81,26 @@ func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
 }
 
 func (r *run) putOnNode(p *placer, c *candidate, place *reconcile.Placement, d *nl.Deployment) bool {
-	if c.filtered != "" {
+	if c.filtered != "" || !r.allowance.leaves(p) {
 		return false
 	}
 	if c.exhausted == "" && r.putOn(p, c, place, d, nil) {
 		return true
 	}
 	return r.preemptOn(p, c, place, d)
+}
+
+// quotaFailed counts a node for which the quota leaves nothing in the metric of
+// its group.
+func (r *run) quotaFailed(p *placer) {
+	if p.failed == nil {
+		p.failed = r.baseMetric(p.ask.Job.NodePool)
+		r.failures[p.ask.Group.Name] = p.failed
+	} else {
+		p.failed.CoalescedFailures++
+	}
+	p.failed.NodesEvaluated++
+	p.failed.QuotaExhausted = p.overQuota
 }
 
 // nodeFailed counts a node without room in the metric of its group.
@@ -137,6 +154,26 @@ func (r *run) explainNowhere() {
 	}
 }
 
+// blockForQuota makes one blocked evaluation for all nodes that the quota keeps
+// the job from, unless one waits already.
+func (r *run) blockForQuota(done *nl.Eval, waits bool) []*nl.Eval {
+	over := false
+	for _, p := range r.placers {
+		over = over || p.failed != nil && len(p.failed.QuotaExhausted) > 0
+	}
+	switch {
+	case !over || waits:
+		return nil
+	case r.reblocks() && r.eval.NodeID == "":
+		done.Status, done.StatusDescription = nl.EvalStatusBlocked, descBlocked
+		r.setEligibility(done)
+		return nil
+	}
+	e := r.newBlocked()
+	done.BlockedEval = e.ID
+	return []*nl.Eval{e}
+}
+
 // blockNodes makes one blocked evaluation for every node without room, except
 // where one waits already.
 func (r *run) blockNodes(done *nl.Eval) []*nl.Eval {
@@ -146,7 +183,7 @@ func (r *run) blockNodes(done *nl.Eval) []*nl.Eval {
 			waiting[e.NodeID] = true
 		}
 	}
-	var out []*nl.Eval
+	out := r.blockForQuota(done, waiting[""])
 	seen := map[string]bool{}
 	for _, id := range r.failedNodes {
 		if seen[id] {

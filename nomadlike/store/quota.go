@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 
@@ -34,14 +35,14 @@ func (s *Snapshot) QuotaLedgers() iter.Seq[*quota.Ledger] {
 	return filtered(s.ledgers.All(), func(r *ledgerRow) *quota.Ledger { return r.Ledger }, always)
 }
 
-// Limits are what limits the namespace in a region, with what is used of it;
-// nil when nothing does.
+// Limits are what limits the namespace in a region ("": the default one), with
+// what is used of it; nil when nothing does.
 func (s *Snapshot) Limits(namespace, region string) (*quota.Limits, *quota.Ledger) {
 	l := s.ledgerOf(namespace)
 	if l == nil {
 		return nil, nil
 	}
-	limits := quota.For(s.Quota(l.Quota), region)
+	limits := quota.For(s.Quota(l.Quota), cmp.Or(region, nl.DefaultRegion))
 	if limits == nil {
 		return nil, nil
 	}

@@ -46,6 +46,19 @@ func (h *Ahead) Placed(s *store.Snapshot, nodeID string) []*nl.Alloc {
 	return out
 }
 
+// news lists the allocations, in no order, that s does not hold yet.
+func (h *Ahead) news(s *store.Snapshot) []*nl.Alloc {
+	var out []*nl.Alloc
+	for _, placed := range h.placed {
+		for _, a := range placed {
+			if s.Alloc(a.ID) == nil {
+				out = append(out, a)
+			}
+		}
+	}
+	return out
+}
+
 // putOn counts on a node what is on its way there.
 func (h *Ahead) putOn(node *fit.Node, s *store.Snapshot, removed map[string]bool) {
 	for _, a := range h.Placed(s, node.Info.ID) {

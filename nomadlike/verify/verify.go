@@ -22,10 +22,29 @@ type part struct {
 }
 
 // Plan returns what of the plan can be committed beside what is ahead of it, and
-// the nodes whose part was left out. Without rejected nodes the plan itself is returned. Otherwise it
-// carries no evaluations, since the work is not done; one that wants all or
-// nothing comes back empty.
+// the nodes whose part was left out. Without rejected nodes the plan itself is
+// returned. Otherwise it carries no evaluations, since the work is not done; one that wants all or
+// nothing comes back empty, and so does one that exceeds a quota: then all its
+// nodes count as rejected, and QuotaExceeded says why.
 func Plan(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
+	accepted, rejected = fitting(s, ahead, p)
+	if over := overQuota(s, ahead, accepted); len(over) > 0 {
+		accepted, rejected = nothing(p), nodesOf(p)
+		accepted.QuotaExceeded = over
+	}
+	return accepted, rejected
+}
+
+// nothing is what is left of a plan of which nothing may be committed.
+func nothing(p *nl.Plan) *nl.Plan {
+	out := *p
+	out.Evals, out.Place, out.Stop, out.Preempt = nil, nil, nil, nil
+	out.Deployment, out.DeploymentUpdates = nil, nil
+	return &out
+}
+
+// fitting is what of the plan its nodes have room for.
+func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
 	parts := split(p)
 	for _, id := range slices.Sorted(maps.Keys(parts)) {
 		if !parts[id].fits(s, ahead, id, p.SnapshotIndex) {
@@ -35,13 +54,11 @@ func Plan(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rej
 	if len(rejected) == 0 {
 		return p, nil
 	}
+	if p.AllAtOnce {
+		return nothing(p), rejected
+	}
 	out := *p
 	out.Evals = nil
-	if p.AllAtOnce {
-		out.Place, out.Stop, out.Preempt = nil, nil, nil
-		out.Deployment, out.DeploymentUpdates = nil, nil
-		return &out, rejected
-	}
 	drop(&out, rejected)
 	out.Deployment = withoutUnplaced(s, &out)
 	return &out, rejected

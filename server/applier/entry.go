@@ -64,7 +64,9 @@ func (a *Applier) verifyPlan(s *store.Snapshot, ahead []*verify.Ahead, from *sub
 	accepted, rejected := a.cfg.Verify(s, ahead, from.plan)
 	p := &part{from: from, rejected: rejected}
 	if len(rejected) > 0 {
-		a.reject(rejected)
+		if accepted == nil || len(accepted.QuotaExceeded) == 0 {
+			a.reject(rejected) // a quota is no fault of the nodes
+		}
 		if accepted != nil {
 			// The evaluation is not finished: its worker goes on with the rest.
 			left := *accepted

@@ -63,6 +63,10 @@ func RoomMade(index uint64, s *store.Snapshot, changes []store.Change) blocked.C
 			noteAlloc(&room, s, change)
 		case store.TableNamespaces:
 			noteNamespace(&room, change)
+		case store.TableQuotas:
+			room.Quotas[change.Key] = true
+		case store.TableQuotaUsage:
+			noteUsage(&room, change)
 		}
 	}
 	return room
@@ -126,9 +130,6 @@ func noteAlloc(room *blocked.Changes, s *store.Snapshot, change store.Change) {
 		room.Classes[n.ComputedClass] = true
 		room.Nodes[n.ID] = true
 	}
-	if ns := s.Namespace(old.Namespace); ns != nil && ns.Quota != "" {
-		room.Quotas[ns.Quota] = true
-	}
 }
 
 // noteNamespace notes the quotas that a namespace left or came under.
@@ -185,6 +186,7 @@ func (b *Broker) remember(now time.Time, s *store.Snapshot) {
 			b.rememberNode(now, n.ID, n.ComputedClass, n.ModifyIndex)
 		}
 	}
+	b.rememberQuotas(now, s, oldest)
 	for a := range s.Allocs(nl.AllNamespaces) {
 		if class, ok := classes[a.NodeID]; ok && a.ModifyIndex > oldest && a.Terminal() {
 			b.rememberNode(now, a.NodeID, class, a.ModifyIndex)

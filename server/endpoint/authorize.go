@@ -14,6 +14,7 @@ type need struct {
 	agent        string   // agent: read or write
 	operator     string   // operator: read or write
 	nodePool     string   // read, write or delete on that pool
+	quota        string   // quota: read or write
 	management   bool
 }
 

@@ -132,6 +132,7 @@ func New(cfg Config) *Endpoints {
 	e.registerNodes()
 	e.registerNodePools()
 	e.registerNamespaces()
+	e.registerQuotas()
 	e.registerServices()
 	e.registerVariables()
 	e.registerVolumes()

@@ -134,6 +134,9 @@ func (e *Endpoints) jobEval(job *nl.Job, trigger string, priority int) *nl.Eval 
 
 // admitJob fills in what servers fill in and refuses what they refuse.
 func (e *Endpoints) admitJob(s *store.Snapshot, job *nl.Job) (warnings []string, err error) {
+	if err := checkQuota(s, job.Namespace); err != nil {
+		return nil, err
+	}
 	settings := e.admission(s, job)
 	warnings = admit.Mutate(job, settings)
 	more, err := admit.Validate(job, settings)

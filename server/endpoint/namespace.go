@@ -80,11 +80,12 @@ func (e *Endpoints) namespaceUpsert(ctx context.Context, req *query.NamespaceUps
 	if len(n.Description) > descriptionMax {
 		wrong = append(wrong, fmt.Sprintf("description longer than %d", descriptionMax))
 	}
+	wrong = append(wrong, checkGovernance(n)...)
 	if len(wrong) > 0 {
 		return fmt.Errorf("Invalid namespace %q: %s", n.Name, admit.Problems(wrong))
 	}
 	n.SetHash()
-	r, err := e.propose(ctx, &op.UpsertNamespaces{Namespaces: []*nl.Namespace{n}})
+	r, err := e.propose(ctx, &op.UpsertNamespaces{Namespaces: []*nl.Namespace{n}, QuotaMustExist: true})
 	reply.Index = r.Index
 	return err
 }

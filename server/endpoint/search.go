@@ -33,6 +33,10 @@ const searchMatchesMax = 20
 var searchContexts = []string{"allocs", "jobs", "nodes", "node_pools", "evals", "deployment", "plugins", "volumes",
 	"scaling_policy", "vars", "namespaces", "host_volumes"}
 
+// quotaContext can be searched by itself; a search over everything leaves
+// quotas out, as clients expect it.
+const quotaContext = "quotas"
+
 // uuidContexts are searched by the prefix of a UUID.
 var uuidContexts = map[string]bool{"allocs": true, "nodes": true, "evals": true, "deployment": true}
 
@@ -55,6 +59,8 @@ func idsOf(s *store.Snapshot, kind, ns, prefix string) iter.Seq[string] {
 		return ids(s.ScalingPolicies(ns), func(p *nl.ScalingPolicy) string { return p.ID })
 	case "vars":
 		return ids(s.Variables(ns, prefix), func(v *nl.Variable) string { return v.Path })
+	case quotaContext:
+		return ids(s.Quotas(), func(q *nl.QuotaSpec) string { return q.Name })
 	case "namespaces":
 		return ids(s.Namespaces(), func(n *nl.Namespace) string { return n.Name })
 	}
@@ -77,7 +83,7 @@ func contextsOf(name string, more ...string) ([]string, error) {
 	if name == "all" {
 		return known, nil
 	}
-	if slices.Contains(known, name) {
+	if slices.Contains(known, name) || name == quotaContext {
 		return []string{name}, nil
 	}
 	return nil, fmt.Errorf("context must be one of %v or 'all' for all contexts; got %q", searchContexts, name)
@@ -261,6 +267,9 @@ func (f *fuzzy) rest(s *store.Snapshot, ns string, kinds []string, prefix string
 	}
 	for v := range s.Variables(ns, "") {
 		f.add("vars", v.Path, v.Namespace, v.Path)
+	}
+	for q := range s.Quotas() {
+		f.add(quotaContext, q.Name)
 	}
 	for n := range s.Namespaces() {
 		f.add("namespaces", n.Name)

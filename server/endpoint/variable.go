@@ -267,7 +267,7 @@ func (e *Endpoints) variablesApply(ctx context.Context, req *query.VariableApply
 	if err := keyring.Seal(s, stored, v.Items); err != nil {
 		return err
 	}
-	r, err := e.propose(ctx, &op.ApplyVariable{Action: action, Variable: stored, CAS: req.CAS, Expect: req.Expect, Time: e.now()})
+	r, err := e.propose(ctx, &op.ApplyVariable{Action: action, Variable: stored, CAS: req.CAS, Expect: req.Expect, Time: e.now(), Region: e.cfg.Region})
 	if err != nil {
 		return err
 	}
@@ -275,6 +275,9 @@ func (e *Endpoints) variablesApply(ctx context.Context, req *query.VariableApply
 	result, ok := r.Value.(*op.ApplyVariableResult)
 	if !ok {
 		return fmt.Errorf("writing variable %q: the log answered with %T", v.Path, r.Value)
+	}
+	if result.Exceeds != "" {
+		return nl.Errorf(nl.CodeDenied, "writing variable %q: the quota of namespace %q is reached: %s; raise it, or delete variables", v.Path, v.Namespace, result.Exceeds)
 	}
 	return e.answerVariable(req, result, reply)
 }

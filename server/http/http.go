@@ -100,7 +100,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{cfg: cfg, mux: web.NewServeMux()}
 	a.routes = slices.Concat(a.jobRoutes(), a.evalRoutes(), a.deploymentRoutes(), a.allocRoutes(), a.nodeRoutes(),
-		a.clientRoutes(), a.namespaceRoutes(), a.serviceRoutes(), a.searchRoutes(), a.operatorRoutes(), a.statusRoutes(),
+		a.clientRoutes(), a.namespaceRoutes(), a.quotaRoutes(), a.serviceRoutes(), a.searchRoutes(), a.operatorRoutes(), a.statusRoutes(),
 		a.agentRoutes(), a.eventRoutes(), a.keyRoutes(), a.editionRoutes(), a.aclRoutes(), a.variableRoutes(), a.volumeRoutes())
 	for _, rt := range a.routes {
 		a.mux.HandleFunc(rt.path, func(w web.ResponseWriter, r *web.Request) { a.serve(rt, w, r) })

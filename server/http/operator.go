@@ -33,7 +33,7 @@ func (a *API) operatorRoutes() []route {
 var errEdition = &nl.Error{Code: nl.CodeUnsupported, Text: "Nomad Enterprise only endpoint"}
 
 func (a *API) editionRoutes() (out []route) {
-	for _, p := range []string{"/v1/quotas", "/v1/quota-usages", "/v1/quota", "/v1/quota/", "/v1/sentinel/", "/v1/recommendations",
+	for _, p := range []string{"/v1/sentinel/", "/v1/recommendations",
 		"/v1/recommendation", "/v1/recommendations/", "/v1/recommendation/", "/v1/operator/utilization"} {
 		out = append(out, route{path: p, by: methods{}, invalid: errEdition})
 	}

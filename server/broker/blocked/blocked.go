@@ -6,7 +6,8 @@
 // An evaluation is captured by the node classes it looked at: a change of a
 // class that it found eligible, or did not know, releases it. When its
 // constraints escape classes, any change does. Those of system jobs wait for
-// one node each, and those that hit a quota for that quota.
+// one node each. Those that hit a quota wait for that quota, and, where some group
+// lacked a node as well, for nodes, too.
 package blocked
 
 import (
@@ -217,10 +218,12 @@ func (t *Tracker) missed(e *nl.Eval) bool {
 // concerns tells whether c may have made room for e.
 func concerns(e *nl.Eval, c Changes) bool {
 	switch {
+	case e.QuotaLimitReached != "" && c.Quotas[e.QuotaLimitReached]:
+		return true
 	case onNode(e):
 		return c.Nodes[e.NodeID]
-	case e.QuotaLimitReached != "":
-		return c.Quotas[e.QuotaLimitReached]
+	case e.QuotaLimitReached != "" && !e.EscapedComputedClass && len(e.ClassEligibility) == 0:
+		return false // no node was missing
 	case e.EscapedComputedClass:
 		return len(c.Classes) > 0
 	}
