@@ -26,15 +26,7 @@ type JobExplanation struct {
 	Reasons  []*ExplainReason     `json:",omitempty"`
 	Groups   []*GroupExplanation  // in the order of the job
 	Stages   []*ExplainStage      `json:",omitempty"`
-	Evals    []*EvalStub          `json:",omitempty"` // that are not over, newest first
-	Latest   *DeploymentExcerpt   `json:",omitempty"`
 	Preempts []*ExplainPreemption `json:",omitempty"` // who would have to go
-}
-
-// DeploymentExcerpt is what an explanation tells of a job's newest deployment.
-type DeploymentExcerpt struct {
-	ID, Status, StatusDescription string
-	JobVersion                    uint64
 }
 
 // ExplainPreemption is an allocation that would be evicted.

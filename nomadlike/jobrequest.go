@@ -49,6 +49,9 @@ type JobPlanResponse struct {
 	// NextPeriodicLaunches is the first few launches; left out if there are none
 	NextPeriodicLaunches []Time `json:",omitempty"`
 
+	// Explanation tells why, only where it was asked for
+	Explanation *JobExplanation `json:",omitempty"`
+
 	Annotations    *PlanAnnotations
 	FailedTGAllocs map[string]*AllocMetric
 	JobModifyIndex uint64

@@ -34,6 +34,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 			},
 		}),
 		"alloc status":  meta.Factory(m, status),
+		"alloc explain": meta.Factory(m, explained),
 		"alloc-status":  meta.Factory(m, status),
 		"alloc checks":  meta.Factory(m, checks),
 		"alloc logs":    meta.Factory(m, logs),

@@ -19,9 +19,10 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 				{Text: "See why something was not placed", Line: "nomadlike eval status <eval>"},
 			},
 		}),
-		"eval list":   meta.Factory(m, listVerb),
-		"eval status": meta.Factory(m, statusVerb),
-		"eval-status": meta.Factory(m, statusVerb),
-		"eval delete": meta.Factory(m, deleteVerb),
+		"eval explain": meta.Factory(m, explainVerb),
+		"eval list":    meta.Factory(m, listVerb),
+		"eval status":  meta.Factory(m, statusVerb),
+		"eval-status":  meta.Factory(m, statusVerb),
+		"eval delete":  meta.Factory(m, deleteVerb),
 	}
 }

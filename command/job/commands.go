@@ -19,6 +19,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 				{Text: "Run a new job or update a running one", Line: "nomadlike job run <path>"},
 				{Text: "See what an update would do", Line: "nomadlike job plan <path>"},
 				{Text: "Look at a job", Line: "nomadlike job status <job>"},
+				{Text: "See why a job is pending", Line: "nomadlike job explain <job>"},
 				{Text: "Stop a job", Line: "nomadlike job stop <job>"},
 			},
 		}),
@@ -34,7 +35,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 	for _, verb := range []func(*meta.Meta) *meta.Verb{
 		runVerb, planVerb, validateVerb, statusVerb, stopVerb, startVerb, restartVerb, dispatchVerb, evalVerb,
 		historyVerb, importVerb, initVerb, inspectVerb, allocsVerb, deploymentsVerb, promoteVerb, revertVerb, scaleVerb,
-		scalingEventsVerb, periodicForceVerb, actionVerb, tagApplyVerb, tagUnsetVerb,
+		scalingEventsVerb, periodicForceVerb, explainVerb, actionVerb, tagApplyVerb, tagUnsetVerb,
 	} {
 		v := verb(m)
 		for _, name := range append([]string{v.Name}, v.Aliases...) {

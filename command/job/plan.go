@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nomadlike/nomadlike/command/apiclient"
+	"github.com/nomadlike/nomadlike/command/explain"
 	"github.com/nomadlike/nomadlike/command/jobfile"
 	"github.com/nomadlike/nomadlike/command/meta"
 	"github.com/nomadlike/nomadlike/command/render"
@@ -30,7 +31,7 @@ const (
 type planOptions struct {
 	file                 jobfile.Flags
 	diff, override, json bool
-	verbose              bool
+	explain, verbose     bool
 	template             string
 }
 
@@ -48,6 +49,7 @@ The command exits with 0 when no allocation would be created or destroyed, with 
 		},
 		Flags: func(f *meta.Flags) {
 			f.Bool(&o.diff, "diff", true, "Show the difference to the job that runs.")
+			f.Bool(&o.explain, "explain", false, "Tell also what every group asks for, what keeps nodes from taking it, and where and why it would be placed.")
 			f.Bool(&o.json, "json-output", false, "Print the plan as JSON.")
 			f.Bool(&o.override, "policy-override", false, "Set soft mandatory policies aside.")
 			f.String(&o.template, "t", "", "<template>", "Print the plan through a Go template.")
@@ -77,7 +79,8 @@ func (o *planOptions) plan(ctx context.Context, c *meta.Call, job *jobfile.Job) 
 		Job            spec.Document
 		Diff           bool
 		PolicyOverride bool
-	}{job.Doc, true, o.override}
+		Explain        bool `json:",omitempty"`
+	}{job.Doc, true, o.override, o.explain}
 	reply, _, err := apiclient.Put[nl.JobPlanResponse](ctx, client, watch.JobPath(job.Text("ID"), "plan"), request, nil)
 	if err != nil {
 		return fmt.Errorf("planning job %q: %w", job.Text("ID"), err)
@@ -114,6 +117,9 @@ func (o *planOptions) print(c *meta.Call, job *jobfile.Job, reply *nl.JobPlanRes
 	}
 	c.Print(c.Colour.Bold("Scheduler dry-run:"))
 	c.Print(dryRun(c, job, reply))
+	if reply.Explanation != nil {
+		c.Print("\n" + explain.View{Colour: c.Colour, Verbose: o.verbose, Now: c.Now()}.Job(reply.Explanation))
+	}
 	if reply.Annotations != nil && len(reply.Annotations.PreemptedAllocs) > 0 {
 		c.Section("Preemptions:", preemptions(reply.Annotations.PreemptedAllocs))
 	}

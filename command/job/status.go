@@ -28,6 +28,7 @@ type jobState struct {
 	deployment *nl.Deployment
 	children   []*nl.JobStub
 	actions    []*nl.JobAction
+	why        *nl.JobExplanation // nil unless something waits
 }
 
 // jobReport is the status of a job in the shape of -json.
@@ -138,6 +139,10 @@ func (o *statusOptions) read(ctx context.Context, c *meta.Call, id string) (*job
 	read("the latest deployment", watch.JobPath(id, "deployment"), &s.deployment, nil)
 	if hasActions(s.job) {
 		read("the actions", watch.JobPath(id, "actions"), &s.actions, nil)
+	}
+	if err == nil && !c.Structured() && waits(s) {
+		// A server that does not explain leaves the status as it is.
+		s.why, _ = explanation(ctx, c, id, nil)
 	}
 	return s, err
 }

@@ -21,6 +21,10 @@ func (o *statusOptions) printWork(c *meta.Call, s *jobState) {
 	if failed := unplaced(s.evals); failed != nil {
 		c.Section("Placement Failure", watch.Failures(failed.FailedTGAllocs, c.Colour, o.verbose))
 	}
+	if table := waiting(s.why); table != "" {
+		c.Section("Waiting", table)
+		c.Printf("\nFor more, run: %s job explain %s", meta.Binary, s.job.ID)
+	}
 	if s.deployment != nil {
 		c.Section("Latest Deployment", latest(s.deployment, o.verbose))
 		if len(s.deployment.TaskGroups) > 0 {
@@ -35,6 +39,37 @@ func (o *statusOptions) printWork(c *meta.Call, s *jobState) {
 		c.Section("Actions", t.String())
 	}
 	c.Section("Allocations", allocRows(c, s.job, s.allocs, o.verbose))
+}
+
+// waits tells whether something of the job has no place or has yet to start.
+func waits(s *jobState) bool {
+	if s.job.Stop || s.summary == nil {
+		return false
+	}
+	for _, g := range s.summary.Summary {
+		if g.Queued > 0 || g.Starting > 0 {
+			return true
+		}
+	}
+	return s.job.Status == nl.JobStatusPending
+}
+
+// waiting is one line for each group that waits, with the reason.
+func waiting(x *nl.JobExplanation) string {
+	if x == nil {
+		return ""
+	}
+	t := render.NewTable("Task Group", "Allocations", "Why")
+	for _, g := range x.Groups {
+		reasons := append(slices.Clone(g.Reasons), x.Reasons...)
+		if n := g.Waiting + g.Starting; n > 0 && len(reasons) > 0 {
+			t.Row(g.Name, fmt.Sprint(n), reasons[0].Text)
+		}
+	}
+	if t.Len() == 0 {
+		return ""
+	}
+	return t.String()
 }
 
 func allocRows(c *meta.Call, job *nl.Job, allocs []*nl.AllocStub, verbose bool) string {

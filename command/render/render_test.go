@@ -113,3 +113,22 @@ func TestTemplate_TellsWhatIsWrong(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"", 10, ""},
+		{"one", 10, "one"},
+		{"one two three", 7, "one two\n  three"},
+		{"one two three", 8, "one two\n  three"},
+		{"a verylongword b", 4, "a\n  verylongword\n  b"},
+		{"  spaces   fold ", 20, "spaces fold"},
+	} {
+		if got := Wrap(c.text, c.width, "  "); got != c.want {
+			t.Errorf("%q in %d: got %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type JobPlan struct {
 	Job            *nl.Job
 	Diff           bool
 	PolicyOverride bool
+	Explain        bool // the reply explains every group
 }
 
 // JobValidate checks a job without registering it. Method Job.Validate, reply

@@ -164,6 +164,9 @@ func Placement(s *store.Snapshot, a *nl.Alloc) *nl.PlacementExplanation {
 		AllocID: a.ID, Name: a.Name, NodeID: a.NodeID, NodeName: a.NodeName, JobVersion: a.JobVersion, EvalID: a.EvalID,
 		DesiredStatus: a.DesiredStatus, ClientStatus: a.ClientStatus, Preempted: a.PreemptedAllocations,
 	}
+	if n := s.Node(a.NodeID); x.NodeName == "" && n != nil {
+		x.NodeName = n.Name
+	}
 	if m := a.Metrics; m != nil {
 		x.Considered, x.Filtered, x.Exhausted, x.Took = m.NodesEvaluated, m.NodesFiltered, m.NodesExhausted, m.AllocationTime
 		for _, row := range m.ScoreMetaData {

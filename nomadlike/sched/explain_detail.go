@@ -107,8 +107,8 @@ func roomObstacle(n *fit.Node, short *assign.Shortage) *nl.NodeObstacle {
 func portHolder(n *fit.Node, port int) string {
 	for _, a := range n.Allocs() {
 		if preempt.Holds(a, port) {
-			return fmt.Sprintf("held by job %s, allocation %s", a.JobID, a.ID[:min(len(a.ID), 8)])
+			return fmt.Sprintf("by job %s, allocation %s", a.JobID, a.ID[:min(len(a.ID), 8)])
 		}
 	}
-	return "reserved by the node's configuration"
+	return "by the node's configuration"
 }

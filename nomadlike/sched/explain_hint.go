@@ -37,10 +37,13 @@ func (s *survey) hints(missing int) []*nl.ExplainHint {
 	if m := s.run.failures[s.placer.ask.Group.Name]; m != nil && len(m.QuotaExhausted) > 0 {
 		add(&nl.ExplainHint{Kind: nl.HintQuota, Text: "the namespace has used up its quota (" + strings.Join(m.QuotaExhausted, ", ") + "): raise it, or stop other work of the namespace"})
 	}
-	if s.out.Considered == 0 {
-		add(s.elsewhereHint())
-	}
-	s.each(nl.ObstacleReach, func(f *nl.NodeFold) { add(s.reachHint(f)) })
+	elsewhere := s.elsewhereHint()
+	add(elsewhere)
+	s.each(nl.ObstacleReach, func(f *nl.NodeFold) {
+		if h := s.reachHint(f); h != nil && (elsewhere == nil || h.Kind != elsewhere.Kind) {
+			add(h)
+		}
+	})
 	add(s.preemptHint())
 	s.each(nl.ObstacleRoom, func(f *nl.NodeFold) { add(s.roomHint(f)) })
 	s.each(nl.ObstacleFilter, func(f *nl.NodeFold) { add(s.filterHint(f, missing)) })
@@ -148,7 +151,7 @@ func (s *survey) roomHint(f *nl.NodeFold) *nl.ExplainHint {
 	case o.Short > 0:
 		hint.Text = fmt.Sprintf("%d more free %s on %s (%d of %d in use)", o.Short, what, where, o.Total-o.Free, o.Total)
 	case o.Detail != "":
-		hint.Text = fmt.Sprintf("%s on %s is %s: free it, or ask for a dynamic port", portText(o.Reason), where, o.Detail)
+		hint.Text = fmt.Sprintf("%s on %s is taken %s: free it, or ask for a dynamic port", portText(o.Reason), where, o.Detail)
 	default:
 		hint.Text = fmt.Sprintf("%s: %s", where, o.Reason)
 	}
@@ -227,32 +230,38 @@ func (s *survey) filterHint(f *nl.NodeFold, missing int) *nl.ExplainHint {
 	if class, one := onlyClass(f.OnlyClasses); one {
 		of = "of class " + class + " "
 	}
-	verb, verbs, what := of+"fails only", of+"fail only", reasonText(f.Reason)
-	if thing, missing := lackedThing(f.Reason); missing {
-		verb, verbs, what = of+"lacks only", of+"lack only", thing
+	what, lacks := remedy(f.Reason)
+	verb, verbs := of+"fails nothing else", of+"fail nothing else"
+	if lacks {
+		verb, verbs = of+"lacks nothing else", of+"lack nothing else"
 	}
-	hint.Text = counted(f.Only, verb, verbs) + " " + what
+	hint.Text = what + ": " + counted(f.Only, verb, verbs)
 	if len(f.Details) > 0 {
-		hint.Text += ": " + detailsText(f.Details)
+		details := detailsText(f.Details)
+		if !lacks {
+			details = "found: " + details
+		}
+		hint.Text += " (" + details + ")"
 	}
 	return hint
 }
 
-// lackedThing names what a node that fails a check does not have.
-func lackedThing(reason string) (thing string, missing bool) {
+// remedy is what to do about a check that nodes fail; lacks tells that they do
+// not have something.
+func remedy(reason string) (what string, lacks bool) {
 	switch reason {
 	case feasible.MissingDrivers:
-		return "the driver", true
+		return "install or repair the driver", true
 	case feasible.MissingDevices:
-		return "the devices", true
+		return "add the devices or ask for fewer", true
 	case feasible.MissingVolumes:
-		return "the volume", true
+		return "provide the volume", true
 	case feasible.MissingNetwork:
-		return "the network mode", true
+		return "provide the network mode", true
 	case feasible.MissingSecrets:
-		return "the secrets provider", true
+		return "install the secrets provider", true
 	}
-	return "", false
+	return "drop or change " + reasonText(reason), false
 }
 
 // reasonText is a reason as metrics name it, made readable.

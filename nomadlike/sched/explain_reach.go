@@ -58,16 +58,26 @@ func keysNamed(m map[string]int) string {
 func (s *survey) elsewhereHint() *nl.ExplainHint {
 	job := s.placer.ask.Job
 	switch {
+	case s.out.Considered > 0:
+		return nil
 	case len(s.reach.allPools) == 0:
 		return &nl.ExplainHint{Kind: nl.HintAdd, Text: "no node of the cluster is ready and eligible"}
 	case len(s.reach.datacenters) == 0:
-		return &nl.ExplainHint{Kind: nl.HintPool, Text: fmt.Sprintf("no ready node is in node pool %q%s (ready nodes: %s)",
-			job.NodePool, meant(job.NodePool, s.reach.allPools), keysNamed(s.reach.allPools))}
+		return s.elsewhere(nl.HintPool, reasonPool, fmt.Sprintf("node pool %q", job.NodePool), meant(job.NodePool, s.reach.allPools), s.reach.allPools)
 	case !s.anyDatacenter():
-		return &nl.ExplainHint{Kind: nl.HintDatacenter, Text: fmt.Sprintf("no ready node is in %s%s (ready nodes: %s)",
-			datacentersText(job), meant(strings.Join(job.Datacenters, ","), s.reach.datacenters), keysNamed(s.reach.datacenters))}
+		return s.elsewhere(nl.HintDatacenter, reasonDatacenter, datacentersText(job), meant(strings.Join(job.Datacenters, ","), s.reach.datacenters), s.reach.datacenters)
 	}
 	return nil
+}
+
+// elsewhere says where ready nodes are, and which of them would take the group.
+func (s *survey) elsewhere(kind, reason, asked, meant string, ready map[string]int) *nl.ExplainHint {
+	hint := &nl.ExplainHint{Kind: kind, Text: fmt.Sprintf("no ready node is in %s%s (ready nodes: %s)", asked, meant, keysNamed(ready))}
+	if f := s.folds[foldKey{nl.ObstacleReach, reason}]; f != nil && f.Only > 0 {
+		hint.Nodes = f.Only
+		hint.Text += ", " + counted(f.Only, "would take it", "would take it")
+	}
+	return hint
 }
 
 // anyDatacenter tells whether a ready node of the pool is in a datacenter of the

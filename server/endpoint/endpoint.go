@@ -141,6 +141,7 @@ func New(cfg Config) *Endpoints {
 	e.registerOperator()
 	e.registerKeys()
 	e.registerWorkers()
+	e.registerExplain()
 	return e
 }
 

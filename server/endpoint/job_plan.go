@@ -11,6 +11,7 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/diff"
+	"github.com/nomadlike/nomadlike/nomadlike/explain"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/periodic"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
@@ -49,11 +50,11 @@ func (e *Endpoints) jobPlan(_ context.Context, req *query.JobPlan, reply *nl.Job
 		index = old.JobModifyIndex + 1
 		reply.JobModifyIndex = old.JobModifyIndex
 	}
-	out, err := e.plan(s, job, max(index, s.Index()+1))
+	out, why, err := e.plan(s, job, max(index, s.Index()+1), req.Explain)
 	if err != nil {
 		return err
 	}
-	reply.Annotations = out.Plan.Annotations
+	reply.Annotations, reply.Explanation = out.Plan.Annotations, why
 	for _, ev := range out.Plan.Evals {
 		if ev.ID == out.Eval.ID {
 			reply.FailedTGAllocs = ev.FailedTGAllocs
@@ -97,16 +98,27 @@ func previewLaunches(p *nl.Periodic, now time.Time, reply *nl.JobPlanResponse) e
 	return nil
 }
 
-// plan schedules job on a copy of s in which it is registered at index.
-func (e *Endpoints) plan(s *store.Snapshot, job *nl.Job, index uint64) (*sched.Outcome, error) {
+// plan schedules job on a copy of s in which it is registered at index, and
+// explains the outcome when it is to.
+func (e *Endpoints) plan(s *store.Snapshot, job *nl.Job, index uint64, why bool) (*sched.Outcome, *nl.JobExplanation, error) {
 	eval := e.jobEval(job, nl.TriggerJobRegister, 0)
 	eval.AnnotatePlan = true
 	next, _, _, err := store.Apply(s, index, &op.RegisterJob{Job: job.Copy(), Eval: eval})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	eval = next.Eval(eval.ID)
-	return sched.Schedule(next, eval, sched.Input{Now: e.cfg.Now(), NewID: e.cfg.NewID, Seed: next.Index(), Annotate: true})
+	in := e.explainInput(next, false)
+	if why {
+		out, x, err := explain.Plan(next, eval, in)
+		if err == nil {
+			x.Index = s.Index() // the copy is nobody's state
+		}
+		return out, x, err
+	}
+	in.Elapsed = nil
+	out, err := sched.Schedule(next, eval, in.Input)
+	return out, nil, err
 }
 
 // jobPeriodicForce launches a child of a periodic job now, whatever runs.

@@ -44,6 +44,8 @@ func allocSub(r *request) (any, error) {
 		return r.byMethod(methods{"GET": allocGet})
 	case verb == "stop":
 		return r.byMethod(methods{"WRITE": allocStop})
+	case verb == "explain":
+		return r.byMethod(methods{"GET": allocExplain})
 	case verb == "services":
 		return r.byMethod(methods{"GET": allocServices})
 	case verb == "checks":

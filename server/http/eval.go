@@ -75,6 +75,10 @@ func evalGet(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if id, asks := strings.CutSuffix(r.rest, "/explain"); asks {
+		r.rest = id
+		return evalExplain(r)
+	}
 	id, allocs := strings.CutSuffix(r.rest, "/allocations")
 	if allocs {
 		var reply query.AllocStubs

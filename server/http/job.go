@@ -41,6 +41,7 @@ var jobVerbs = map[string]methods{
 	"submission":  {"GET": jobSubmission},
 	"actions":     {"GET": jobActions},
 	"action":      {"GET": jobAction},
+	"explain":     {"GET": jobExplain},
 }
 
 // jobSub routes what is below /v1/job/ by the last path element.
@@ -93,6 +94,7 @@ type jobBody struct {
 	PreserveResources bool
 	EvalPriority      int
 	Diff              bool
+	Explain           bool
 	Region, Namespace string
 }
 
@@ -246,7 +248,7 @@ func jobPlan(r *request) (any, error) {
 		return nil, bad("Job ID does not match")
 	}
 	var reply nl.JobPlanResponse
-	req := &query.JobPlan{WriteOptions: o, Job: job, Diff: body.Diff, PolicyOverride: body.PolicyOverride}
+	req := &query.JobPlan{WriteOptions: o, Job: job, Diff: body.Diff, PolicyOverride: body.PolicyOverride, Explain: body.Explain}
 	if err := r.call("Job.Plan", req, &reply); err != nil {
 		return nil, err
 	}
