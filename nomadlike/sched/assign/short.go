@@ -31,8 +31,10 @@ func (a *Ask) Shortages(n *fit.Node) []Shortage {
 	if a.devices {
 		out = append(out, a.deviceShortages(n)...)
 	}
-	if free := len(n.Cores().Free()); a.Cores > 0 && free < a.Cores {
-		out = append(out, Shortage{Reason: fit.CoreClash, Asked: int64(a.Cores), Free: int64(free), Total: int64(n.Cores().Len())})
+	if a.Cores > 0 {
+		if free := len(n.Cores().Free()); free < a.Cores {
+			out = append(out, Shortage{Reason: fit.CoreClash, Asked: int64(a.Cores), Free: int64(free), Total: int64(n.Cores().Len())})
+		}
 	}
 	need := a.NeedOn(n)
 	for _, d := range [...]struct {
