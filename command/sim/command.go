@@ -30,6 +30,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 			Text: "Simulates parts of a cluster, to measure the others and to try jobs at scale.",
 		}),
 		"sim nodes":   meta.Factory(m, NodesCommand),
+		"sim plan":    meta.Factory(m, PlanCommand),
 		"sim quality": meta.Factory(m, QualityCommand),
 	}
 }

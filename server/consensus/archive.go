@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -18,6 +19,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
 // The files of an archive, and bounds on those that are read into memory.
@@ -44,6 +46,11 @@ func (c *Consensus) Save(w io.Writer, modified time.Time) error {
 		return err
 	}
 	defer state.Close()
+	return WriteArchive(w, meta, state, modified)
+}
+
+// WriteArchive writes a snapshot that has been made as Save does.
+func WriteArchive(w io.Writer, meta *raft.SnapshotMeta, state io.Reader, modified time.Time) error {
 	zip := gzip.NewWriter(w)
 	out := tar.NewWriter(zip)
 	described, err := json.Marshal(meta)
@@ -100,7 +107,7 @@ func (c *Consensus) Restore(ctx context.Context, r io.Reader) error {
 	if c.cfg.Dir == "" {
 		return ErrNoSnapshots
 	}
-	meta, state, err := unpack(r, c.cfg.Dir)
+	meta, state, _, err := unpack(r, c.cfg.Dir)
 	if err != nil {
 		return nl.Errorf(nl.CodeInternal, "failed to restore from snapshot: %s", err)
 	}
@@ -120,9 +127,22 @@ func (c *Consensus) Restore(ctx context.Context, r io.Reader) error {
 	return nil
 }
 
+// LoadArchive verifies an archive and gives the state it holds and when it was
+// made. No server is needed.
+func LoadArchive(r io.Reader) (*store.Snapshot, time.Time, error) {
+	_, state, made, err := unpack(r, os.TempDir())
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer os.Remove(state.Name())
+	defer state.Close()
+	s, err := store.Restore(bufio.NewReaderSize(state, snapshotBufferBytes))
+	return s, made, err
+}
+
 // unpack reads and verifies an archive. The state lands in a file of its own
 // in dir, since it may be larger than memory; the caller removes it.
-func unpack(r io.Reader, dir string) (meta *raft.SnapshotMeta, state *os.File, err error) {
+func unpack(r io.Reader, dir string) (meta *raft.SnapshotMeta, state *os.File, made time.Time, err error) {
 	defer func() {
 		if err != nil && state != nil {
 			err = errors.Join(err, state.Close(), os.Remove(state.Name()))
@@ -130,7 +150,7 @@ func unpack(r io.Reader, dir string) (meta *raft.SnapshotMeta, state *os.File, e
 	}()
 	zip, err := gzip.NewReader(r)
 	if err != nil {
-		return nil, nil, fmt.Errorf("failed to decompress snapshot: %w", err)
+		return nil, nil, made, fmt.Errorf("failed to decompress snapshot: %w", err)
 	}
 	sums := map[string]string{}
 	var listed string
@@ -140,7 +160,7 @@ func unpack(r io.Reader, dir string) (meta *raft.SnapshotMeta, state *os.File, e
 			break
 		}
 		if err != nil {
-			return nil, state, fmt.Errorf("failed reading snapshot: %w", err)
+			return nil, state, made, fmt.Errorf("failed reading snapshot: %w", err)
 		}
 		sum := sha256.New()
 		from := io.TeeReader(in, sum)
@@ -152,8 +172,9 @@ func unpack(r io.Reader, dir string) (meta *raft.SnapshotMeta, state *os.File, e
 				_, err = io.Copy(io.Discard, from)
 			}
 		case archiveState:
+			made = h.ModTime
 			if state != nil {
-				return nil, state, fmt.Errorf("the snapshot holds %s twice", archiveState)
+				return nil, state, made, fmt.Errorf("the snapshot holds %s twice", archiveState)
 			}
 			if state, err = os.CreateTemp(dir, "restore-*"); err == nil {
 				_, err = io.Copy(state, from)
@@ -163,21 +184,21 @@ func unpack(r io.Reader, dir string) (meta *raft.SnapshotMeta, state *os.File, e
 			b, err = io.ReadAll(io.LimitReader(in, archiveTextBytesMax))
 			listed = string(b)
 		default:
-			return nil, state, fmt.Errorf("unexpected file %q in snapshot", h.Name)
+			return nil, state, made, fmt.Errorf("unexpected file %q in snapshot", h.Name)
 		}
 		if err != nil {
-			return nil, state, fmt.Errorf("failed to read or write snapshot data: %w", err)
+			return nil, state, made, fmt.Errorf("failed to read or write snapshot data: %w", err)
 		}
 		sums[h.Name] = hex.EncodeToString(sum.Sum(nil))
 	}
 	if meta == nil || state == nil {
-		return nil, state, fmt.Errorf("the snapshot lacks %s or %s", archiveMeta, archiveState)
+		return nil, state, made, fmt.Errorf("the snapshot lacks %s or %s", archiveMeta, archiveState)
 	}
 	if err := verifySums(listed, sums); err != nil {
-		return nil, state, err
+		return nil, state, made, err
 	}
 	_, err = state.Seek(0, io.SeekStart)
-	return meta, state, err
+	return meta, state, made, err
 }
 
 func verifySums(listed string, sums map[string]string) error {

@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -155,7 +156,7 @@ func (c *Config) complete() error {
 	c.Demand = fitting(c.Demand, c.Node)
 	if c.Nodes == 0 {
 		if c.Nodes = nodesDefault; len(c.Demand) > 0 {
-			c.Nodes = 2 * int(demandOf(c.Demand).bound(c.Node))
+			c.Nodes = 2 * int(math.Ceil(demandOf(c.Demand).bound(c.Node)))
 		}
 	}
 	if c.Nodes < 1 || c.Nodes > nodesMax {
@@ -167,12 +168,11 @@ func (c *Config) complete() error {
 	return errors.Join(wrong...)
 }
 
-// fitting leaves out what no node can hold.
-func fitting(demand []Demand, node Shape) (out []Demand) {
-	for _, d := range demand {
-		if d.CPU <= node.CPU && d.Memory <= node.Memory {
-			out = append(out, d)
-		}
+// fitting cuts what is larger than a node down to one.
+func fitting(demand []Demand, node Shape) []Demand {
+	out := slices.Clone(demand)
+	for i := range out {
+		out[i].CPU, out[i].Memory = min(out[i].CPU, node.CPU), min(out[i].Memory, node.Memory)
 	}
 	return out
 }
