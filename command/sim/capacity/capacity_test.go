@@ -15,8 +15,11 @@ import (
 	"github.com/nomadlike/nomadlike/command/meta"
 	"github.com/nomadlike/nomadlike/command/sim"
 	"github.com/nomadlike/nomadlike/command/sim/settle"
+	"github.com/nomadlike/nomadlike/jobspec"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/spec"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 	"github.com/nomadlike/nomadlike/server/consensus"
 )
@@ -56,9 +59,9 @@ func testArchive(t *testing.T) []byte {
 		do(&op.RegisterNode{Node: n, Time: now.UnixNano()})
 	}
 	for _, job := range []*nl.Job{
-		testJob("agent", nl.JobTypeSystem, 90, 1, 100, 100, ""),
-		testJob("api", nl.JobTypeService, 50, 20, 1000, 1000, ""),
-		testJob("low", nl.JobTypeService, 20, 6, 5000, 7000, "large"),
+		testJob(t, "agent", nl.JobTypeSystem, 90, 1, 100, 100, ""),
+		testJob(t, "api", nl.JobTypeService, 50, 20, 1000, 1000, ""),
+		testJob(t, "low", nl.JobTypeService, 20, 6, 5000, 7000, "large"),
 	} {
 		do(&op.RegisterJob{Job: job, Eval: c.Eval(job, nl.TriggerJobRegister)})
 	}
@@ -98,16 +101,40 @@ func testNode(i int) *nl.Node {
 	return n
 }
 
-func testJob(id, kind string, priority, count, cpu int, memory int64, class string) *nl.Job {
-	g := &nl.Group{
-		Name: "web", Count: count, EphemeralDisk: &nl.EphemeralDisk{SizeMB: 100}, Update: &nl.UpdateStrategy{},
-		Tasks: []*nl.Task{{Name: "web", Driver: "mock_driver", Resources: &nl.Resources{CPU: cpu, MemoryMB: memory}}},
-	}
+// testJob is read from a job file, so that it has all the defaults that jobs of
+// a real state have.
+func testJob(t *testing.T, id, kind string, priority, count, cpu, memory int, class string) *nl.Job {
+	t.Helper()
+	constraint := ""
 	if class != "" {
-		g.Constraints = []*nl.Constraint{{LTarget: "${node.class}", Operand: "=", RTarget: class}}
+		constraint = fmt.Sprintf(`constraint {
+			attribute = "${node.class}"
+			value     = %q
+		}`, class)
 	}
-	return &nl.Job{
-		ID: id, Name: id, Namespace: nl.DefaultNamespace, Region: "global", Type: kind, Priority: priority,
-		Datacenters: []string{"*"}, NodePool: nl.NodePoolDefault, TaskGroups: []*nl.Group{g},
+	doc, problems := jobspec.Parse(jobspec.Input{Path: id + ".hcl", Body: fmt.Appendf(nil, `
+job %q {
+	type     = %q
+	priority = %d
+	group "web" {
+		count = %d
+		%s
+		task "web" {
+			driver = "mock_driver"
+			resources {
+				cpu    = %d
+				memory = %d
+			}
+		}
 	}
+}`, id, kind, priority, count, constraint, cpu, memory)})
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	job, err := spec.Register(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admit.Mutate(job, admit.Settings{})
+	return job
 }
