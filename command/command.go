@@ -31,6 +31,7 @@ import (
 	"github.com/nomadlike/nomadlike/command/namespace"
 	"github.com/nomadlike/nomadlike/command/node"
 	"github.com/nomadlike/nomadlike/command/operator"
+	"github.com/nomadlike/nomadlike/command/quota"
 	"github.com/nomadlike/nomadlike/command/render"
 	"github.com/nomadlike/nomadlike/command/scaling"
 	"github.com/nomadlike/nomadlike/command/server"
@@ -59,6 +60,7 @@ func nouns() []func(*meta.Meta) map[string]cli.CommandFactory {
 		scaling.Commands,
 		operator.Commands,
 		namespace.Commands,
+		quota.Commands,
 		variable.Commands,
 		monitor.Commands,
 		agentinfo.Commands,

@@ -104,6 +104,7 @@ type file struct {
 	Name        string `hcl:"name"`
 	Description string `hcl:"description,optional"`
 	Quota       string `hcl:"quota,optional"`
+	Weight      int    `hcl:"weight,optional"`
 	Meta        *struct {
 		Values hcl.Body `hcl:",remain"`
 	} `hcl:"meta,block"`
@@ -134,7 +135,7 @@ func parse(text []byte, name string, asJSON bool) (*nl.Namespace, error) {
 	if err := specfile.HCL(text, name, &f); err != nil {
 		return nil, err
 	}
-	n := &nl.Namespace{Name: f.Name, Description: f.Description, Quota: f.Quota}
+	n := &nl.Namespace{Name: f.Name, Description: f.Description, Quota: f.Quota, Weight: f.Weight}
 	if f.Meta != nil {
 		var err error
 		if n.Meta, err = specfile.Strings(f.Meta.Values, name); err != nil {

@@ -2,8 +2,12 @@ package namespace
 
 import (
 	"context"
+	"net/http"
+	"strconv"
 
+	"github.com/nomadlike/nomadlike/command/apiclient"
 	"github.com/nomadlike/nomadlike/command/meta"
+	"github.com/nomadlike/nomadlike/command/quota"
 	"github.com/nomadlike/nomadlike/command/render"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
@@ -30,9 +34,31 @@ func status(*meta.Meta) *meta.Verb {
 				return err
 			}
 			show(c, n)
-			return nil
+			return showQuota(ctx, c, n.Quota)
 		},
 	}
+}
+
+// showQuota shows what is used of the namespace's quota, to those who may see
+// it.
+func showQuota(ctx context.Context, c *meta.Call, name string) error {
+	if name == "" {
+		return nil
+	}
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	q, usage, err := quota.Read(ctx, client, name)
+	switch apiclient.CodeOf(err) {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusNotImplemented:
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	quota.Show(c, q, usage)
+	return nil
 }
 
 func show(c *meta.Call, n *nl.Namespace) {
@@ -47,6 +73,7 @@ func show(c *meta.Call, n *nl.Namespace) {
 		return render.List(list)
 	}
 	c.Print((&render.Pairs{}).Add("Name", n.Name).Add("Description", n.Description).Add("Quota", n.Quota).
+		AddIf(n.Weight != 0, "Weight", strconv.Itoa(n.Weight)).
 		Add("Enabled Drivers", enabled(caps.EnabledTaskDrivers)).Add("Disabled Drivers", render.List(caps.DisabledTaskDrivers)).
 		Add("Enabled Network Modes", enabled(caps.EnabledNetworkModes)).Add("Disabled Network Modes", render.List(caps.DisabledNetworkModes)).String())
 	if len(n.Meta) > 0 {

@@ -33,11 +33,15 @@ func (b *Broker) commit(c store.Commit) {
 		return
 	}
 	now := b.cfg.Now()
-	touched := false
+	touched := b.shareFairly(c.Snapshot)
+	fair := b.queue.SharesFairly() && !touched // else the changes are counted
 	for _, change := range c.Changes {
-		if change.Table == store.TableEvals {
+		switch {
+		case change.Table == store.TableEvals:
 			touched = true
 			b.feedEval(now, change)
+		case fair:
+			b.feedShare(change)
 		}
 	}
 	if room := RoomMade(c.Index, c.Snapshot, c.Changes); !room.Empty() {
@@ -150,6 +154,7 @@ func (b *Broker) rebuild(s *store.Snapshot) {
 		return
 	}
 	now := b.cfg.Now()
+	b.shareFairly(s)
 	b.remember(now, s)
 	for e := range s.Evals(nl.AllNamespaces) {
 		switch e.Status {

@@ -97,13 +97,15 @@ type Stats struct {
 	Enabled bool
 	Queue   queue.Stats
 	Blocked blocked.Stats
+	// Shares are where namespaces stand while batch work is shared fairly.
+	Shares []queue.Share
 }
 
 // Stats counts what the broker holds.
 func (b *Broker) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return Stats{Enabled: b.leader && !b.paused, Queue: b.queue.Stats(), Blocked: b.blocked.Stats()}
+	return Stats{Enabled: b.leader && !b.paused, Queue: b.queue.Stats(), Blocked: b.blocked.Stats(), Shares: b.queue.Shares()}
 }
 
 // Waiting lists the evaluations that wait for a time.

@@ -42,6 +42,7 @@ func earliest(a, b *entry) bool {
 type pile struct {
 	before order
 	items  []*entry
+	lane   *lane // whose ready evaluations it holds, when these are shared
 }
 
 func newPile(o order) *pile { return &pile{before: o} }

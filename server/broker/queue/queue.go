@@ -56,6 +56,10 @@ type entry struct {
 
 	in *pile // the heap that holds it, nil for none
 	at int   // its place there
+
+	// What its namespace is charged with while unacked; see fair.
+	asks          Work
+	waitedForRoom bool
 }
 
 // key names a job.
@@ -72,6 +76,7 @@ type Queue struct {
 	cfg        Config
 	entries    map[string]*entry // by evaluation ID
 	ready      map[string]*pile  // by evaluation type
+	fair       *fair             // batch work, nil while it is not shared
 	jobs       map[key]*line
 	timed      *pile      // waiting and unacked, by due
 	failed     []*nl.Eval // not taken by TakeFailed yet
@@ -135,11 +140,7 @@ func (q *Queue) Done(now time.Time, id string) {
 func (q *Queue) Dequeue(now time.Time, types []string, token func() string) (*nl.Eval, string) {
 	var best *entry
 	for _, t := range types {
-		p := q.ready[t]
-		if p == nil {
-			continue
-		}
-		if x := p.head(); x != nil && (best == nil || urgent(x, best)) {
+		if x := q.head(t); x != nil && (best == nil || q.before(x, best)) {
 			best = x
 		}
 	}
@@ -147,11 +148,33 @@ func (q *Queue) Dequeue(now time.Time, types []string, token func() string) (*nl
 		return nil, ""
 	}
 	q.detach(best)
+	if q.fair != nil && shared(best.eval.Type) {
+		q.fair.deliver(best)
+	}
 	best.state, best.token = unacked, token()
 	best.deliveries++
 	best.due = now.Add(q.cfg.NackTimeout)
 	q.timed.push(best)
 	return best.eval, best.token
+}
+
+// head is the evaluation of a type that is next, nil when there is none.
+func (q *Queue) head(evalType string) *entry {
+	if q.fair != nil && shared(evalType) {
+		return q.fair.head(evalType)
+	}
+	if p := q.ready[evalType]; p != nil {
+		return p.head()
+	}
+	return nil
+}
+
+// before tells whether x goes before y, each the next of its type.
+func (q *Queue) before(x, y *entry) bool {
+	if q.fair != nil && shared(x.eval.Type) && shared(y.eval.Type) {
+		return q.fair.before(x, y)
+	}
+	return urgent(x, y)
 }
 
 // Ack says that an evaluation is finished.
@@ -296,6 +319,17 @@ func (q *Queue) admit(now time.Time, x *entry) {
 
 func (q *Queue) makeReady(now time.Time, x *entry) {
 	x.state, x.since = ready, now
+	q.pushReady(x)
+}
+
+// pushReady puts a ready entry where workers look.
+func (q *Queue) pushReady(x *entry) {
+	if q.fair != nil && shared(x.eval.Type) {
+		p := q.fair.pile(x)
+		p.push(x)
+		q.fair.filled(p.lane)
+		return
+	}
 	p := q.ready[x.eval.Type]
 	if p == nil {
 		p = newPile(urgent)
@@ -320,8 +354,14 @@ func (q *Queue) line(x *entry) *line {
 
 // detach takes x out of the heap that holds it.
 func (q *Queue) detach(x *entry) {
-	if x.in != nil {
-		x.in.remove(x)
+	if p := x.in; p != nil {
+		p.remove(x)
+		if p.lane != nil {
+			q.fair.drained(p.lane)
+		}
+	}
+	if q.fair != nil && x.state == unacked {
+		q.fair.returned(x)
 	}
 }
 

@@ -23,12 +23,13 @@ type player struct {
 	now    time.Time
 	count  int
 	tokens map[string]string
+	asks   map[string]Work // by evaluation ID, MHz of a cluster of 1000 MHz
 }
 
 func TestScripts(t *testing.T) {
 	script.Run(t, "testdata/*.txt", func(t *testing.T) func(script.Line) string {
 		start := time.Unix(1000, 0)
-		p := &player{t: t, q: New(Config{}), start: start, now: start, tokens: map[string]string{}}
+		p := &player{t: t, q: New(Config{}), start: start, now: start, tokens: map[string]string{}, asks: map[string]Work{}}
 		return p.do
 	})
 }
@@ -70,6 +71,19 @@ func (p *player) do(l script.Line) string {
 		return ids(p.q.TakeFailed())
 	case "superseded":
 		return ids(p.q.TakeSuperseded(2))
+	case "fair": // CAPACITY, off: shares batch work or not
+		p.q.ShareFairly(l.Args[0] != "off", func(e *nl.Eval) Work { return p.asks[e.ID] })
+		p.q.AddCapacity(Work{CPU: p.mhz(l.Args[0])})
+	case "weight":
+		p.q.SetWeight(l.Args[0], int(p.mhz(l.Args[1])))
+	case "use":
+		p.q.Use(l.Args[0], Work{CPU: p.mhz(l.Args[1])})
+	case "shares":
+		var lines []string
+		for _, s := range p.q.Shares() {
+			lines = append(lines, fmt.Sprintf("%s weight=%d used=%d share=%.2f ready=%d", s.Namespace, s.Weight, s.Used.CPU, s.Share, s.Ready))
+		}
+		return strings.Join(lines, "\n")
 	case "stats":
 		s := p.q.Stats()
 		return fmt.Sprintf("ready=%d unacked=%d pending=%d waiting=%d failed=%d superseded=%d",
@@ -78,6 +92,11 @@ func (p *player) do(l script.Line) string {
 		p.t.Fatalf("unknown verb %q", l.Verb)
 	}
 	return ""
+}
+
+func (p *player) mhz(s string) int64 {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return n
 }
 
 func (p *player) token(l script.Line) string {
@@ -95,6 +114,12 @@ func (p *player) eval(l script.Line) *nl.Eval {
 			e.JobID = strings.TrimPrefix(value, "-")
 		case "type":
 			e.Type = value
+		case "ns":
+			e.Namespace, e.Type = value, nl.JobTypeBatch
+		case "status":
+			e.Status = value
+		case "ask":
+			p.asks[e.ID] = Work{CPU: p.mhz(value)}
 		case "wait":
 			e.Wait = p.duration(value)
 		case "until":
