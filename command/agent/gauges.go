@@ -43,7 +43,17 @@ func (a *Agent) serverGauges() []gauge {
 	}
 	add("nomad_blocked_evals_total_blocked", float64(st.Blocked.Blocked))
 	add("nomad_blocked_evals_total_escaped", float64(st.Blocked.Escaped))
-	add("nomad_blocked_evals_total_quota_limit", 0)
+	add("nomad_blocked_evals_total_quota_limit", float64(st.Blocked.QuotaLimit))
+	for _, share := range st.Shares {
+		add("nomad_broker_namespace_share", share.Share, "namespace", share.Namespace)
+		add("nomad_broker_namespace_ready", float64(share.Ready), "namespace", share.Namespace)
+	}
+	for id, n := range a.server.Applier().Rejected() {
+		add("nomad_plan_node_rejected", float64(n), "node_id", id)
+	}
+	for id, n := range a.server.Applier().RejectionScores() {
+		add("nomad_plan_rejection_tracker_node_score", float64(n), "node_id", id)
+	}
 	add("nomad_plan_queue_depth", float64(a.server.Applier().Depth()))
 	add("nomad_heartbeat_active", float64(a.server.Watched()))
 	s := a.server.Store().Snapshot()

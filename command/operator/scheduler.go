@@ -62,6 +62,7 @@ func schedulerGet(*meta.Meta) *meta.Verb {
 				Add("Preemption Batch Scheduler", strconv.FormatBool(s.PreemptionConfig.BatchSchedulerEnabled)).
 				Add("Preemption SysBatch Scheduler", strconv.FormatBool(s.PreemptionConfig.SysBatchSchedulerEnabled)).
 				Add("Node Limit For Feasibility Checks", strconv.FormatUint(s.NodeLimitForFeasibilityChecks, 10)).
+				AddIf(s.BatchFairShare, "Batch Fair Share", strconv.FormatBool(s.BatchFairShare)).
 				Add("Modify Index", strconv.FormatUint(s.ModifyIndex, 10)).String())
 			return nil
 		},
@@ -75,6 +76,7 @@ type schedulerFlags struct {
 	oversubscription, reject, pause  *bool
 	batch, service, sysbatch, system *bool
 	nodeLimit                        *uint64
+	fairShare                        *bool
 }
 
 func schedulerSet(*meta.Meta) *meta.Verb {
@@ -84,6 +86,7 @@ func schedulerSet(*meta.Meta) *meta.Verb {
 		Text: "Changes those settings that are given; the others stay as they are.",
 		Examples: []meta.Example{
 			{Text: "Spread allocations instead of packing them", Line: meta.Binary + " operator scheduler set-config -scheduler-algorithm=spread"},
+			{Text: "Share a full cluster between namespaces", Line: meta.Binary + " operator scheduler set-config -batch-fair-share=true"},
 			{Text: "Schedule nothing for now", Line: meta.Binary + " operator scheduler set-config -pause-eval-broker=true"},
 		},
 		Flags: func(fl *meta.Flags) {
@@ -96,6 +99,7 @@ func schedulerSet(*meta.Meta) *meta.Verb {
 			fl.OptionalBool(&f.service, "preempt-service-scheduler", "Let service jobs displace work of lower priority.")
 			fl.OptionalBool(&f.sysbatch, "preempt-sysbatch-scheduler", "Let sysbatch jobs displace work of lower priority.")
 			fl.OptionalBool(&f.system, "preempt-system-scheduler", "Let system jobs displace work of lower priority.")
+			fl.OptionalBool(&f.fairShare, "batch-fair-share", "Give batch work of namespaces the cluster by their weights when it is full.")
 			fl.Index(&f.nodeLimit, "node-limit-for-feasibility-checks", "<n>", "How many nodes to look at for one allocation at most. 0 sets no limit.")
 		},
 		Do: f.run,
@@ -123,6 +127,7 @@ func (f *schedulerFlags) run(ctx context.Context, c *meta.Call) error {
 	over(&s.PreemptionConfig.SysBatchSchedulerEnabled, f.sysbatch)
 	over(&s.PreemptionConfig.SystemSchedulerEnabled, f.system)
 	over(&s.NodeLimitForFeasibilityChecks, f.nodeLimit)
+	over(&s.BatchFairShare, f.fairShare)
 	q := &apiclient.Query{Params: map[string]string{}}
 	if f.index != nil {
 		q.Params["cas"] = strconv.FormatUint(*f.index, 10)

@@ -73,6 +73,8 @@ type Applier struct {
 	begun   chan struct{} // closed when Run begins
 	queue   planQueue
 	flights []*flight
+	// rejected counts the rejections of each node since the start.
+	rejected map[string]uint64
 }
 
 // submission is a plan and who waits for it.
@@ -115,7 +117,8 @@ func New(cfg Config) (*Applier, error) {
 		cfg.Observe = func(string, time.Duration) {}
 	}
 	return &Applier{
-		cfg: cfg, wake: make(chan struct{}, 1), slots: make(chan struct{}, EntriesMax), begun: make(chan struct{}),
+		rejected: map[string]uint64{},
+		cfg:      cfg, wake: make(chan struct{}, 1), slots: make(chan struct{}, EntriesMax), begun: make(chan struct{}),
 	}, nil
 }
 

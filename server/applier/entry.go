@@ -2,6 +2,7 @@ package applier
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -215,8 +216,30 @@ func (a *Applier) takeOut(ctx context.Context) {
 
 // reject counts rejections.
 func (a *Applier) reject(nodes []string) {
+	a.mu.Lock()
+	for _, id := range nodes {
+		a.rejected[id]++
+	}
+	a.mu.Unlock()
 	if a.cfg.Rejections == nil {
 		return
 	}
 	a.cfg.Rejections.Note(a.cfg.Now(), nodes)
+}
+
+// Rejected counts how often a part of plans was rejected, by node ID, since the
+// start.
+func (a *Applier) Rejected() map[string]uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.rejected)
+}
+
+// RejectionScores counts the rejections that may take nodes out, by node ID;
+// nil when they are not tracked.
+func (a *Applier) RejectionScores() map[string]int {
+	if a.cfg.Rejections == nil {
+		return nil
+	}
+	return a.cfg.Rejections.Scores()
 }
