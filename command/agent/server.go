@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/gc"
 	"github.com/nomadlike/nomadlike/server"
+	"github.com/nomadlike/nomadlike/server/applier"
 	"github.com/nomadlike/nomadlike/server/consensus"
 	"github.com/nomadlike/nomadlike/server/endpoint"
 	"github.com/nomadlike/nomadlike/server/member"
@@ -35,7 +37,7 @@ func (a *Agent) serverConfig() (server.Config, error) {
 	start, retry := joins(&c.Server)
 	tracker := 0
 	if t := c.Server.PlanRejectionTracker; t.Enabled != nil && *t.Enabled {
-		tracker = max(t.NodeThreshold, 1)
+		tracker = cmp.Or(max(t.NodeThreshold, 0), applier.RejectionThreshold)
 	}
 	return server.Config{
 		Name: c.Name, Region: c.Region, Datacenter: c.Datacenter, Version: a.version.Number, DataDir: dir,

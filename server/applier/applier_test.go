@@ -304,6 +304,53 @@ func TestApplier_TakesNodesOut(t *testing.T) {
 	})
 }
 
+func TestRejections_Defaults(t *testing.T) {
+	r := NewRejections(0, 0)
+	now := time.Unix(0, 0)
+	for range RejectionThreshold - 1 {
+		r.Note(now, []string{"n"})
+	}
+	if out := r.Take(); len(out) > 0 {
+		t.Errorf("taken out too early: %v", out)
+	}
+	r.Note(now.Add(RejectionWindow), []string{"n"})
+	if out := r.Take(); len(out) != 1 {
+		t.Error("not taken out")
+	}
+}
+
+// A node that is out of the budget of nodes to take out keeps its rejections,
+// and goes when there is budget again.
+func TestRejections_WaitForBudget(t *testing.T) {
+	r := NewRejections(1, time.Hour)
+	now := time.Unix(0, 0)
+	for i := range outBurst {
+		r.Note(now, []string{fmt.Sprint(i)})
+	}
+	r.Note(now, []string{"late"})
+	if out := r.Take(); len(out) != outBurst || r.Scores()["late"] != 1 {
+		t.Errorf("taken out %v, remembered %v", out, r.Scores())
+	}
+	r.Note(now.Add(outEvery), []string{"late"})
+	if out := r.Take(); !slices.Equal(out, []string{"late"}) {
+		t.Errorf("taken out later: %v", out)
+	}
+}
+
+// What a quota forbids is no fault of the nodes.
+func TestApplier_QuotaIsNoFaultOfNodes(t *testing.T) {
+	tracker := NewRejections(1, time.Minute)
+	over := func(_ *store.Snapshot, _ []*verify.Ahead, p *nl.Plan) (*nl.Plan, []string) {
+		return &nl.Plan{EvalID: p.EvalID, QuotaExceeded: []string{"cpu exhausted"}}, []string{"n1"}
+	}
+	inBubble(t, func(c *Config) { c.Rejections, c.Verify = tracker, over }, func(b *bench) {
+		b.expect(b.submit(plan("a", 50, "n1")), "rejected [n1], committed false, fresh true")
+		if len(b.entries) > 0 || len(tracker.Scores()) > 0 || len(b.a.Rejected()) > 0 {
+			b.t.Errorf("%d entries, scores %v, rejected %v", len(b.entries), tracker.Scores(), b.a.Rejected())
+		}
+	})
+}
+
 func TestRejections(t *testing.T) {
 	start := time.Unix(0, 0)
 	r := NewRejections(2, time.Minute)

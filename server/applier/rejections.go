@@ -1,6 +1,7 @@
 package applier
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -8,6 +9,10 @@ import (
 )
 
 const (
+	// RejectionThreshold and RejectionWindow are used where the configuration
+	// says nothing: far more than workers that meet on a busy node cause.
+	RejectionThreshold = 100
+	RejectionWindow    = 5 * time.Minute
 	// nodesMax bounds the nodes whose rejections are remembered; the one that
 	// was rejected longest ago is forgotten first.
 	nodesMax = 50
@@ -31,8 +36,10 @@ type Rejections struct {
 	filled   time.Time
 }
 
-// NewRejections finds nodes with threshold rejections inside window.
+// NewRejections finds nodes with threshold rejections inside window; 0 takes the
+// defaults.
 func NewRejections(threshold int, window time.Duration) *Rejections {
+	threshold, window = cmp.Or(threshold, RejectionThreshold), cmp.Or(window, RejectionWindow)
 	return &Rejections{threshold: threshold, window: window, rejected: map[string][]time.Time{}, tokens: outBurst}
 }
 
