@@ -117,11 +117,16 @@ type Endpoints struct {
 	mux   *session.Mux
 	kinds map[string]Kind
 	sign  signers
+
+	feeds  *allocFeeds
+	status *statusQueue
 }
 
 // New registers every method on a mux of its own.
 func New(cfg Config) *Endpoints {
-	e := &Endpoints{cfg: cfg, mux: session.NewMux(), kinds: map[string]Kind{}}
+	e := &Endpoints{cfg: cfg, mux: session.NewMux(), kinds: map[string]Kind{}, feeds: newAllocFeeds()}
+	e.status = &statusQueue{propose: e.propose}
+	cfg.Store.OnCommit(e.feeds.commit)
 	for method := range onNode {
 		e.kinds[method] = OnNode
 	}

@@ -9,8 +9,6 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
-	"github.com/nomadlike/nomadlike/nomadlike/session"
-	"github.com/nomadlike/nomadlike/nomadlike/store"
 	"github.com/nomadlike/nomadlike/server/watch"
 )
 
@@ -140,8 +138,7 @@ func (e *Endpoints) nodeUpdateAllocs(ctx context.Context, req *query.NodeAllocUp
 	}
 	o := &op.UpdateAllocs{NodeID: n.ID, Updates: updates, Time: e.now(),
 		Evals: watch.EvalsForAllocUpdates(s, updates, e.now(), e.cfg.NewID)}
-	r, err := e.propose(ctx, o)
-	reply.Index = r.Index
+	reply.Index, err = e.status.write(ctx, o)
 	return err
 }
 
@@ -198,93 +195,4 @@ func (e *Endpoints) nodeAddEvents(ctx context.Context, req *query.NodeEvents, re
 	r, err := e.propose(ctx, &op.AddNodeEvents{Events: map[string][]*nl.NodeEvent{n.ID: events}})
 	reply.Index = r.Index
 	return err
-}
-
-// nodeAllocs streams a node its allocations: all of them first, then what
-// changes. It holds what it has sent by modify index, so that a change that
-// the node itself reported is not sent back.
-func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, stream session.Stream) error {
-	if _, err := e.authNode(req.NodeID, req.SecretID); err != nil {
-		return err
-	}
-	e.cfg.Nodes.Bind(ctx, req.NodeID)
-	sent := NewAllocFeed()
-	index := uint64(0)
-	for first := true; ; first = false {
-		var msg *query.NodeAllocChanges
-		err := e.cfg.Store.Query(ctx, index, nodeAllocsWait, func(s *store.Snapshot) (uint64, []store.Key, error) {
-			msg = sent.Changes(s, req.NodeID, first)
-			at := index
-			if msg != nil {
-				at = max(s.Index(), index+1)
-				msg.Index = s.Index()
-			}
-			return at, []store.Key{{Table: store.TableAllocs, ID: req.NodeID}}, nil
-		})
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if msg == nil {
-			msg = &query.NodeAllocChanges{Index: index} // tells a broken connection from a quiet one
-		}
-		index = max(index, msg.Index)
-		if err := stream.Send(msg); err != nil {
-			return err
-		}
-		sent.Sent(msg)
-	}
-}
-
-// AllocFeed is what one node has been told over one stream.
-type AllocFeed struct {
-	known map[string]uint64 // allocation ID -> AllocModifyIndex it was sent at
-	jobs  map[string]bool   // job versions sent
-}
-
-// NewAllocFeed has told nothing.
-func NewAllocFeed() *AllocFeed {
-	return &AllocFeed{known: map[string]uint64{}, jobs: map[string]bool{}}
-}
-
-// Changes is what the node does not know yet, nil when that is nothing.
-func (f *AllocFeed) Changes(s *store.Snapshot, nodeID string, first bool) *query.NodeAllocChanges {
-	msg := &query.NodeAllocChanges{Reset: first}
-	live := map[string]bool{}
-	jobs := map[string]bool{}
-	for a := range s.AllocsByNode(nodeID) {
-		live[a.ID] = true
-		if at, ok := f.known[a.ID]; ok && at == a.AllocModifyIndex {
-			continue
-		}
-		if key := jobVersionKey(a); a.Job != nil && !f.jobs[key] && !jobs[key] {
-			jobs[key] = true
-			msg.Jobs = append(msg.Jobs, a.Job)
-		}
-		msg.Allocs = append(msg.Allocs, a)
-	}
-	for _, id := range sortedKeys(f.known) {
-		if !live[id] {
-			msg.Removed = append(msg.Removed, id)
-		}
-	}
-	if !first && len(msg.Allocs)+len(msg.Removed) == 0 {
-		return nil
-	}
-	return msg
-}
-
-// Sent remembers that msg was sent.
-func (f *AllocFeed) Sent(msg *query.NodeAllocChanges) {
-	for _, j := range msg.Jobs {
-		f.jobs[jobVersionKey(&nl.Alloc{Namespace: j.Namespace, JobID: j.ID, JobVersion: j.Version, Job: j})] = true
-	}
-	for _, a := range msg.Allocs {
-		f.known[a.ID] = a.AllocModifyIndex
-	}
-	for _, id := range msg.Removed {
-		delete(f.known, id)
-	}
 }

@@ -5,13 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
-
-// nodeAllocsWait is how long a node's stream stays silent at most.
-const nodeAllocsWait = 60 * time.Second
 
 // jobVersionKey names the version of the job an allocation belongs to; two
 // incarnations of a purged job differ by their create index.

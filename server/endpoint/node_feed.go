@@ -1,0 +1,220 @@
+package endpoint
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/query"
+	"github.com/nomadlike/nomadlike/nomadlike/session"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+const (
+	// nodeAllocsWait is how long a node's stream stays silent at most.
+	nodeAllocsWait = 60 * time.Second
+	// feedPendingMax is how many changes wait for a node that does not read; one
+	// that is further behind is told everything anew.
+	feedPendingMax = 4096
+	// feedJobsMax is how many job versions a node is remembered to have been
+	// sent; with more it is sent some again.
+	feedJobsMax = 1024
+)
+
+// allocFeeds gathers from the commits what streams to nodes have to tell, so
+// that nobody looks through the allocations of a node for what has changed.
+type allocFeeds struct {
+	mu     sync.Mutex
+	byNode map[string][]*allocFeed
+}
+
+// allocFeed is one stream to a node.
+type allocFeed struct {
+	woken   chan struct{} // room for one
+	pending []allocChange // guarded by allocFeeds.mu
+	reset   bool          // guarded by allocFeeds.mu: pending is not all of it
+	jobs    map[string]bool
+}
+
+// allocChange is an allocation as it became; one that is gone is its ID only.
+type allocChange struct {
+	index uint64
+	id    string
+	alloc *nl.Alloc // nil: gone
+}
+
+func newAllocFeeds() *allocFeeds { return &allocFeeds{byNode: map[string][]*allocFeed{}} }
+
+// open begins a feed. What is committed from then on is in it.
+func (fs *allocFeeds) open(nodeID string) *allocFeed {
+	f := &allocFeed{woken: make(chan struct{}, 1), reset: true, jobs: map[string]bool{}}
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.byNode[nodeID] = append(fs.byNode[nodeID], f)
+	return f
+}
+
+func (fs *allocFeeds) close(nodeID string, f *allocFeed) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	left := slices.DeleteFunc(fs.byNode[nodeID], func(o *allocFeed) bool { return o == f })
+	if len(left) == 0 {
+		delete(fs.byNode, nodeID)
+		return
+	}
+	fs.byNode[nodeID] = left
+}
+
+// commit is the store's hook. What a node itself reported is not told to it:
+// such a change leaves AllocModifyIndex as it was.
+func (fs *allocFeeds) commit(c store.Commit) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if len(fs.byNode) == 0 {
+		return
+	}
+	if c.Replaced {
+		for _, feeds := range fs.byNode {
+			for _, f := range feeds {
+				f.startOver()
+			}
+		}
+		return
+	}
+	for i := range c.Changes {
+		if c.Changes[i].Table != store.TableAllocs {
+			continue
+		}
+		before, _ := c.Changes[i].Before.(*nl.Alloc)
+		after, _ := c.Changes[i].After.(*nl.Alloc)
+		switch {
+		case after == nil && before != nil:
+			fs.tell(before.NodeID, allocChange{c.Index, before.ID, nil})
+		case after != nil && (before == nil || before.AllocModifyIndex != after.AllocModifyIndex):
+			fs.tell(after.NodeID, allocChange{c.Index, after.ID, after})
+			if before != nil && before.NodeID != after.NodeID {
+				fs.tell(before.NodeID, allocChange{c.Index, before.ID, nil})
+			}
+		}
+	}
+}
+
+func (fs *allocFeeds) tell(nodeID string, ch allocChange) {
+	for _, f := range fs.byNode[nodeID] {
+		switch {
+		case f.reset:
+		case len(f.pending) >= feedPendingMax:
+			f.startOver()
+		default:
+			f.pending = append(f.pending, ch)
+			f.wake()
+		}
+	}
+}
+
+func (f *allocFeed) startOver() {
+	f.pending, f.reset = nil, true
+	f.wake()
+}
+
+func (f *allocFeed) wake() {
+	select {
+	case f.woken <- struct{}{}:
+	default:
+	}
+}
+
+// take gives what has gathered; reset says that the state is to be told anew.
+// A snapshot taken afterwards holds all that was gathered before.
+func (fs *allocFeeds) take(f *allocFeed) (changes []allocChange, reset bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	changes, reset = f.pending, f.reset
+	f.pending, f.reset = nil, false
+	return changes, reset
+}
+
+// nodeAllocs streams a node its allocations: all of them first, then what
+// changes.
+func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, stream session.Stream) error {
+	if _, err := e.authNode(req.NodeID, req.SecretID); err != nil {
+		return err
+	}
+	e.cfg.Nodes.Bind(ctx, req.NodeID)
+	f := e.feeds.open(req.NodeID)
+	defer e.feeds.close(req.NodeID, f)
+	timer := time.NewTimer(nodeAllocsWait)
+	defer timer.Stop()
+	index := uint64(0)
+	for {
+		changes, reset := e.feeds.take(f)
+		var msg *query.NodeAllocChanges
+		if reset {
+			s := e.snapshot()
+			index = s.Index()
+			msg = f.everything(s, req.NodeID)
+		} else {
+			msg = f.message(changes, index)
+			index = max(index, msg.Index)
+		}
+		// An empty message tells a broken connection from a quiet one.
+		if err := stream.Send(msg); err != nil {
+			return err
+		}
+		timer.Reset(nodeAllocsWait)
+		select {
+		case <-f.woken:
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (f *allocFeed) everything(s *store.Snapshot, nodeID string) *query.NodeAllocChanges {
+	clear(f.jobs)
+	msg := &query.NodeAllocChanges{Index: s.Index(), Reset: true}
+	for a := range s.AllocsByNode(nodeID) {
+		f.add(msg, a)
+	}
+	return msg
+}
+
+// message tells changes after index; of an allocation that changed twice, the
+// last.
+func (f *allocFeed) message(changes []allocChange, index uint64) *query.NodeAllocChanges {
+	msg := &query.NodeAllocChanges{Index: index}
+	last := make(map[string]int, len(changes))
+	for i := range changes {
+		last[changes[i].id] = i
+	}
+	for i, ch := range changes {
+		if last[ch.id] != i || ch.index <= index {
+			continue
+		}
+		msg.Index = max(msg.Index, ch.index)
+		if ch.alloc == nil {
+			msg.Removed = append(msg.Removed, ch.id)
+			continue
+		}
+		f.add(msg, ch.alloc)
+	}
+	return msg
+}
+
+// add puts an allocation into a message, with its job unless the node has it.
+// Why it was placed there is nothing that the node asks for.
+func (f *allocFeed) add(msg *query.NodeAllocChanges, a *nl.Alloc) {
+	if key := jobVersionKey(a); a.Job != nil && !f.jobs[key] {
+		if len(f.jobs) >= feedJobsMax {
+			clear(f.jobs)
+		}
+		f.jobs[key] = true
+		msg.Jobs = append(msg.Jobs, a.Job)
+	}
+	told := *a
+	told.Metrics = nil
+	msg.Allocs = append(msg.Allocs, &told)
+}
