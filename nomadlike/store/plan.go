@@ -17,6 +17,9 @@ func PlanDelta(p *nl.Plan, now int64) *op.PlanDelta {
 		next := *a
 		if a.Job != nil {
 			next.JobVersion = a.Job.Version
+			// The log does not carry jobs, and who applies this without having
+			// read it from there must see the same.
+			next.Job = nil
 		}
 		place[i] = &next
 	}

@@ -316,6 +316,7 @@ func (c *Consensus) Propose(ctx context.Context, o op.Op) (Result, error) {
 	}
 	var result Result
 	err = c.use(func() error {
+		defer c.fsm.proposed.hold(data, o)()
 		f := c.raft.Apply(data, wait)
 		if err := f.Error(); err != nil {
 			return proposalError(err)

@@ -23,6 +23,8 @@ type machine struct {
 	snapshot bool // false: snapshots only trim the log in memory
 	log      hclog.Logger
 
+	proposed proposals
+
 	once   sync.Once
 	broken chan struct{} // closed after cause is set: nothing more may be applied
 	cause  error
@@ -47,7 +49,7 @@ func (m *machine) Apply(l *raft.Log) any {
 		return applied{err: m.cause}
 	default:
 	}
-	o, err := wire.DecodeOp(l.Data)
+	o, err := m.proposed.decode(l.Data)
 	var unknown *wire.UnknownKindError
 	if errors.As(err, &unknown) {
 		m.log.Error("entry of the log skipped", "index", l.Index, "error", err)
