@@ -76,6 +76,31 @@ func (s *Server) Stream(ctx context.Context, method string, req any) (session.St
 	return out, err
 }
 
+// ServeStream serves a streaming call on the stream it came on: a handler of
+// this server gets that very stream.
+func (s *Server) ServeStream(ctx context.Context, method string, req any, st session.Stream) error {
+	// How a stream ended is no reason to look for another way to serve it.
+	var ended error
+	err := s.route(ctx, &call{
+		method: method, req: req,
+		local: func(ctx context.Context, on *session.Mux, req any) error {
+			ended = on.ServeStream(ctx, method, req, st)
+			return nil
+		},
+		remote: func(ctx context.Context, to session.Caller, req any) error {
+			next, err := to.Stream(ctx, method, req)
+			if err == nil {
+				ended = session.Relay(st, next)
+			}
+			return err
+		},
+	})
+	if err == nil {
+		err = ended
+	}
+	return err
+}
+
 // handlers finds who answers a method on this server, and where it may run.
 func (s *Server) handlers(method string) (*session.Mux, endpoint.Kind, bool) {
 	if k, ok := s.own.kinds[method]; ok {

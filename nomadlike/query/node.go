@@ -7,6 +7,7 @@ import (
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
 // NodeRegister registers a node, or its changed fingerprint. The node's
@@ -72,7 +73,7 @@ type NodeAllocChanges struct {
 	Index   uint64
 	Reset   bool // Allocs is all there is; what is not in it is to be removed
 	Jobs    []*nl.Job
-	Allocs  []*nl.Alloc
+	Allocs  wire.AllocList
 	Removed []string // allocation IDs the servers no longer know
 }
 

@@ -146,22 +146,32 @@ func (m *Mux) Call(ctx context.Context, method string, req, reply any) error {
 	return transcode(method, fresh, reply)
 }
 
-// serveStream runs a streaming handler on the stream of a peer's call.
-func (m *Mux) serveStream(ctx context.Context, method string, body []byte, s Stream) error {
+// StreamServer is a Caller that can serve a streaming call on a stream that is
+// there already, which spares a pair of streams and a goroutine for each way.
+type StreamServer interface {
+	ServeStream(ctx context.Context, method string, req any, s Stream) error
+}
+
+// ServeStream runs a streaming handler on the stream of a peer's call, and
+// returns when the handler has.
+func (m *Mux) ServeStream(ctx context.Context, method string, req any, s Stream) error {
 	h, ok := m.streams[method]
 	if !ok {
 		if m.fallback != nil {
 			if c, ok := m.fallback(method); ok {
-				return relay(ctx, c, method, Raw(body), s)
+				if direct, ok := c.(StreamServer); ok {
+					return direct.ServeStream(ctx, method, req, s)
+				}
+				return relay(ctx, c, method, req, s)
 			}
 		}
 		return unknownMethod(method)
 	}
-	req := h.newReq()
-	if err := transcode(method, Raw(body), req); err != nil {
+	typed, err := m.Request(method, req)
+	if err != nil {
 		return err
 	}
-	_, err := h.call(ctx, req, s)
+	_, err = h.call(ctx, typed, s)
 	return err
 }
 
@@ -190,9 +200,7 @@ func (m *Mux) Stream(ctx context.Context, method string, req any) (Stream, error
 	return caller, nil
 }
 
-// relay passes a stream on to another Caller, message by message, unread. The
-// goroutine for the one direction ends with the stream, which is just after
-// relay returns.
+// relay makes a streaming call of another Caller and passes its messages on.
 func relay(ctx context.Context, to Caller, method string, req any, s Stream) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -200,6 +208,13 @@ func relay(ctx context.Context, to Caller, method string, req any, s Stream) err
 	if err != nil {
 		return err
 	}
+	return Relay(s, next)
+}
+
+// Relay passes a served stream on to another that it has opened for it, message
+// by message, unread, and closes that one. The goroutine for the one direction
+// ends with the served stream, which is just after Relay returns.
+func Relay(s, next Stream) error {
 	defer next.Close()
 	go func() {
 		var up Raw

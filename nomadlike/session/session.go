@@ -283,7 +283,7 @@ func (s *Session) serveStream(st *yamux.Stream, h *header, body []byte) {
 	}()
 	err := func() (err error) {
 		defer s.survive(h.Method, &err)
-		return s.mux.serveStream(ctx, h.Method, body, ss)
+		return s.mux.ServeStream(ctx, h.Method, Raw(body), ss)
 	}()
 	if err != nil {
 		writeError(st, err)

@@ -231,3 +231,16 @@ func at[T any](list []T, position uint32) (T, error) {
 	}
 	return list[position-1], nil
 }
+
+// AllocList is allocations in a message, in the compact form and without their
+// jobs.
+type AllocList []*nl.Alloc
+
+// MarshalCBOR writes the form of EncodeAllocs.
+func (l AllocList) MarshalCBOR() ([]byte, error) { return EncodeAllocs(l) }
+
+// UnmarshalCBOR reads it.
+func (l *AllocList) UnmarshalCBOR(b []byte) (err error) {
+	*l, err = DecodeAllocs(b)
+	return err
+}
