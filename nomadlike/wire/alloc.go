@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -54,21 +55,44 @@ func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) {
 		resources: newInterner[nl.AllocatedResources](),
 		metrics:   newInterner[nl.AllocMetric](),
 	}
-	e.block.Allocs = make([]allocForm, len(allocs))
+	const typical = 160 // bytes of an allocation, to begin with
+	forms := appendHead(make([]byte, 0, typical*len(allocs)+16), majorArray, uint64(len(allocs)))
+	var f allocForm // one for all: it does not stay on the stack
 	for i, a := range allocs {
 		if a == nil {
 			return nil, fmt.Errorf("encoding allocations: number %d is nil", i)
 		}
-		if err := e.add(&e.block.Allocs[i], a); err != nil {
+		f = allocForm{}
+		err := e.add(&f, a)
+		if err == nil {
+			forms, err = f.append(forms)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("encoding allocation %s: %w", a.ID, err)
 		}
 	}
-	e.block.Resources, e.block.Metrics = e.resources.list, e.metrics.list
-	return Encode(&e.block)
+	return e.block(forms)
+}
+
+// block puts the parts together.
+func (e *blockEncoder) block(forms []byte) ([]byte, error) {
+	const parts = 4
+	out := appendHead(make([]byte, 0, len(forms)+1024), majorArray, parts)
+	out, err := appendValue(out, e.texts, e.texts == nil)
+	if err != nil {
+		return nil, err
+	}
+	if out, err = appendValue(out, e.resources.list, e.resources.list == nil); err != nil {
+		return nil, err
+	}
+	if out, err = appendValue(out, e.metrics.list, e.metrics.list == nil); err != nil {
+		return nil, err
+	}
+	return append(out, forms...), nil
 }
 
 type blockEncoder struct {
-	block     allocBlock
+	texts     []string
 	strings   map[string]uint32
 	resources *interner[nl.AllocatedResources]
 	metrics   *interner[nl.AllocMetric]
@@ -112,8 +136,8 @@ func (e *blockEncoder) text(s string) uint32 {
 	}
 	at, found := e.strings[s]
 	if !found {
-		e.block.Strings = append(e.block.Strings, s)
-		at = uint32(len(e.block.Strings))
+		e.texts = append(e.texts, s)
+		at = uint32(len(e.texts))
 		e.strings[s] = at
 	}
 	return at
@@ -170,19 +194,40 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 
 // DecodeAllocs reads what EncodeAllocs wrote.
 func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
+	r := formReader{b}
+	n, err := r.array()
+	if err == nil && n != 4 {
+		err = errFormType
+	}
 	var block allocBlock
-	if err := Decode(b, &block); err != nil {
+	if err == nil {
+		err = errors.Join(r.value(&block.Strings), r.value(&block.Resources), r.value(&block.Metrics))
+	}
+	if err == nil {
+		n, err = r.array()
+	}
+	if err == nil && n > len(r.b)/allocFields {
+		err = errFormShort // an element takes a byte at least
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decoding allocations: %w", err)
 	}
-	allocs := make([]*nl.Alloc, len(block.Allocs))
+	allocs := make([]*nl.Alloc, n)
 	sharedTexts := texts{}
-	for i := range block.Allocs {
-		a, err := block.alloc(&block.Allocs[i])
-		if err != nil {
-			return nil, fmt.Errorf("decoding allocation %d of %d: %w", i, len(allocs), err)
+	var f allocForm
+	for i := range allocs {
+		f = allocForm{}
+		err := r.alloc(&f)
+		if err == nil {
+			allocs[i], err = block.alloc(&f)
 		}
-		sharedTexts.shareStates(a.TaskStates)
-		allocs[i] = a
+		if err != nil {
+			return nil, fmt.Errorf("decoding allocation %d of %d: %w", i, n, err)
+		}
+		sharedTexts.shareStates(allocs[i].TaskStates)
+	}
+	if len(r.b) > 0 {
+		return nil, fmt.Errorf("decoding allocations: %w", errFormRest)
 	}
 	return allocs, nil
 }

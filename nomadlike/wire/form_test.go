@@ -1,0 +1,105 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
+
+// filled are allocations with everything set, with nothing set, and with what a
+// placement has.
+func filled() []*nl.Alloc {
+	full := new(nl.Alloc)
+	(&filler{}).fill(reflect.ValueOf(full).Elem(), 0)
+	full.Job = nil
+	early := &nl.Alloc{ID: "early", CreateTime: -5, CreateIndex: 1 << 40, ModifyIndex: 300, AllocModifyIndex: 70_000, JobVersion: 200}
+	out := []*nl.Alloc{full, {}, early}
+	shared := &nl.AllocatedResources{Shared: nl.AllocatedSharedResources{DiskMB: 300}}
+	for i := range 300 {
+		out = append(out, &nl.Alloc{ID: fmt.Sprintf("id-%d", i), Name: fmt.Sprintf("j.g[%d]", i), Namespace: "default", JobID: "j", TaskGroup: "g",
+			EvalID: fmt.Sprintf("eval-%d", i), AllocatedResources: shared, DesiredStatus: "run", ClientStatus: "pending"})
+	}
+	return out
+}
+
+// What is written by hand is what the library writes of the form.
+func TestFormIsTheLibrarys(t *testing.T) {
+	list := filled()
+	got, err := EncodeAllocs(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var block allocBlock
+	if err := Decode(got, &block); err != nil {
+		t.Fatalf("the library cannot read it: %v", err)
+	}
+	want, err := Encode(&block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%x\nwant\n%x", got, want)
+	}
+	back, err := DecodeAllocs(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(list, back); d != "" {
+		t.Error(d)
+	}
+}
+
+func FuzzDecodeAllocs(f *testing.F) {
+	whole, err := EncodeAllocs(filled()[:8])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	for i := 0; i < len(whole); i += 97 {
+		f.Add(whole[:i])
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := DecodeAllocs(b)
+		if err != nil {
+			return
+		}
+		again, err := EncodeAllocs(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeAllocs(again); err != nil {
+			t.Fatalf("what was read cannot be read again: %v", err)
+		}
+	})
+}
+
+func BenchmarkAllocs(b *testing.B) {
+	list := filled()[3:]
+	encoded, err := EncodeAllocs(list)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := EncodeAllocs(list); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(list)), "ns/alloc")
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := DecodeAllocs(encoded); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(list)), "ns/alloc")
+	})
+}
