@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -68,16 +69,23 @@ func (c *Client) stream(life context.Context) error {
 // apply carries out one message. The runners outlive the stream: they run as
 // long as life.
 func (c *Client) apply(life context.Context, m *query.NodeAllocChanges) error {
-	for _, j := range m.Jobs {
+	for _, told := range m.Jobs {
+		j, err := told.Job()
+		if err != nil {
+			return err
+		}
 		c.keepJob(j)
 	}
 	c.mu.Lock()
-	known := make(map[string]assign.Known, len(c.allocs))
-	for id, e := range c.allocs {
-		known[id] = assign.Known{ModifyIndex: e.index}
+	known := func(id string) (assign.Known, bool) {
+		e := c.allocs[id]
+		if e == nil {
+			return assign.Known{}, false
+		}
+		return assign.Known{ModifyIndex: e.index}, true
 	}
+	d := assign.Compare(known, maps.Keys(c.allocs), m)
 	c.mu.Unlock()
-	d := assign.Compare(known, m)
 	for _, a := range d.Start {
 		a, err := c.attach(a)
 		if err != nil {

@@ -155,7 +155,11 @@ func (f *fakeServer) stream(ctx context.Context, _ *query.NodeAllocs, s session.
 		for _, a := range f.allocs {
 			if key := fmt.Sprint(a.JobID, a.JobVersion); !sent[key] {
 				sent[key] = true
-				m.Jobs = append(m.Jobs, a.Job)
+				told, err := query.NewNodeJob(a.Job)
+				if err != nil {
+					return err
+				}
+				m.Jobs = append(m.Jobs, told)
 			}
 			m.Allocs = append(m.Allocs, a)
 		}

@@ -4,6 +4,7 @@
 package assign
 
 import (
+	"iter"
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -23,14 +24,15 @@ type Diff struct {
 	Over   []*nl.Alloc // stopped before the node knew of them, which the servers wait to hear
 }
 
-// Compare finds what one message changes. Terminal allocations that the node
-// does not know are not started.
-func Compare(known map[string]Known, m *query.NodeAllocChanges) Diff {
+// Compare finds what one message changes. Known tells what the node has of an
+// allocation, and all which it has. Terminal allocations that the node does not
+// know are not started.
+func Compare(known func(id string) (Known, bool), all iter.Seq[string], m *query.NodeAllocChanges) Diff {
 	var d Diff
 	seen := make(map[string]bool, len(m.Allocs))
 	for _, a := range m.Allocs {
 		seen[a.ID] = true
-		k, ok := known[a.ID]
+		k, ok := known(a.ID)
 		switch {
 		case !ok && !a.TerminalDesired() && !a.TerminalClient():
 			d.Start = append(d.Start, a)
@@ -41,14 +43,14 @@ func Compare(known map[string]Known, m *query.NodeAllocChanges) Diff {
 		}
 	}
 	if m.Reset {
-		for id := range known {
+		for id := range all {
 			if !seen[id] {
 				d.Remove = append(d.Remove, id)
 			}
 		}
 	}
 	for _, id := range m.Removed {
-		if _, ok := known[id]; ok && !slices.Contains(d.Remove, id) {
+		if _, ok := known(id); ok && !slices.Contains(d.Remove, id) {
 			d.Remove = append(d.Remove, id)
 		}
 	}

@@ -2,6 +2,7 @@ package assign
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -27,7 +28,8 @@ func TestCompare(t *testing.T) {
 		{"reset", query.NodeAllocChanges{Reset: true, Allocs: []*nl.Alloc{alloc("b", 5, "run", "running")}, Removed: []string{"a"}}, " /  / a c / "},
 	}
 	for _, tt := range tests {
-		d := Compare(known, &tt.m)
+		has := func(id string) (Known, bool) { k, ok := known[id]; return k, ok }
+		d := Compare(has, maps.Keys(known), &tt.m)
 		ids := func(list []*nl.Alloc) string {
 			var out []string
 			for _, a := range list {

@@ -97,7 +97,7 @@ func New(cfg Config) (*Fleet, error) {
 	for i := range cfg.Count {
 		m := &member{index: i, conn: f.conns[i%len(f.conns)], slot: -1, follow: make(chan struct{})}
 		m.id, m.secret = cfg.Shape.Identity(i)
-		m.node = node.New(node.Config{Lifetime: cfg.Lifetime, Random: cfg.Random})
+		m.node = node.New(node.Config{Lifetime: cfg.Lifetime, Random: cfg.Random, Job: f.jobs.share})
 		f.members = append(f.members, m)
 	}
 	return f, nil
@@ -294,9 +294,6 @@ func (f *Fleet) receive(life context.Context, m *member) error {
 		if err := st.Recv(&msg); err != nil {
 			return err
 		}
-		for i, j := range msg.Jobs {
-			msg.Jobs[i] = f.jobs.share(j)
-		}
 		f.step(m, node.Changes{Message: &msg})
 	}
 }
@@ -312,16 +309,20 @@ type jobVersion struct {
 	modifyIndex uint64 // a job that was purged and came back starts over
 }
 
-func (js *jobs) share(j *nl.Job) *nl.Job {
-	key := jobVersion{node.JobKey{Namespace: j.Namespace, ID: j.ID, Version: j.Version}, j.JobModifyIndex}
+func (js *jobs) share(told *query.NodeJob) (*nl.Job, error) {
+	key := jobVersion{node.JobKey{Namespace: told.Namespace, ID: told.ID, Version: told.Version}, told.JobModifyIndex}
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if old := js.known[key]; old != nil {
-		return old
+		return old, nil
+	}
+	j, err := told.Job()
+	if err != nil {
+		return nil, err
 	}
 	if len(js.known) >= jobsMax {
 		clear(js.known) // nodes keep those they use
 	}
 	js.known[key] = j
-	return j
+	return j, nil
 }

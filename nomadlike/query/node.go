@@ -4,6 +4,7 @@
 package query
 
 import (
+	"fmt"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -72,9 +73,36 @@ type NodeAllocs struct {
 type NodeAllocChanges struct {
 	Index   uint64
 	Reset   bool // Allocs is all there is; what is not in it is to be removed
-	Jobs    []*nl.Job
+	Jobs    []*NodeJob // versions that Allocs refer to and the node was not sent yet
 	Allocs  wire.AllocList
 	Removed []string // allocation IDs the servers no longer know
+}
+
+// NodeJob is a version of a job on its way to nodes. It is encoded once for all
+// of them, and a node that has it need not decode it.
+type NodeJob struct {
+	Namespace, ID  string
+	Version        uint64
+	JobModifyIndex uint64
+	Encoded        []byte
+}
+
+// NewNodeJob encodes a job.
+func NewNodeJob(j *nl.Job) (*NodeJob, error) {
+	b, err := wire.Encode(j)
+	if err != nil {
+		return nil, fmt.Errorf("encoding version %d of job %q for nodes: %w", j.Version, j.ID, err)
+	}
+	return &NodeJob{Namespace: j.Namespace, ID: j.ID, Version: j.Version, JobModifyIndex: j.JobModifyIndex, Encoded: b}, nil
+}
+
+// Job decodes the job.
+func (n *NodeJob) Job() (*nl.Job, error) {
+	j := new(nl.Job)
+	if err := wire.Decode(n.Encoded, j); err != nil {
+		return nil, fmt.Errorf("decoding version %d of job %q: %w", n.Version, n.ID, err)
+	}
+	return j, nil
 }
 
 // NodeServices registers or removes service instances of a node.

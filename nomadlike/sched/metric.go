@@ -13,7 +13,7 @@ const (
 	// scoresMax is how many nodes' scores are kept for a placement.
 	scoresMax = 5
 	// choicesMax is how many placements of a group have a metric of their own.
-	choicesMax = 256
+	choicesMax = 64
 	// recentMax is how many placements beyond those share one metric: their
 	// tables would hardly differ, and state would carry each for as long as the
 	// allocation lives.

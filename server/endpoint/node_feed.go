@@ -18,8 +18,8 @@ const (
 	// feedPendingMax is how many changes wait for a node that does not read; one
 	// that is further behind is told everything anew.
 	feedPendingMax = 4096
-	// feedJobsMax is how many job versions a node is remembered to have been
-	// sent; with more it is sent some again.
+	// feedJobsMax is how many job versions are kept encoded, and how many a node
+	// is remembered to have been sent; beyond, some are encoded or sent again.
 	feedJobsMax = 1024
 )
 
@@ -28,14 +28,28 @@ const (
 type allocFeeds struct {
 	mu     sync.Mutex
 	byNode map[string][]*allocFeed
+
+	encoding sync.Mutex
+	encoded  map[jobVersion]*query.NodeJob
 }
 
 // allocFeed is one stream to a node.
 type allocFeed struct {
-	woken   chan struct{} // room for one
-	pending []allocChange // guarded by allocFeeds.mu
-	reset   bool          // guarded by allocFeeds.mu: pending is not all of it
-	jobs    map[string]bool
+	woken   chan struct{}       // room for one
+	pending []allocChange       // guarded by allocFeeds.mu
+	reset   bool                // guarded by allocFeeds.mu: pending is not all of it
+	jobs    map[jobVersion]bool // that the node was sent
+}
+
+// jobVersion names a version of a job; two incarnations of a purged job differ
+// by their create index.
+type jobVersion struct {
+	namespace, id    string
+	created, version uint64
+}
+
+func versionOf(j *nl.Job) jobVersion {
+	return jobVersion{j.Namespace, j.ID, j.CreateIndex, j.Version}
 }
 
 // allocChange is an allocation as it became; one that is gone is its ID only.
@@ -45,11 +59,32 @@ type allocChange struct {
 	alloc *nl.Alloc // nil: gone
 }
 
-func newAllocFeeds() *allocFeeds { return &allocFeeds{byNode: map[string][]*allocFeed{}} }
+func newAllocFeeds() *allocFeeds {
+	return &allocFeeds{byNode: map[string][]*allocFeed{}, encoded: map[jobVersion]*query.NodeJob{}}
+}
+
+// job is a job for nodes, encoded for the first of them.
+func (fs *allocFeeds) job(j *nl.Job) (*query.NodeJob, error) {
+	fs.encoding.Lock()
+	defer fs.encoding.Unlock()
+	key := versionOf(j)
+	if known := fs.encoded[key]; known != nil {
+		return known, nil
+	}
+	made, err := query.NewNodeJob(j)
+	if err != nil {
+		return nil, err
+	}
+	if len(fs.encoded) >= feedJobsMax {
+		clear(fs.encoded)
+	}
+	fs.encoded[key] = made
+	return made, nil
+}
 
 // open begins a feed. What is committed from then on is in it.
 func (fs *allocFeeds) open(nodeID string) *allocFeed {
-	f := &allocFeed{woken: make(chan struct{}, 1), reset: true, jobs: map[string]bool{}}
+	f := &allocFeed{woken: make(chan struct{}, 1), reset: true, jobs: map[jobVersion]bool{}}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.byNode[nodeID] = append(fs.byNode[nodeID], f)
@@ -152,12 +187,13 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 		changes, reset := e.feeds.take(f)
 		var msg *query.NodeAllocChanges
 		if reset {
-			s := e.snapshot()
-			index = s.Index()
-			msg = f.everything(s, req.NodeID)
+			msg = f.everything(e.snapshot(), req.NodeID)
 		} else {
 			msg = f.message(changes, index)
-			index = max(index, msg.Index)
+		}
+		index = max(index, msg.Index)
+		if err := e.feeds.addJobs(f, msg); err != nil {
+			return err
 		}
 		// An empty message tells a broken connection from a quiet one.
 		if err := stream.Send(msg); err != nil {
@@ -204,16 +240,29 @@ func (f *allocFeed) message(changes []allocChange, index uint64) *query.NodeAllo
 	return msg
 }
 
-// add puts an allocation into a message, with its job unless the node has it.
-// Why it was placed there is nothing that the node asks for.
-func (f *allocFeed) add(msg *query.NodeAllocChanges, a *nl.Alloc) {
-	if key := jobVersionKey(a); a.Job != nil && !f.jobs[key] {
+// addJobs puts into a message the jobs of its allocations that the node was not
+// sent yet.
+func (fs *allocFeeds) addJobs(f *allocFeed, msg *query.NodeAllocChanges) error {
+	for _, a := range msg.Allocs {
+		if a.Job == nil || f.jobs[versionOf(a.Job)] {
+			continue
+		}
+		told, err := fs.job(a.Job)
+		if err != nil {
+			return err
+		}
 		if len(f.jobs) >= feedJobsMax {
 			clear(f.jobs)
 		}
-		f.jobs[key] = true
-		msg.Jobs = append(msg.Jobs, a.Job)
+		f.jobs[versionOf(a.Job)] = true
+		msg.Jobs = append(msg.Jobs, told)
 	}
+	return nil
+}
+
+// add puts an allocation into a message. Why it was placed there is nothing
+// that the node asks for.
+func (f *allocFeed) add(msg *query.NodeAllocChanges, a *nl.Alloc) {
 	told := *a
 	told.Metrics = nil
 	msg.Allocs = append(msg.Allocs, &told)

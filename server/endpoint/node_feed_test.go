@@ -63,6 +63,9 @@ func TestAllocFeed(t *testing.T) {
 			m = f.everything(st.Snapshot(), "n")
 		}
 		at = max(at, m.Index)
+		if err := feeds.addJobs(f, m); err != nil {
+			t.Fatal(err)
+		}
 		for _, a := range m.Allocs {
 			if a.Metrics != nil {
 				t.Error("the node is told why it was chosen")

@@ -84,6 +84,8 @@ type Config struct {
 	Lifetime time.Duration
 	// Random is uniform in [0, 1).
 	Random func() float64
+	// Job gives a job that the servers sent; nil decodes it.
+	Job func(*query.NodeJob) (*nl.Job, error)
 }
 
 // Node is one simulated node.
@@ -110,6 +112,9 @@ type JobKey struct {
 
 // New makes a node that waits for Start.
 func New(cfg Config) *Node {
+	if cfg.Job == nil {
+		cfg.Job = (*query.NodeJob).Job
+	}
 	return &Node{cfg: cfg, allocs: map[string]*allocation{}, jobs: map[JobKey]*nl.Job{}, pending: map[string]*nl.AllocUpdate{}}
 }
 
@@ -198,14 +203,21 @@ func (n *Node) jitter(d time.Duration) time.Duration {
 // changes takes a message of the stream. True asks for a new stream: the
 // message refers to a job that is not known any more.
 func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
-	for _, j := range m.Jobs {
+	for _, told := range m.Jobs {
+		j, err := n.cfg.Job(told)
+		if err != nil {
+			return true
+		}
 		n.jobs[JobKey{j.Namespace, j.ID, j.Version}] = j
 	}
-	known := make(map[string]assign.Known, len(n.allocs))
-	for id, a := range n.allocs {
-		known[id] = assign.Known{ModifyIndex: a.alloc.AllocModifyIndex}
+	known := func(id string) (assign.Known, bool) {
+		a := n.allocs[id]
+		if a == nil {
+			return assign.Known{}, false
+		}
+		return assign.Known{ModifyIndex: a.alloc.AllocModifyIndex}, true
 	}
-	d := assign.Compare(known, m)
+	d := assign.Compare(known, maps.Keys(n.allocs), m)
 	for _, a := range d.Start {
 		job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
 		if job == nil || job.Group(a.TaskGroup) == nil {

@@ -160,8 +160,12 @@ func (w *world) message(l script.Line) *query.NodeAllocChanges {
 			}
 		}
 		m.Allocs = append(m.Allocs, a)
-		if !silent && !slices.Contains(m.Jobs, j) {
-			m.Jobs = append(m.Jobs, j)
+		if !silent && !slices.ContainsFunc(m.Jobs, func(told *query.NodeJob) bool { return told.ID == j.ID && told.Version == j.Version }) {
+			told, err := query.NewNodeJob(j)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			m.Jobs = append(m.Jobs, told)
 		}
 	}
 	return m
