@@ -248,6 +248,11 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 	return u, urgent
 }
 
+// reportedRunning tells whether the last report says so.
+func (a *allocation) reportedRunning() bool {
+	return a.sent != nil && a.sent.ClientStatus == nl.AllocClientRunning
+}
+
 // healthOf compares: no verdict, good, bad.
 func healthOf(u *nl.AllocUpdate) string {
 	switch {

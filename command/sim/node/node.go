@@ -6,6 +6,7 @@
 package node
 
 import (
+	"container/heap"
 	"maps"
 	"slices"
 	"time"
@@ -90,9 +91,12 @@ type Config struct {
 
 // Node is one simulated node.
 type Node struct {
-	cfg    Config
-	allocs map[string]*allocation
-	jobs   map[JobKey]*nl.Job
+	cfg     Config
+	allocs  map[string]*allocation
+	due     dueHeap
+	touched []string // allocations that were given something since the last reports
+	running int      // allocations that were reported as running
+	jobs    map[JobKey]*nl.Job
 
 	known      bool      // the servers have the node
 	following  bool      // the stream was asked for
@@ -134,26 +138,63 @@ func (n *Node) Step(now time.Time, ev Event) Output {
 	n.collect(now)
 	out.Call = n.call(now)
 	out.Wake = n.wake()
-	for _, a := range n.allocs {
-		if a.sent != nil && a.sent.ClientStatus == nl.AllocClientRunning {
-			out.Running++
-		}
-	}
+	out.Running = n.running
 	return out
+}
+
+// touch notes that an allocation was given something: it may have something to
+// report, and something to do later. Nobody looks through all allocations for
+// that, since a node may have hundreds.
+func (n *Node) touch(id string) {
+	n.touched = append(n.touched, id)
+	if at := n.allocs[id].next(); !at.IsZero() {
+		heap.Push(&n.due, due{at, id})
+	}
 }
 
 // tick lets due allocations go on, in the order of their IDs.
 func (n *Node) tick(now time.Time) {
-	var due []string
-	for id, a := range n.allocs {
-		if at := a.next(); !at.IsZero() && !now.Before(at) {
-			due = append(due, id)
-		}
+	var ids []string
+	for n.firstDue() && !now.Before(n.due[0].at) {
+		ids = append(ids, heap.Pop(&n.due).(due).id)
 	}
-	slices.Sort(due)
-	for _, id := range due {
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
 		n.allocs[id].tick(now)
+		n.touch(id)
 	}
+}
+
+// firstDue drops what is not due any more from the front of the heap; false
+// means that nothing is.
+func (n *Node) firstDue() bool {
+	for len(n.due) > 0 {
+		first := n.due[0]
+		if a := n.allocs[first.id]; a != nil && a.next().Equal(first.at) {
+			return true
+		}
+		heap.Pop(&n.due)
+	}
+	return false
+}
+
+// due is when an allocation has something to do; entries that no longer hold
+// stay in the heap until they come to its front.
+type due struct {
+	at time.Time
+	id string
+}
+
+type dueHeap []due
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(due)) }
+func (h *dueHeap) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
 }
 
 // answered takes the outcome of a call, and tells whether to open the stream.
@@ -225,6 +266,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 			return true
 		}
 		n.allocs[a.ID] = newAllocation(keep(a, job), now, n.cfg.Lifetime, n.cfg.Random)
+		n.touch(a.ID)
 	}
 	for _, a := range d.Update {
 		job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
@@ -232,8 +274,12 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 			return true
 		}
 		n.allocs[a.ID].update(now, keep(a, job))
+		n.touch(a.ID)
 	}
 	for _, id := range d.Remove {
+		if a := n.allocs[id]; a != nil && a.reportedRunning() {
+			n.running--
+		}
 		delete(n.allocs, id)
 		delete(n.pending, id)
 	}
@@ -241,7 +287,11 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		// What the servers may have missed while they were away is told again.
 		for _, a := range m.Allocs {
 			if own := n.allocs[a.ID]; own != nil && own.sent != nil && own.sent.ClientStatus != a.ClientStatus {
+				if own.reportedRunning() {
+					n.running--
+				}
 				own.sent, own.dirty = nil, true
+				n.touch(a.ID)
 			}
 		}
 	}
@@ -263,13 +313,23 @@ func (n *Node) forgetJobs() {
 
 // collect queues what is new about allocations.
 func (n *Node) collect(now time.Time) {
-	for id, a := range n.allocs {
-		if !a.dirty {
+	touched := n.touched
+	n.touched = n.touched[:0]
+	for _, id := range touched {
+		a := n.allocs[id]
+		if a == nil || !a.dirty {
 			continue
 		}
+		ran := a.reportedRunning()
 		u, urgent := a.report()
 		if u == nil {
 			continue
+		}
+		switch runs := a.reportedRunning(); {
+		case runs && !ran:
+			n.running++
+		case ran && !runs:
+			n.running--
 		}
 		n.pending[id] = u
 		at := now
@@ -321,8 +381,8 @@ func (n *Node) take(now time.Time) []*nl.AllocUpdate {
 // timer: its answer is an event.
 func (n *Node) wake() time.Time {
 	var at time.Time
-	for _, a := range n.allocs {
-		at = earliest(at, a.next())
+	if n.firstDue() {
+		at = n.due[0].at
 	}
 	if n.calling {
 		return at
