@@ -72,7 +72,7 @@ type NodeAllocs struct {
 // name theirs by (Namespace, JobID, JobVersion).
 type NodeAllocChanges struct {
 	Index   uint64
-	Reset   bool // Allocs is all there is; what is not in it is to be removed
+	Reset   bool       // Allocs is all there is; what is not in it is to be removed
 	Jobs    []*NodeJob // versions that Allocs refer to and the node was not sent yet
 	Allocs  wire.AllocList
 	Removed []string // allocation IDs the servers no longer know

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
@@ -49,12 +50,10 @@ type allocMore struct {
 }
 
 // EncodeAllocs writes allocations without their jobs.
-func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) {
-	e := blockEncoder{
-		strings:   map[string]uint32{},
-		resources: newInterner[nl.AllocatedResources](),
-		metrics:   newInterner[nl.AllocMetric](),
-	}
+func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) { return encodeAllocs(allocs, true) }
+
+func encodeAllocs(allocs []*nl.Alloc, metrics bool) ([]byte, error) {
+	e := blockEncoder{withMetrics: metrics}
 	const typical = 160 // bytes of an allocation, to begin with
 	forms := appendHead(make([]byte, 0, typical*len(allocs)+16), majorArray, uint64(len(allocs)))
 	var f allocForm // one for all: it does not stay on the stack
@@ -92,10 +91,11 @@ func (e *blockEncoder) block(forms []byte) ([]byte, error) {
 }
 
 type blockEncoder struct {
-	texts     []string
-	strings   map[string]uint32
-	resources *interner[nl.AllocatedResources]
-	metrics   *interner[nl.AllocMetric]
+	withMetrics bool
+	texts       []string
+	strings     map[string]uint32 // of texts, once there are many
+	resources   interner[nl.AllocatedResources]
+	metrics     interner[nl.AllocMetric]
 }
 
 func (e *blockEncoder) add(f *allocForm, a *nl.Alloc) (err error) {
@@ -106,8 +106,10 @@ func (e *blockEncoder) add(f *allocForm, a *nl.Alloc) (err error) {
 	if f.AllocatedResources, err = e.resources.position(a.AllocatedResources); err != nil {
 		return err
 	}
-	if f.Metrics, err = e.metrics.position(a.Metrics); err != nil {
-		return err
+	if e.withMetrics {
+		if f.Metrics, err = e.metrics.position(a.Metrics); err != nil {
+			return err
+		}
 	}
 	f.JobVersion = a.JobVersion
 	f.DeploymentStatus, f.TaskStates, f.NetworkStatus, f.RescheduleTracker = a.DeploymentStatus, a.TaskStates, a.NetworkStatus, a.RescheduleTracker
@@ -134,6 +136,19 @@ func (e *blockEncoder) text(s string) uint32 {
 	if s == "" {
 		return 0
 	}
+	if e.strings == nil {
+		if at := slices.Index(e.texts, s); at >= 0 {
+			return uint32(at + 1)
+		}
+		if len(e.texts) < scannedMax {
+			e.texts = append(e.texts, s)
+			return uint32(len(e.texts))
+		}
+		e.strings = make(map[string]uint32, 4*scannedMax)
+		for i, known := range e.texts {
+			e.strings[known] = uint32(i + 1)
+		}
+	}
 	at, found := e.strings[s]
 	if !found {
 		e.texts = append(e.texts, s)
@@ -142,6 +157,10 @@ func (e *blockEncoder) text(s string) uint32 {
 	}
 	return at
 }
+
+// scannedMax is how many texts are looked through rather than looked up: most
+// blocks are a message about one allocation and never need a map.
+const scannedMax = 24
 
 // sharedText pairs a string of an allocation with its position in the form.
 type sharedText struct {
@@ -167,16 +186,26 @@ type interner[T any] struct {
 	formed map[string]uint32
 }
 
-func newInterner[T any]() *interner[T] {
-	return &interner[T]{known: map[*T]uint32{}, formed: map[string]uint32{}}
-}
-
 func (in *interner[T]) position(v *T) (uint32, error) {
 	if v == nil {
 		return 0, nil
 	}
+	if len(in.list) == 0 { // with one there is nothing to compare
+		in.list = append(in.list, v)
+		return 1, nil
+	}
+	if in.known == nil && in.list[0] == v {
+		return 1, nil
+	}
 	if at, found := in.known[v]; found {
 		return at, nil
+	}
+	if in.known == nil {
+		first, err := Encode(in.list[0])
+		if err != nil {
+			return 0, err
+		}
+		in.known, in.formed = map[*T]uint32{in.list[0]: 1}, map[string]uint32{string(first): 1}
 	}
 	b, err := Encode(v)
 	if err != nil {
@@ -277,12 +306,12 @@ func at[T any](list []T, position uint32) (T, error) {
 	return list[position-1], nil
 }
 
-// AllocList is allocations in a message, in the compact form and without their
-// jobs.
+// AllocList is allocations for a node: in the compact form, without their jobs
+// and without why they were placed there, which is nothing that a node asks for.
 type AllocList []*nl.Alloc
 
 // MarshalCBOR writes the form of EncodeAllocs.
-func (l AllocList) MarshalCBOR() ([]byte, error) { return EncodeAllocs(l) }
+func (l AllocList) MarshalCBOR() ([]byte, error) { return encodeAllocs(l, false) }
 
 // UnmarshalCBOR reads it.
 func (l *AllocList) UnmarshalCBOR(b []byte) (err error) {

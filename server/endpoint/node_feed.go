@@ -212,9 +212,7 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 func (f *allocFeed) everything(s *store.Snapshot, nodeID string) *query.NodeAllocChanges {
 	clear(f.jobs)
 	msg := &query.NodeAllocChanges{Index: s.Index(), Reset: true}
-	for a := range s.AllocsByNode(nodeID) {
-		f.add(msg, a)
-	}
+	msg.Allocs = slices.AppendSeq(msg.Allocs, s.AllocsByNode(nodeID))
 	return msg
 }
 
@@ -222,12 +220,15 @@ func (f *allocFeed) everything(s *store.Snapshot, nodeID string) *query.NodeAllo
 // last.
 func (f *allocFeed) message(changes []allocChange, index uint64) *query.NodeAllocChanges {
 	msg := &query.NodeAllocChanges{Index: index}
-	last := make(map[string]int, len(changes))
-	for i := range changes {
-		last[changes[i].id] = i
+	var last map[string]int
+	if len(changes) > 1 {
+		last = make(map[string]int, len(changes))
+		for i := range changes {
+			last[changes[i].id] = i
+		}
 	}
 	for i, ch := range changes {
-		if last[ch.id] != i || ch.index <= index {
+		if ch.index <= index || last != nil && last[ch.id] != i {
 			continue
 		}
 		msg.Index = max(msg.Index, ch.index)
@@ -235,7 +236,7 @@ func (f *allocFeed) message(changes []allocChange, index uint64) *query.NodeAllo
 			msg.Removed = append(msg.Removed, ch.id)
 			continue
 		}
-		f.add(msg, ch.alloc)
+		msg.Allocs = append(msg.Allocs, ch.alloc)
 	}
 	return msg
 }
@@ -258,12 +259,4 @@ func (fs *allocFeeds) addJobs(f *allocFeed, msg *query.NodeAllocChanges) error {
 		msg.Jobs = append(msg.Jobs, told)
 	}
 	return nil
-}
-
-// add puts an allocation into a message. Why it was placed there is nothing
-// that the node asks for.
-func (f *allocFeed) add(msg *query.NodeAllocChanges, a *nl.Alloc) {
-	told := *a
-	told.Metrics = nil
-	msg.Allocs = append(msg.Allocs, &told)
 }
