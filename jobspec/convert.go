@@ -37,6 +37,8 @@ func converterOf(typ string) converter {
 		return toWrapped8
 	case "mhz":
 		return toMHz
+	case "float":
+		return toFloat
 	case "int", "int64":
 		return intBetween(math.MinInt64, math.MaxInt64)
 	case "int8":
@@ -87,6 +89,18 @@ func toBool(v cty.Value) (any, error) {
 		return nil, err
 	}
 	return b.True(), nil
+}
+
+func toFloat(v cty.Value) (any, error) {
+	n, err := as(v, cty.Number)
+	if err != nil {
+		return nil, err
+	}
+	f, _ := n.AsBigFloat().Float64()
+	if math.IsInf(f, 0) {
+		return nil, errors.New("value is out of range")
+	}
+	return f, nil
 }
 
 func toInt(v cty.Value) (int64, error) {

@@ -121,6 +121,17 @@ type DesiredTransition struct {
 	ForceReschedule         *bool
 	NoShutdownDelay         *bool
 	MigrateDisablePlacement *bool
+	// StartFirst makes Migrate wait: the allocation stops once its replacement
+	// is healthy.
+	StartFirst *bool `json:",omitempty"`
+}
+
+// Migrates tells whether the allocation is to leave its node.
+func (d DesiredTransition) Migrates() bool { return d.Migrate != nil && *d.Migrate }
+
+// Waits tells whether the allocation stays until its replacement is healthy.
+func (d DesiredTransition) Waits() bool {
+	return d.Migrates() && d.StartFirst != nil && *d.StartFirst
 }
 
 // RescheduleTracker is a noun of the HTTP API.

@@ -62,6 +62,7 @@ const (
 	TriggerMaxDisconnectTimeout = "max-disconnect-timeout"
 	TriggerReconnect            = "reconnect"
 	TriggerAllocReschedule      = "alloc-reschedule"
+	TriggerRebalance            = "rebalance"
 )
 
 // Node statuses and eligibility.

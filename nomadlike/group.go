@@ -13,6 +13,8 @@ type Group struct {
 	Update *UpdateStrategy
 	// service: defaults; others null
 	Migrate *MigrateStrategy
+	// null: allocations stay where they are
+	Rebalance *Rebalance `json:",omitempty"`
 	// implied ones appended
 	Constraints []*Constraint
 	// forbidden for system (400)
@@ -62,6 +64,34 @@ type MigrateStrategy struct {
 	MinHealthyTime time.Duration
 	// default 5 m
 	HealthyDeadline time.Duration
+	// OrderStartFirst or OrderStopFirst; empty is OrderStopFirst
+	Order string `json:",omitempty"`
+}
+
+// What comes first when an allocation moves: the end of the old one, or the
+// start of the new one, which must become healthy before the old one stops.
+const (
+	OrderStopFirst  = "stop-first"
+	OrderStartFirst = "start-first"
+)
+
+// StartFirst tells whether allocations of the group move by starting the
+// replacement first.
+func (g *Group) StartFirst() bool { return g.Migrate != nil && g.Migrate.Order == OrderStartFirst }
+
+// Rebalance lets the servers move allocations of the group to nodes that suit
+// them better than those they are on.
+type Rebalance struct {
+	// default true; false in batch jobs, whose work a move would throw away
+	Enabled bool
+	// default 1; allocations on the move at a time
+	MaxParallel int
+	// default 1 h; how often all allocations are looked at
+	Interval time.Duration
+	// default true; look as well when nodes have joined
+	OnNodeJoin bool
+	// default 0.05; how much higher the score of the other node must be, 0 to 1
+	MinGain float64
 }
 
 // ReschedulePolicy is when and how often a failed allocation is replaced by one

@@ -17,6 +17,11 @@ func (a *Alloc) TerminalClient() bool {
 // Terminal tells whether the allocation is over, by wish or in fact.
 func (a *Alloc) Terminal() bool { return a.TerminalDesired() || a.TerminalClient() }
 
+// Healthy tells whether the allocation is known to be healthy.
+func (a *Alloc) Healthy() bool {
+	return a.DeploymentStatus != nil && a.DeploymentStatus.Healthy != nil && *a.DeploymentStatus.Healthy
+}
+
 // Terminal tells whether the evaluation is over.
 func (e *Eval) Terminal() bool {
 	switch e.Status {

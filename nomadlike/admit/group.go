@@ -13,7 +13,10 @@ const (
 	restartIntervalMin    = 5 * time.Second
 	rescheduleDelayMin    = 5 * time.Second
 	rescheduleIntervalMin = 15 * time.Second
-	diskMinMB             = 10
+	// rebalanceIntervalMin bounds how often a group asks to be looked at whole: a
+	// look scores every one of its allocations against every node.
+	rebalanceIntervalMin = time.Minute
+	diskMinMB            = 10
 )
 
 func checkGroup(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
@@ -43,6 +46,7 @@ func checkGroup(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
 	checkDisconnect(p, job, g.Disconnect)
 	checkUpdate(p, job, g.Update)
 	checkMigrate(p, job, g.Migrate)
+	checkRebalance(p, job, g)
 	if g.EphemeralDisk == nil {
 		p.addf("Missing ephemeral disk")
 	} else if g.EphemeralDisk.SizeMB < diskMinMB {
@@ -276,6 +280,34 @@ func checkMigrate(p *Problems, job *nomadlike.Job, m *nomadlike.MigrateStrategy)
 	}
 	if m.MinHealthyTime > m.HealthyDeadline {
 		p.addf("MinHealthyTime must be less than HealthyDeadline")
+	}
+	switch m.Order {
+	case "", nomadlike.OrderStopFirst, nomadlike.OrderStartFirst:
+	default:
+		p.addf("Invalid migrate order %q; use %q or %q", m.Order, nomadlike.OrderStopFirst, nomadlike.OrderStartFirst)
+	}
+}
+
+func checkRebalance(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
+	r := g.Rebalance
+	if r == nil {
+		return
+	}
+	if job.Type == nomadlike.JobTypeSystem || job.Type == nomadlike.JobTypeSysBatch {
+		p.addf("%s jobs may not have a rebalance block: they run on every node", job.Type)
+		return
+	}
+	if r.MaxParallel < 1 {
+		p.addf("Rebalance max_parallel must be at least 1 but found %d", r.MaxParallel)
+	}
+	if r.Interval < rebalanceIntervalMin {
+		p.addf("Rebalance interval must be at least %v but found %v", rebalanceIntervalMin, r.Interval)
+	}
+	if !(r.MinGain > 0 && r.MinGain <= 1) {
+		p.addf("Rebalance min_gain must be above 0 and at most 1 but found %v", r.MinGain)
+	}
+	if d := g.EphemeralDisk; r.Enabled && d != nil && (d.Sticky || d.Migrate) {
+		p.addf("A group with a sticky or migrating ephemeral disk may not be rebalanced: its allocations stay with their data")
 	}
 }
 

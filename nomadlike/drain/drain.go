@@ -143,10 +143,10 @@ func (p *pass) group(a *nl.Alloc) {
 	var leaving []*nl.Alloc
 	healthy := 0
 	for o := range p.s.AllocsByJob(a.Namespace, a.JobID) {
-		if o.TaskGroup != a.TaskGroup || o.Terminal() || migrating(o) {
+		if o.TaskGroup != a.TaskGroup || o.Terminal() || o.DesiredTransition.Migrates() {
 			continue
 		}
-		if isHealthy(o) {
+		if o.Healthy() {
 			healthy++
 		}
 		if p.draining[o.NodeID] {
@@ -176,16 +176,8 @@ func maxParallel(g *nl.Group) int {
 	return g.Migrate.MaxParallel
 }
 
-func isHealthy(a *nl.Alloc) bool {
-	return a.DeploymentStatus != nil && a.DeploymentStatus.Healthy != nil && *a.DeploymentStatus.Healthy
-}
-
-func migrating(a *nl.Alloc) bool {
-	return a.DesiredTransition.Migrate != nil && *a.DesiredTransition.Migrate
-}
-
 func (p *pass) mark(a *nl.Alloc) {
-	if !a.Terminal() && !migrating(a) {
+	if !a.Terminal() && !a.DesiredTransition.Migrates() {
 		p.marked = append(p.marked, a)
 	}
 }

@@ -107,6 +107,13 @@ func migrateDefaults() object {
 	}
 }
 
+func rebalanceDefaults(jobType string) object {
+	return object{
+		"Enabled": jobType != typeBatch, "MaxParallel": int64(1), "Interval": dur(time.Hour),
+		"OnNodeJoin": true, "MinGain": 0.05,
+	}
+}
+
 // rescheduleDefaults is the policy of a job type; types that do not reschedule
 // get one that is off.
 func rescheduleDefaults(jobType string) object {
@@ -183,6 +190,10 @@ func canonicalGroup(job, group object) {
 	if migrate != nil {
 		fill(migrate, migrateDefaults())
 		group["Migrate"] = migrate
+	}
+	if rebalance := merge(child(job, "Rebalance"), child(group, "Rebalance")); rebalance != nil {
+		fill(rebalance, rebalanceDefaults(jobType))
+		group["Rebalance"] = rebalance
 	}
 	group["RestartPolicy"] = merge(restartDefaults(jobType), child(group, "RestartPolicy"))
 	for _, task := range list(group, "Tasks") {

@@ -58,6 +58,8 @@ func zeroOf(t *valueType) any {
 		return false
 	case kindInt, kindUint:
 		return int64(0)
+	case kindFloat:
+		return float64(0)
 	}
 	return nil
 }

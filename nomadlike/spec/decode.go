@@ -103,6 +103,12 @@ func decodeValue(v reflect.Value, said any, path string) error {
 			return wrong()
 		}
 		v.SetUint(uint64(n))
+	case reflect.Float64:
+		f, ok := said.(float64)
+		if !ok {
+			return wrong()
+		}
+		v.SetFloat(f)
 	case reflect.Struct:
 		o, ok := said.(object)
 		if !ok {

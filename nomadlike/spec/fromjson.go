@@ -67,7 +67,7 @@ func readShape(s *shape, m map[string]any, path string) (object, error) {
 }
 
 func isScalar(k kind) bool {
-	return k == kindString || k == kindBool || k == kindInt || k == kindUint
+	return k == kindString || k == kindBool || k == kindInt || k == kindUint || k == kindFloat
 }
 
 // readValue converts one decoded JSON value to the type of its field.
@@ -99,6 +99,16 @@ func readValue(t *valueType, v any, path string) (any, error) {
 			return nil, fmt.Errorf("json: cannot unmarshal number %s into Go struct field %s of type %s", n, path, t.goName())
 		}
 		return i, nil
+	case kindFloat:
+		n, ok := v.(json.Number)
+		if !ok {
+			return wrong()
+		}
+		f, err := n.Float64()
+		if err != nil {
+			return nil, fmt.Errorf("json: cannot unmarshal number %s into Go struct field %s of type %s", n, path, t.goName())
+		}
+		return f, nil
 	case kindBytes:
 		s, ok := v.(string)
 		if !ok {
@@ -257,6 +267,8 @@ func (t *valueType) goName() string {
 		return "map[string]" + t.elem.goName()
 	case kindAny:
 		return "interface {}"
+	case kindFloat:
+		return "float64"
 	}
 	if t.name == "duration" || t.name == "duration?" {
 		return "time.Duration"

@@ -19,6 +19,7 @@ const (
 	kindBool
 	kindInt
 	kindUint
+	kindFloat
 	kindBytes
 	kindAny
 	kindShape
@@ -130,6 +131,8 @@ func parseType(text string, get func(string) *shape) *valueType {
 		t.kind = kindString
 	case "bool":
 		t.kind = kindBool
+	case "float":
+		t.kind = kindFloat
 	case "bytes":
 		t.kind = kindBytes
 	case "any":

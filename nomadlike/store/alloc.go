@@ -203,4 +203,5 @@ func mergeTransition(to, from *nl.DesiredTransition) {
 	set(&to.ForceReschedule, from.ForceReschedule)
 	set(&to.NoShutdownDelay, from.NoShutdownDelay)
 	set(&to.MigrateDisablePlacement, from.MigrateDisablePlacement)
+	set(&to.StartFirst, from.StartFirst)
 }

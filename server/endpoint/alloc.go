@@ -124,6 +124,10 @@ func (e *Endpoints) allocStop(ctx context.Context, req *query.AllocStop, reply *
 	eval := e.jobEval(job, nl.TriggerAllocStop, 0)
 	yes := true
 	mark := &nl.DesiredTransition{Migrate: &yes, Reschedule: &req.Reschedule, NoShutdownDelay: &req.NoShutdownDelay}
+	if a.DesiredTransition.Waits() { // it was on the move: now it stops at once
+		no := false
+		mark.StartFirst = &no
+	}
 	r, err := e.propose(ctx, &op.TransitionAllocs{
 		Transitions: map[string]*nl.DesiredTransition{a.ID: mark}, Evals: []*nl.Eval{eval}, Time: e.now()})
 	reply.EvalID, reply.Index = eval.ID, r.Index

@@ -21,6 +21,7 @@ type round struct {
 	now         []*nl.Alloc // failed, to be replaced at once
 	later       []failedAlloc
 	destructive []*nl.Alloc
+	followed    []followed
 	inPlace     int
 	requires    bool // canaries are missing
 }
@@ -36,6 +37,7 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	for _, a := range canaries {
 		r.canaries[a.ID] = true
 	}
+	r.takeFollowed()
 	r.notePromoted()
 	s.reconnect(g, r.sets)
 	replace := s.disconnect(g, r.sets)
@@ -51,6 +53,7 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	placed := r.place(replace)
 	r.replaceOld(placed)
 	r.move()
+	r.stopFollowed()
 	if !exists && s.updated(g) && g.Count > 0 && (!had || len(r.destructive) > 0 || r.inPlace > 0) {
 		st.DesiredTotal = g.Count
 		s.enterDeployment(g, st)
@@ -319,10 +322,13 @@ func (r *round) replaceOld(placed int) {
 	}
 }
 
-// move stops what migrates and places it elsewhere.
+// move stops what migrates and places it elsewhere. What waits is stopped when
+// its replacement is healthy.
 func (r *round) move() {
 	for _, a := range r.migrate {
-		r.stop(a, DescMigrating)
+		if !a.DesiredTransition.Waits() {
+			r.stop(a, DescMigrating)
+		}
 		r.u.Migrate++
 		if isTrue(a.DesiredTransition.MigrateDisablePlacement) {
 			continue

@@ -68,6 +68,9 @@ func printTransitions(o *op.TransitionAllocs) []string {
 		if t.Migrate != nil && *t.Migrate {
 			line = "migrate " + line
 		}
+		if t.Waits() {
+			line += " start-first"
+		}
 		if t.Reschedule != nil && *t.Reschedule {
 			line = "reschedule " + line
 		}

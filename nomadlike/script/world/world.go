@@ -124,14 +124,22 @@ func set(l script.Line, key, fallback string) string {
 	return fallback
 }
 
-// node: status=, drain= (duration; 0 no deadline, -1s at once), ignore-system.
+// node: status=, drain= (duration; 0 no deadline, -1s at once), ignore-system,
+// meta=, cpu= and memory= (what it offers).
 func (w *World) node(l script.Line) {
 	id := l.Args[0]
 	if w.S.Node(id) == nil {
-		w.Apply(&op.RegisterNode{Time: w.Now.UnixNano(), Node: &nl.Node{
+		n := &nl.Node{
 			ID: id, Name: id, Datacenter: set(l, "dc", "dc1"), NodePool: set(l, "pool", "default"), Status: nl.NodeStatusReady,
-			StatusUpdatedAt: w.Now.Unix(), SchedulingEligibility: nl.NodeEligible, NodeResources: &nl.NodeResources{},
-		}})
+			StatusUpdatedAt: w.Now.Unix(), SchedulingEligibility: nl.NodeEligible, Meta: map[string]string{"m": set(l, "meta", "")},
+			Attributes: map[string]string{"driver.mock": "1"},
+			NodeResources: &nl.NodeResources{
+				Cpu:    nl.LegacyNodeCpuResources{CpuShares: int64(w.number(set(l, "cpu", "0")))},
+				Memory: nl.NodeMemoryResources{MemoryMB: int64(w.number(set(l, "memory", set(l, "cpu", "0"))))},
+			},
+		}
+		n.ComputedClass = nl.ComputedClass(n)
+		w.Apply(&op.RegisterNode{Time: w.Now.UnixNano(), Node: n})
 	}
 	if status := l.Set["status"]; status != "" {
 		w.Apply(&op.SetNodeStatus{NodeID: id, Status: status, Time: w.Now.UnixNano()})
@@ -147,7 +155,9 @@ func (w *World) node(l script.Line) {
 
 // job: type=, count=, meta= (tells versions apart), cron= (with _ for spaces),
 // zone=, overlap, disabled, attempts= and interval= of rescheduling,
-// parallel= of migration, lost_after=, tag=.
+// parallel= of migration, start-first, lost_after=, tag=, cpu= (and as much
+// memory), spread over the meta of nodes, like= (their meta); rebalance with
+// every=, moves= and gain=.
 func (w *World) job(l script.Line) {
 	g := &nl.Group{
 		Name: "g", Count: w.number(set(l, "count", "1")),
@@ -160,6 +170,10 @@ func (w *World) job(l script.Line) {
 	if after := l.Set["lost_after"]; after != "" {
 		g.Disconnect = &nl.Disconnect{LostAfter: w.duration(after)}
 	}
+	if has(l, nl.OrderStartFirst) {
+		g.Migrate.Order = nl.OrderStartFirst
+	}
+	w.placement(g, l)
 	j := &nl.Job{
 		ID: l.Args[0], Name: l.Args[0], Namespace: "default", Type: set(l, "type", "service"), Priority: 50,
 		Datacenters: strings.Split(set(l, "dc", "*"), ","), NodePool: set(l, "pool", "default"),
@@ -174,6 +188,31 @@ func (w *World) job(l script.Line) {
 	w.Apply(&op.RegisterJob{Job: j})
 	if tag := l.Set["tag"]; tag != "" {
 		w.Apply(&op.TagJobVersion{Namespace: "default", ID: j.ID, Name: tag, Tag: &nl.JobVersionTag{Name: tag}})
+	}
+}
+
+// placement is what a group says of where it wants to run.
+func (w *World) placement(g *nl.Group, l script.Line) {
+	if cpu := l.Set["cpu"]; cpu != "" {
+		need := w.number(cpu)
+		g.Tasks = []*nl.Task{{Name: "t", Driver: "mock", Resources: &nl.Resources{CPU: need, MemoryMB: int64(need)}}}
+	}
+	if has(l, "spread") {
+		g.Spreads = []*nl.Spread{{Attribute: "${meta.m}", Weight: 100}}
+	}
+	if like := l.Set["like"]; like != "" {
+		g.Affinities = []*nl.Affinity{{LTarget: "${meta.m}", Operand: "=", RTarget: like, Weight: 100}}
+	}
+	if !has(l, "rebalance") {
+		return
+	}
+	gain, err := strconv.ParseFloat(set(l, "gain", "0.05"), 64)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	g.Rebalance = &nl.Rebalance{
+		Enabled: true, OnNodeJoin: !has(l, "no-join"), Interval: w.duration(set(l, "every", "1h")),
+		MaxParallel: w.number(set(l, "moves", "1")), MinGain: gain,
 	}
 }
 
@@ -218,6 +257,11 @@ func (w *World) alloc(l script.Line) {
 	}
 	if has(l, "canary") {
 		a.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}
+	}
+	for _, t := range j.Group("g").Tasks {
+		a.AllocatedResources = &nl.AllocatedResources{Tasks: map[string]*nl.AllocatedTaskResources{t.Name: {
+			Cpu: nl.AllocatedCpuResources{CpuShares: int64(t.Resources.CPU)}, Memory: nl.AllocatedMemoryResources{MemoryMB: t.Resources.MemoryMB},
+		}}}
 	}
 	w.Apply(&op.ApplyPlans{Plans: []*op.PlanDelta{{Time: w.Now.UnixNano(), Place: []*nl.Alloc{a}}}})
 	w.update(a.ID, l)
