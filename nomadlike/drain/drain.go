@@ -2,12 +2,14 @@
 // drain is over. It is pure: the leader's loop passes in time and state and
 // proposes what it returns. The scheduler moves what is marked here.
 //
-// Service allocations leave as fast as their group's migrate block allows,
-// batch ones are left alone until the deadline, and those of system jobs go
-// last. At the deadline everything goes.
+// Service allocations leave as fast as their group's migrate block allows, and
+// where it says start-first each stays until its replacement is healthy. Batch
+// ones are left alone until the deadline; those of system jobs, and plugins that
+// others may need for their volumes, go last. At the deadline everything goes.
 package drain
 
 import (
+	"slices"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -32,8 +34,15 @@ type pass struct {
 	now      time.Time
 	s        *store.Snapshot
 	draining map[string]bool // IDs of all draining nodes
-	marked   []*nl.Alloc     // to migrate
+	marked   []mark
 	groups   map[groupKey]bool
+}
+
+// mark is an allocation to be moved; with waits it stays until its replacement
+// is healthy.
+type mark struct {
+	*nl.Alloc
+	waits bool
 }
 
 // Step gives what is to be written now, and when to look again at the latest.
@@ -102,13 +111,13 @@ func (p *pass) forced(n *nl.Node) bool {
 // the drain is about.
 func (p *pass) node(n *nl.Node) bool {
 	forced := p.forced(n)
-	var work, system []*nl.Alloc
+	var work, last []*nl.Alloc
 	for a := range p.s.AllocsByNode(n.ID) {
 		switch {
 		case a.TerminalClient():
-		case isSystem(a):
+		case goesLast(a):
 			if !n.DrainStrategy.IgnoreSystemJobs {
-				system = append(system, a)
+				last = append(last, a)
 			}
 		default:
 			work = append(work, a)
@@ -117,20 +126,30 @@ func (p *pass) node(n *nl.Node) bool {
 	for _, a := range work {
 		switch {
 		case forced:
-			p.mark(a)
+			p.mark(a, false)
 		case a.Job == nil || a.Job.Type == nl.JobTypeService:
 			p.group(a)
 		}
 	}
 	if forced || len(work) == 0 {
-		for _, a := range system {
-			p.mark(a)
+		for _, a := range last {
+			p.mark(a, false)
 		}
 	}
-	return len(work)+len(system) == 0
+	return len(work)+len(last) == 0
 }
 
-func isSystem(a *nl.Alloc) bool { return a.Job != nil && a.Job.Type == nl.JobTypeSystem }
+// goesLast tells whether others on the node may need the allocation to the end.
+func goesLast(a *nl.Alloc) bool {
+	if a.Job == nil {
+		return false
+	}
+	if a.Job.Type == nl.JobTypeSystem {
+		return true
+	}
+	g := a.Job.Group(a.TaskGroup)
+	return g != nil && slices.ContainsFunc(g.Tasks, func(t *nl.Task) bool { return t.CSIPluginConfig != nil })
+}
 
 // group marks as many allocations of a's group as may leave, on any draining
 // node, once per pass.
@@ -141,9 +160,15 @@ func (p *pass) group(a *nl.Alloc) {
 	}
 	p.groups[k] = true
 	var leaving []*nl.Alloc
-	healthy := 0
+	healthy, waiting := 0, 0
 	for o := range p.s.AllocsByJob(a.Namespace, a.JobID) {
-		if o.TaskGroup != a.TaskGroup || o.Terminal() || o.DesiredTransition.Migrates() {
+		if o.TaskGroup != a.TaskGroup || o.Terminal() {
+			continue
+		}
+		if o.DesiredTransition.Migrates() {
+			if o.DesiredTransition.Waits() {
+				waiting++
+			}
 			continue
 		}
 		if o.Healthy() {
@@ -153,18 +178,22 @@ func (p *pass) group(a *nl.Alloc) {
 			leaving = append(leaving, o)
 		}
 	}
-	spare := len(leaving)
+	spare, waits := len(leaving), false
 	job := p.s.Job(a.Namespace, a.JobID)
 	if job != nil && !job.Stop {
 		if g := job.Group(a.TaskGroup); g != nil {
-			spare = healthy - (g.Count - maxParallel(g))
+			if waits = g.StartFirst(); waits {
+				spare = maxParallel(g) - waiting
+			} else {
+				spare = healthy - (g.Count - maxParallel(g))
+			}
 		}
 	}
 	for _, o := range leaving {
 		if spare <= 0 {
 			return
 		}
-		p.mark(o)
+		p.mark(o, waits)
 		spare--
 	}
 }
@@ -176,9 +205,11 @@ func maxParallel(g *nl.Group) int {
 	return g.Migrate.MaxParallel
 }
 
-func (p *pass) mark(a *nl.Alloc) {
-	if !a.Terminal() && !a.DesiredTransition.Migrates() {
-		p.marked = append(p.marked, a)
+// mark notes an allocation unless it is moving already as it should.
+func (p *pass) mark(a *nl.Alloc, waits bool) {
+	d := a.DesiredTransition
+	if !a.Terminal() && (!d.Migrates() || d.Waits() && !waits) {
+		p.marked = append(p.marked, mark{a, waits})
 	}
 }
 
@@ -193,10 +224,14 @@ func (p *pass) transitions(newID func() string) []op.Op {
 		o := &op.TransitionAllocs{Transitions: map[string]*nl.DesiredTransition{}, Time: p.now.UnixNano()}
 		jobs := map[groupKey]bool{}
 		for _, a := range batch {
-			o.Transitions[a.ID] = &nl.DesiredTransition{Migrate: &yes}
+			t := &nl.DesiredTransition{Migrate: &yes}
+			if a.waits || a.DesiredTransition.Waits() {
+				t.StartFirst = &a.waits
+			}
+			o.Transitions[a.ID] = t
 			if k := (groupKey{a.Namespace, a.JobID, ""}); !jobs[k] && a.Job != nil {
 				jobs[k] = true
-				o.Evals = append(o.Evals, p.eval(a, newID()))
+				o.Evals = append(o.Evals, p.eval(a.Alloc, newID()))
 			}
 		}
 		ops = append(ops, o)

@@ -98,7 +98,7 @@ func (a args) get(key string) string {
 //	due                   runs every delayed evaluation whose time has come
 //	plan JOB              schedules without committing
 //	set ALLOC k=v...      what a node tells; keys see setAlloc
-//	transition ALLOC migrate|reschedule|force
+//	transition ALLOC migrate|start-first|stop-first|reschedule|force|gone
 //	time +D               moves the clock
 //	promote|pause|resume|fail JOB   the newest deployment
 //	explain JOB [all=true]  schedules without committing and prints the reasons
@@ -269,6 +269,11 @@ func (w *world) transition(name, how string) {
 	switch how {
 	case "migrate":
 		tr.Migrate = &yes
+	case "start-first":
+		tr.Migrate, tr.StartFirst = &yes, &yes
+	case "stop-first":
+		no := false
+		tr.Migrate, tr.StartFirst = &yes, &no
 	case "reschedule":
 		tr.Reschedule = &yes
 	case "force":

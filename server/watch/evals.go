@@ -87,7 +87,8 @@ func suits(job *nl.Job, n *nl.Node) bool {
 
 // EvalsForAllocUpdates makes the evaluations that follow from what a node
 // tells: one for each job with an allocation that failed and may be replaced,
-// or that is back after its node was away.
+// that is back after its node was away, or whose health another one waits for
+// that it replaces.
 func EvalsForAllocUpdates(s *store.Snapshot, updates []*nl.AllocUpdate, now int64, newID func() string) []*nl.Eval {
 	var evals []*nl.Eval
 	seen := map[jobKey]bool{}
@@ -96,7 +97,7 @@ func EvalsForAllocUpdates(s *store.Snapshot, updates []*nl.AllocUpdate, now int6
 		if a == nil || seen[jobKey{a.Namespace, a.JobID}] {
 			continue
 		}
-		trigger := triggerOf(a, u, now)
+		trigger := triggerOf(s, a, u, now)
 		job := s.Job(a.Namespace, a.JobID)
 		if trigger == "" || job == nil || job.Stop {
 			continue
@@ -107,8 +108,33 @@ func EvalsForAllocUpdates(s *store.Snapshot, updates []*nl.AllocUpdate, now int6
 	return evals
 }
 
+// lineMax bounds how far the line of an allocation's predecessors is followed.
+const lineMax = 16
+
+// awaited tells whether an allocation that this one replaces stays only until
+// this one is healthy, which it has become.
+func awaited(s *store.Snapshot, a *nl.Alloc, u *nl.AllocUpdate) bool {
+	if h := u.DeploymentStatus; a.Healthy() || h == nil || h.Healthy == nil || !*h.Healthy {
+		return false
+	}
+	before := s.Alloc(a.PreviousAllocation)
+	for range lineMax {
+		switch {
+		case before == nil:
+			return false
+		case !before.Terminal():
+			return before.DesiredTransition.Waits()
+		}
+		before = s.Alloc(before.PreviousAllocation)
+	}
+	return false
+}
+
 // triggerOf says why an update needs an evaluation, "" when it does not.
-func triggerOf(a *nl.Alloc, u *nl.AllocUpdate, now int64) string {
+func triggerOf(s *store.Snapshot, a *nl.Alloc, u *nl.AllocUpdate, now int64) string {
+	if awaited(s, a, u) {
+		return nl.TriggerNodeDrain
+	}
 	if a.ClientStatus == nl.AllocClientUnknown && u.ClientStatus != nl.AllocClientUnknown {
 		return nl.TriggerReconnect
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/gc"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/periodic"
+	"github.com/nomadlike/nomadlike/nomadlike/rebalance"
 	"github.com/nomadlike/nomadlike/nomadlike/rollout"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
@@ -37,6 +38,7 @@ const (
 const (
 	rolloutSpacing   = 50 * time.Millisecond
 	drainSpacing     = 100 * time.Millisecond
+	rebalanceSpacing = time.Second
 	periodicSpacing  = 200 * time.Millisecond
 	heartbeatSpacing = 250 * time.Millisecond
 	lockSpacing      = 250 * time.Millisecond
@@ -127,7 +129,7 @@ func (w *Watch) Begin() []*Loop {
 	c := &w.cfg
 	w.beats.Reset(c.Now(), c.Store.Snapshot())
 	w.locks.reset()
-	deployments, periodics := rollout.New(), periodic.New()
+	deployments, balancer, periodics := rollout.New(), rebalance.New(), periodic.New()
 	w.loops = []*Loop{
 		newLoop("heartbeats", heartbeatSpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return w.beats.Step(now, s, c.NewID)
@@ -138,6 +140,9 @@ func (w *Watch) Begin() []*Loop {
 		newLoop("drains", drainSpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return drain.Step(now, s, c.NewID)
 		}, store.TableNodes, store.TableAllocs, store.TableJobs),
+		newLoop("rebalancing", rebalanceSpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
+			return balancer.Step(now, s, c.NewID)
+		}, store.TableNodes, store.TableAllocs, store.TableJobs, store.TableEvals, store.TableDeployments),
 		newLoop("periodic jobs", periodicSpacing, func(now time.Time, s *store.Snapshot) ([]op.Op, time.Time) {
 			return periodics.Step(now, s, c.NewID)
 		}, store.TableJobs),

@@ -326,7 +326,7 @@ func (r *round) replaceOld(placed int) {
 // its replacement is healthy.
 func (r *round) move() {
 	for _, a := range r.migrate {
-		if !a.DesiredTransition.Waits() {
+		if !r.waits(a) {
 			r.stop(a, DescMigrating)
 		}
 		r.u.Migrate++

@@ -50,7 +50,7 @@ func (r *round) stopFollowed() {
 		case r.dropped(f.next):
 			r.stop(f.old, DescNotNeeded)
 			r.u.Stop++
-		case !f.old.DesiredTransition.Waits() || f.next.Healthy():
+		case !r.waits(f.old) || f.next.Healthy():
 			r.stop(f.old, DescMigrating)
 			r.u.Stop++
 		default:
@@ -58,6 +58,10 @@ func (r *round) stopFollowed() {
 		}
 	}
 }
+
+// waits tells whether the allocation stays until its replacement is healthy.
+// Nothing stays on a node that is gone.
+func (s *state) waits(a *nl.Alloc) bool { return a.DesiredTransition.Waits() && !s.nodeGone(a) }
 
 // dropped tells whether the allocation is stopped without a replacement.
 func (r *round) dropped(a *nl.Alloc) bool {

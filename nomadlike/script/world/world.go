@@ -156,7 +156,7 @@ func (w *World) node(l script.Line) {
 // job: type=, count=, meta= (tells versions apart), cron= (with _ for spaces),
 // zone=, overlap, disabled, attempts= and interval= of rescheduling,
 // parallel= of migration, start-first, lost_after=, tag=, cpu= (and as much
-// memory), spread over the meta of nodes, like= (their meta); rebalance with
+// memory), spread over the meta of nodes, like= (their meta), plugin; rebalance with
 // every=, moves= and gain=.
 func (w *World) job(l script.Line) {
 	g := &nl.Group{
@@ -196,6 +196,9 @@ func (w *World) placement(g *nl.Group, l script.Line) {
 	if cpu := l.Set["cpu"]; cpu != "" {
 		need := w.number(cpu)
 		g.Tasks = []*nl.Task{{Name: "t", Driver: "mock", Resources: &nl.Resources{CPU: need, MemoryMB: int64(need)}}}
+	}
+	if has(l, "plugin") {
+		g.Tasks[0].CSIPluginConfig = &nl.TaskCSIPluginConfig{ID: "p", Type: "node"}
 	}
 	if has(l, "spread") {
 		g.Spreads = []*nl.Spread{{Attribute: "${meta.m}", Weight: 100}}
