@@ -57,7 +57,7 @@ type moves struct {
 // countFree adds up what is free on nodes that are in use.
 func (m *moves) countFree() {
 	for _, c := range m.candidates {
-		if c.static == "" && len(c.node.Allocs()) > 0 {
+		if c.static == "" && c.node.Live > 0 {
 			m.free = m.free.Plus(c.node.Cap.Minus(c.node.Used))
 		}
 	}
@@ -78,7 +78,7 @@ func (m *moves) canEmpty(n *fit.Node) bool {
 			continue
 		}
 		can = can && m.mayLeave(a)
-		leaves = leaves.Plus(m.run.need(a.AllocatedResources))
+		leaves = leaves.Plus(fit.Need(a.AllocatedResources))
 	}
 	can = can && leaves.Exceeds(m.free.Minus(n.Cap.Minus(n.Used))) == ""
 	m.empties[n.Info.ID] = can
