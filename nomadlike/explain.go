@@ -85,6 +85,9 @@ type GroupExplanation struct {
 
 	Ask     *GroupAsk
 	Reasons []*ExplainReason `json:",omitempty"`
+	// Quota is what of the namespace's quota is used up and keeps the group from
+	// being placed.
+	Quota []string `json:",omitempty"`
 
 	// Nodes is every node of the cluster as the group sees it, after the dry run.
 	Nodes *NodeSurvey `json:",omitempty"`

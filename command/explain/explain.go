@@ -105,11 +105,13 @@ func (v View) group(g *nl.GroupExplanation) string {
 	}
 	add(wrapped(facts))
 	add(v.reasons(withoutNoPlace(g.Reasons), ""))
-	if g.NoPlace > 0 || v.Verbose {
+	if g.NoPlace > 0 && len(g.Quota) == 0 || v.Verbose {
 		add(v.obstacles(g.Nodes))
 	}
 	if g.NoPlace > 0 {
-		add(v.nearest(g.Nodes))
+		if len(g.Quota) == 0 {
+			add(v.nearest(g.Nodes))
+		}
 		add(v.hints(g.Unblock))
 	}
 	add(v.failure(g.Failure))

@@ -178,7 +178,7 @@ func where(f *nl.NodeFold, verbose bool) string {
 		return ""
 	}
 	if f.Nodes <= countsShown || verbose && f.Nodes == len(f.Examples) {
-		return strings.Join(f.Examples, ", ")
+		return "on " + strings.Join(f.Examples, ", ")
 	}
 	if len(f.Classes) > 1 || len(f.Classes) == 1 && f.Classes[""] == 0 {
 		named := map[string]int{}
@@ -193,7 +193,7 @@ func where(f *nl.NodeFold, verbose bool) string {
 	if len(f.Datacenters) > 1 {
 		return "in " + counts(f.Datacenters, verbose, f.Nodes)
 	}
-	return f.Examples[0] + " and others"
+	return "on " + f.Examples[0] + " and others"
 }
 
 // nearest is the table of the nodes that lack least.

@@ -29,11 +29,15 @@ func (j *subject) group(x *nl.GroupExplanation) {
 		}
 	}
 	if x.NoPlace > 0 {
-		x.Reasons = append(x.Reasons, &nl.ExplainReason{Kind: nl.ReasonNoPlace, Text: fmt.Sprintf("%s no place: %s", hasOrHave(x.NoPlace), obstacle(x))})
+		kind := nl.ReasonNoPlace
+		if len(x.Quota) > 0 {
+			kind = nl.ReasonQuota
+		}
+		x.Reasons = append(x.Reasons, &nl.ExplainReason{Kind: kind, Text: fmt.Sprintf("%s no place: %s", hasOrHave(x.NoPlace), obstacle(x))})
 	}
 	if !j.plan {
 		x.Reasons = append(x.Reasons, j.allocReasons(x.Name)...)
-		if x.NoPlace == 0 { // else it is not the deployment that holds it back
+		if x.NoPlace == 0 && (x.Waiting > 0 || j.failed == nil) { // else it is not the deployment that holds it back
 			x.Reasons = append(x.Reasons, j.deploymentReasons(x.Name)...)
 		}
 		if x.Waiting > 0 {
@@ -146,6 +150,8 @@ func (j *subject) groupSummary(x *nl.GroupExplanation, planned int) string {
 func obstacle(x *nl.GroupExplanation) string {
 	n := x.Nodes
 	switch {
+	case len(x.Quota) > 0:
+		return "the quota of its namespace is used up (" + strings.Join(x.Quota, ", ") + ")"
 	case n.Known == 0:
 		return "the cluster has no nodes"
 	case n.Considered == 0:

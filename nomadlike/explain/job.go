@@ -62,6 +62,7 @@ type subject struct {
 	allocs     map[string][]*nl.Alloc // by group, newest first
 	evals      []*nl.Eval             // without that of the dry run, newest first
 	deployment *nl.Deployment         // of this version while it is active
+	failed     *nl.Deployment         // of this version, if it has failed
 }
 
 func decide(s *store.Snapshot, job *nl.Job, e *nl.Eval, in Input, plan bool) (*sched.Outcome, *nl.JobExplanation, error) {
@@ -110,8 +111,13 @@ func newSubject(s *store.Snapshot, job *nl.Job, e *nl.Eval, in Input, plan bool)
 	slices.SortFunc(j.evals, func(a, b *nl.Eval) int {
 		return cmp.Or(cmp.Compare(b.ModifyIndex, a.ModifyIndex), cmp.Compare(b.CreateIndex, a.CreateIndex), cmp.Compare(a.ID, b.ID))
 	})
-	if d := s.LatestDeployment(job.Namespace, job.ID); d != nil && d.Active() && d.JobVersion == job.Version && d.JobCreateIndex == job.CreateIndex {
-		j.deployment = d
+	if d := s.LatestDeployment(job.Namespace, job.ID); d != nil && d.JobVersion == job.Version && d.JobCreateIndex == job.CreateIndex {
+		switch {
+		case d.Active():
+			j.deployment = d
+		case d.Status == nl.DeploymentStatusFailed:
+			j.failed = d
+		}
 	}
 	return j
 }
@@ -296,5 +302,5 @@ func firstWaiting(x *nl.JobExplanation) string {
 	if len(x.Reasons) > 0 {
 		return x.Reasons[0].Text
 	}
-	return "a place is there; the scheduler has yet to decide"
+	return "the scheduler would do nothing now"
 }

@@ -113,11 +113,7 @@ func attemptsText(a *nl.Alloc, p *nl.ReschedulePolicy) string {
 	case p == nil:
 		return "no reschedule policy"
 	case p.Unlimited:
-		tried := 0
-		if a.RescheduleTracker != nil {
-			tried = len(a.RescheduleTracker.Events)
-		}
-		return fmt.Sprintf("reschedule %d of unlimited", tried+1)
+		return "reschedules are not limited"
 	}
 	return fmt.Sprintf("%d of %d reschedules within %s", attemptsUsed(a, p), p.Attempts, p.Interval)
 }
@@ -160,6 +156,10 @@ func lastEvent(a *nl.Alloc) string {
 
 // deploymentReasons say what a deployment makes the group wait for.
 func (j *subject) deploymentReasons(group string) []*nl.ExplainReason {
+	if d := j.failed; d != nil && d.TaskGroups[group] != nil {
+		return []*nl.ExplainReason{{Kind: nl.ReasonFailed, DeploymentID: d.ID,
+			Text: fmt.Sprintf("deployment %s has failed%s; nothing more of this version is placed until the job is run again", short(d.ID), because(d.StatusDescription))}}
+	}
 	d := j.deployment
 	if d == nil || d.TaskGroups[group] == nil {
 		return nil

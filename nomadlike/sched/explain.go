@@ -87,7 +87,7 @@ func (r *run) explainGroup(g *nl.Group, d Detail) (*nl.GroupExplanation, error) 
 	}
 	x := &nl.GroupExplanation{Name: g.Name, Ask: p.asked()}
 	if m := r.failures[g.Name]; m != nil {
-		x.NoPlace = m.CoalescedFailures + 1
+		x.NoPlace, x.Quota = m.CoalescedFailures+1, m.QuotaExhausted
 	}
 	s := &survey{run: r, placer: p, reasons: constraintTargets(r.job, g)}
 	s.index = r.missingIndex(g)

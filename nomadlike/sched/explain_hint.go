@@ -34,8 +34,11 @@ func (s *survey) hints(missing int) []*nl.ExplainHint {
 		add(&nl.ExplainHint{Kind: nl.HintAdd, Text: "the cluster has no nodes: start an agent with its client enabled"})
 		return out
 	}
-	if m := s.run.failures[s.placer.ask.Group.Name]; m != nil && len(m.QuotaExhausted) > 0 {
-		add(&nl.ExplainHint{Kind: nl.HintQuota, Text: "the namespace has used up its quota (" + strings.Join(m.QuotaExhausted, ", ") + "): raise it, or stop other work of the namespace"})
+	if over := s.run.failures[s.placer.ask.Group.Name].QuotaExhausted; len(over) > 0 {
+		add(&nl.ExplainHint{Kind: nl.HintQuota, Text: "raise the quota of the namespace, or stop other work that uses it: " + strings.Join(over, ", ")})
+		if s.placer.quotaAlone {
+			return out // no node was looked at
+		}
 	}
 	elsewhere := s.elsewhereHint()
 	add(elsewhere)
@@ -217,7 +220,7 @@ func quantity(n int64, unit string) string {
 // filterHint is about nodes that are not what the group needs in one respect
 // alone.
 func (s *survey) filterHint(f *nl.NodeFold, missing int) *nl.ExplainHint {
-	if f.Only == 0 || s.everywhere() {
+	if f.Only == 0 || s.elective() {
 		return nil
 	}
 	hint := &nl.ExplainHint{Kind: nl.HintRelax, Nodes: f.Only}
@@ -236,8 +239,8 @@ func (s *survey) filterHint(f *nl.NodeFold, missing int) *nl.ExplainHint {
 		verb, verbs = of+"lacks nothing else", of+"lack nothing else"
 	}
 	hint.Text = what + ": " + counted(f.Only, verb, verbs)
-	if len(f.Details) > 0 {
-		details := detailsText(f.Details)
+	if found := s.folds[foldKey{f.Stage, f.Reason}].found; len(found) > 0 {
+		details := detailsText(found)
 		if !lacks {
 			details = "found: " + details
 		}

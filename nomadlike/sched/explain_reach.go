@@ -18,7 +18,8 @@ func (s *survey) reachHint(f *nl.NodeFold) *nl.ExplainHint {
 	if f.Only == 1 {
 		is = "is"
 	}
-	first := s.folds[foldKey{f.Stage, f.Reason}].first
+	fold := s.folds[foldKey{f.Stage, f.Reason}]
+	first := fold.first
 	first = first[:min(len(first), 8)]
 	hint := &nl.ExplainHint{Kind: nl.HintEnable, Nodes: f.Only}
 	switch f.Reason {
@@ -31,10 +32,10 @@ func (s *survey) reachHint(f *nl.NodeFold) *nl.ExplainHint {
 		hint.Command = "node status " + first
 	case reasonDatacenter:
 		hint.Kind = nl.HintDatacenter
-		hint.Text = fmt.Sprintf("%s %s in another datacenter: %s", would, is, keysNamed(f.Details))
+		hint.Text = fmt.Sprintf("%s %s in another datacenter: %s", would, is, keysNamed(fold.found))
 	case reasonPool:
 		hint.Kind = nl.HintPool
-		hint.Text = fmt.Sprintf("%s %s in another node pool: %s", would, is, keysNamed(f.Details))
+		hint.Text = fmt.Sprintf("%s %s in another node pool: %s", would, is, keysNamed(fold.found))
 	default:
 		return nil
 	}

@@ -61,6 +61,8 @@ type fold struct {
 	kinds map[string]bool
 	only  []string // names of nodes without other obstacles
 	first string   // ID of the first of them
+	// found counts what they have instead.
+	found map[string]int
 	rest  []string
 }
 
@@ -85,6 +87,9 @@ func (s *survey) look(d Detail) *nl.NodeSurvey {
 	slices.SortStableFunc(s.missed, func(a, b *seen) int {
 		return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.info.Name, b.info.Name), cmp.Compare(a.info.ID, b.info.ID))
 	})
+	if s.elective() {
+		s.missed = slices.DeleteFunc(s.missed, func(one *seen) bool { return one.verdict.Obstacles[0].Stage == nl.ObstacleFilter })
+	}
 	for _, one := range s.missed {
 		if one.verdict.Obstacles[0].Stage == nl.ObstacleRoom {
 			s.full = append(s.full, one)
@@ -218,6 +223,12 @@ func (s *survey) everywhere() bool {
 	return s.run.eval.Type == nl.JobTypeSystem || s.run.eval.Type == nl.JobTypeSysBatch
 }
 
+// elective tells that nodes which filters leave out are not missed: the job runs
+// wherever it may, and there are nodes where it may.
+func (s *survey) elective() bool {
+	return s.everywhere() && (s.out.Exhausted > 0 || s.folds[foldKey{nl.ObstacleFilter, reasonHere}] != nil)
+}
+
 // count notes a node that has obstacles. It is counted at the first stage at
 // which it is left out, as metrics count it.
 func (s *survey) count(one *seen) {
@@ -237,8 +248,8 @@ func (s *survey) count(one *seen) {
 		}
 		one.weight += weight(o)
 	}
-	if stage == nl.ObstacleReach || stage == nl.ObstacleFilter && s.everywhere() {
-		return // what a job that runs everywhere must not run on, it does not miss
+	if stage == nl.ObstacleReach || v.Obstacles[0].Reason == reasonHere {
+		return
 	}
 	s.missed = append(s.missed, one)
 }
@@ -259,7 +270,7 @@ func (s *survey) fold(o *nl.NodeObstacle, one *seen) {
 	key := foldKey{o.Stage, o.Reason}
 	f := s.folds[key]
 	if f == nil {
-		f = &fold{kinds: map[string]bool{}, NodeFold: &nl.NodeFold{
+		f = &fold{kinds: map[string]bool{}, found: map[string]int{}, NodeFold: &nl.NodeFold{
 			Stage: o.Stage, Reason: o.Reason, Details: map[string]int{}, Classes: map[string]int{}, OnlyClasses: map[string]int{},
 			Datacenters: map[string]int{}, Pools: map[string]int{}, Asked: o.Asked, Unit: o.Unit, ShortMin: o.Short,
 		}}
@@ -278,6 +289,9 @@ func (s *survey) fold(o *nl.NodeObstacle, one *seen) {
 	if len(one.verdict.Obstacles) == 1 {
 		f.Only++
 		f.OnlyClasses[n.NodeClass]++
+		if o.Detail != "" {
+			f.found[o.Detail]++
+		}
 		if f.first == "" {
 			f.first = n.ID
 		}
