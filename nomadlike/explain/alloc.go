@@ -61,14 +61,14 @@ func (j *subject) history(a *nl.Alloc) []*nl.ExplainReason {
 	for _, id := range a.PreemptedAllocations {
 		text := ""
 		if v := j.s.Alloc(id); v != nil {
-			text = " of job " + v.JobID
+			text = " of job " + j.in.JobName(v.Namespace, v.JobID)
 		}
 		add(nl.ReasonEvicted, id, "allocation %s%s made way for it", short(id), text)
 	}
 	if id := a.PreemptedByAllocation; id != "" {
 		text := ""
 		if by := j.s.Alloc(id); by != nil {
-			text = " of job " + by.JobID
+			text = " of job " + j.in.JobName(by.Namespace, by.JobID)
 		}
 		add(nl.ReasonEvicted, id, "it made way for allocation %s%s", short(id), text)
 	}

@@ -161,6 +161,9 @@ func obstacle(x *nl.GroupExplanation) string {
 		return fmt.Sprintf("none of %s is ready and in the job's pool and datacenters", countedNodes(n.Known))
 	}
 	var parts []string
+	if n.Usable > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %s usable, but not for all that must be placed together", n.Usable, countedNodes(n.Considered)))
+	}
 	if n.Filtered > 0 {
 		f := largest(n.Obstacles, nl.ObstacleFilter)
 		parts = append(parts, fmt.Sprintf("%d of %s filtered (%s)", n.Filtered, countedNodes(n.Considered), strings.TrimSpace(f.Reason)))

@@ -84,7 +84,7 @@ func decide(s *store.Snapshot, job *nl.Job, e *nl.Eval, in Input, plan bool) (*s
 	}
 	for _, p := range found.Plan.Preempt {
 		if a := s.Alloc(p.AllocID); a != nil {
-			x.Preempts = append(x.Preempts, &nl.ExplainPreemption{AllocID: a.ID, JobID: a.JobID, Namespace: a.Namespace, NodeID: a.NodeID})
+			x.Preempts = append(x.Preempts, &nl.ExplainPreemption{AllocID: a.ID, JobID: in.JobName(a.Namespace, a.JobID), Namespace: a.Namespace, NodeID: a.NodeID})
 		}
 	}
 	x.Summary = j.summary(x)

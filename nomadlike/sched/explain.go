@@ -26,6 +26,18 @@ type Detail struct {
 	// Nodes tells every node that is in the way of something, and every planned
 	// placement.
 	Nodes bool
+	// Sees tells whether the caller may know what jobs there are in a namespace;
+	// nil is all of them.
+	Sees func(namespace string) bool
+}
+
+// JobName is the ID of a job that stands in the way, as far as the caller may
+// know it.
+func (d Detail) JobName(namespace, id string) string {
+	if d.Sees != nil && !d.Sees(namespace) {
+		return "of another namespace"
+	}
+	return id
 }
 
 // Explained is a decision with its reasons.
@@ -89,9 +101,9 @@ func (r *run) explainGroup(g *nl.Group, d Detail) (*nl.GroupExplanation, error) 
 	if m := r.failures[g.Name]; m != nil {
 		x.NoPlace, x.Quota = m.CoalescedFailures+1, m.QuotaExhausted
 	}
-	s := &survey{run: r, placer: p, reasons: constraintTargets(r.job, g)}
+	s := &survey{run: r, placer: p, detail: d, reasons: constraintTargets(r.job, g)}
 	s.index = r.missingIndex(g)
-	x.Nodes = s.look(d)
+	x.Nodes = s.look()
 	if x.NoPlace > 0 {
 		x.Unblock = s.hints(x.NoPlace)
 	}

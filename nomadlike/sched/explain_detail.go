@@ -13,9 +13,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/sched/preempt"
 )
 
-// detail is what a node has instead of what the group needs; "" when there is
+// instead is what a node has instead of what the group needs; "" when there is
 // nothing to add to the reason.
-func (s *survey) detail(n *nl.Node, reason string) string {
+func (s *survey) instead(n *nl.Node, reason string) string {
 	if target, known := s.reasons[reason]; known && reason != feasible.DistinctHosts {
 		value, ok := target.Resolve(n)
 		if !ok {
@@ -89,8 +89,8 @@ func deviceNames(n *nl.Node) string {
 	return strings.Join(out, ", ")
 }
 
-// roomObstacle is a shortage on a node.
-func roomObstacle(n *fit.Node, short *assign.Shortage) *nl.NodeObstacle {
+// shortage is the obstacle that a shortage on a node is.
+func (s *survey) shortage(n *fit.Node, short *assign.Shortage) *nl.NodeObstacle {
 	o := &nl.NodeObstacle{
 		Stage: nl.ObstacleRoom, Reason: short.Reason, Asked: short.Asked, Free: max(short.Free, 0), Total: short.Total, Unit: short.Unit,
 	}
@@ -98,16 +98,16 @@ func roomObstacle(n *fit.Node, short *assign.Shortage) *nl.NodeObstacle {
 		o.Short = short.Asked - short.Free
 	}
 	if short.Port > 0 {
-		o.Detail = portHolder(n, short.Port)
+		o.Detail = s.portHolder(n, short.Port)
 	}
 	return o
 }
 
 // portHolder tells who has a port of a node.
-func portHolder(n *fit.Node, port int) string {
+func (s *survey) portHolder(n *fit.Node, port int) string {
 	for _, a := range n.Allocs() {
 		if preempt.Holds(a, port) {
-			return fmt.Sprintf("by job %s, allocation %s", a.JobID, a.ID[:min(len(a.ID), 8)])
+			return fmt.Sprintf("by job %s, allocation %s", s.detail.JobName(a.Namespace, a.JobID), a.ID[:min(len(a.ID), 8)])
 		}
 	}
 	return "by the node's configuration"

@@ -54,6 +54,10 @@ func (s *survey) hints(missing int) []*nl.ExplainHint {
 	if len(out) == 0 && len(s.missed) > 0 {
 		add(s.nearestHint())
 	}
+	if len(out) == 0 && s.out.Usable > 0 {
+		add(&nl.ExplainHint{Kind: nl.HintAdd, Text: fmt.Sprintf("%s, but not all that must be placed together: add nodes or ask for less",
+			counted(s.out.Usable, "could take one of it", "could take one of it"))})
+	}
 	return out[:min(len(out), hintsMax)]
 }
 
@@ -95,8 +99,8 @@ func (s *survey) preemptHint() *nl.ExplainHint {
 		highest, jobs := 0, []string{}
 		for _, v := range victims {
 			highest = max(highest, v.Job.Priority)
-			if !slices.Contains(jobs, v.JobID) {
-				jobs = append(jobs, v.JobID)
+			if name := s.detail.JobName(v.Namespace, v.JobID); !slices.Contains(jobs, name) {
+				jobs = append(jobs, name)
 			}
 		}
 		slices.Sort(jobs)
@@ -136,7 +140,7 @@ func (s *survey) roomHint(f *nl.NodeFold) *nl.ExplainHint {
 			quantity(f.Asked, unit), what, quantity(have, unit))}
 	}
 	nearest := s.nearestWith(f.Reason)
-	if nearest == nil || f.Only == 0 {
+	if nearest == nil || f.Only == 0 || strings.HasPrefix(f.Reason, "quota: ") { // that has a hint of its own
 		return nil
 	}
 	o := nearest.verdict.Obstacles[0]

@@ -27,6 +27,7 @@ const (
 type survey struct {
 	run     *run
 	placer  *placer
+	detail  Detail
 	reasons map[string]expr.Target // what constraints look at
 	index   int                    // of the allocation
 
@@ -66,7 +67,7 @@ type fold struct {
 	rest  []string
 }
 
-func (s *survey) look(d Detail) *nl.NodeSurvey {
+func (s *survey) look() *nl.NodeSurvey {
 	s.out = &nl.NodeSurvey{}
 	s.folds = map[foldKey]*fold{}
 	s.reach = reach{map[string]int{}, map[string]int{}, map[string]int{}}
@@ -80,7 +81,7 @@ func (s *survey) look(d Detail) *nl.NodeSurvey {
 			continue
 		}
 		s.count(one)
-		if d.Nodes {
+		if s.detail.Nodes {
 			s.out.All = append(s.out.All, one.verdict)
 		}
 	}
@@ -128,10 +129,30 @@ func (s *survey) see(n *nl.Node) *seen {
 	one.node = s.run.node(n.ID)
 	for _, short := range s.placer.ask.Shortages(one.node) {
 		if !implied(v.Obstacles, short.Reason) {
-			v.Obstacles = append(v.Obstacles, roomObstacle(one.node, &short))
+			v.Obstacles = append(v.Obstacles, s.shortage(one.node, &short))
 		}
 	}
+	if len(v.Obstacles) == 0 {
+		v.Obstacles = s.refused(n)
+	}
 	return one
+}
+
+// refused is what was in the way of a node that seems to be usable when the
+// group was placed in vain: some things only come out when resources are
+// assigned.
+func (s *survey) refused(n *nl.Node) []*nl.NodeObstacle {
+	p := s.placer
+	if p.failed == nil || p.byID[n.ID] == nil {
+		return nil
+	}
+	switch c := p.byID[n.ID]; {
+	case c.filtered != "":
+		return []*nl.NodeObstacle{{Stage: nl.ObstacleFilter, Reason: c.filtered}}
+	case c.exhausted != "":
+		return []*nl.NodeObstacle{{Stage: nl.ObstacleRoom, Reason: c.exhausted}}
+	}
+	return nil
 }
 
 // implied tells that a shortage only repeats what filters the node: what it does
@@ -196,7 +217,7 @@ func (s *survey) filters(n *nl.Node) []*nl.NodeObstacle {
 	var out []*nl.NodeObstacle
 	add := func(reason string) {
 		if !slices.ContainsFunc(out, func(o *nl.NodeObstacle) bool { return o.Reason == reason }) {
-			out = append(out, &nl.NodeObstacle{Stage: nl.ObstacleFilter, Reason: reason, Detail: s.detail(n, reason)})
+			out = append(out, &nl.NodeObstacle{Stage: nl.ObstacleFilter, Reason: reason, Detail: s.instead(n, reason)})
 		}
 	}
 	p := s.placer

@@ -101,7 +101,7 @@ func (a args) get(key string) string {
 //	transition ALLOC migrate|start-first|stop-first|reschedule|force|gone
 //	time +D               moves the clock
 //	promote|pause|resume|fail JOB   the newest deployment
-//	explain JOB [all=true]  schedules without committing and prints the reasons
+//	explain JOB [all=true] [blind=true]  schedules without committing and prints the reasons
 //	show JOB              live allocations and the deployment
 //	quota NAME k=v...     a quota; keys see putQuota
 //	under [NAME]          the quota of the namespace

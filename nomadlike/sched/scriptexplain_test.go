@@ -13,7 +13,11 @@ import (
 func (w *world) explain(job string, a args) {
 	kept, ids := w.state, w.ids
 	e := w.newEval(job, a)
-	x, err := sched.Explain(w.state, e, w.input(), sched.Detail{Nodes: a.get("all") == "true"})
+	d := sched.Detail{Nodes: a.get("all") == "true"}
+	if a.get("blind") == "true" {
+		d.Sees = func(string) bool { return false }
+	}
+	x, err := sched.Explain(w.state, e, w.input(), d)
 	if err != nil {
 		w.t.Fatalf("explaining: %v", err)
 	}

@@ -19,15 +19,19 @@ func (e *Endpoints) registerExplain() {
 }
 
 // explainInput is what an explanation of a snapshot stands on. The seed is that
-// of the snapshot, so that asking again gives the same answer.
-func (e *Endpoints) explainInput(s *store.Snapshot, verbose bool) explain.Input {
+// of the snapshot, so that asking again gives the same answer. Jobs of namespaces
+// that the token may not read are not named.
+func (e *Endpoints) explainInput(s *store.Snapshot, token string, verbose bool) explain.Input {
 	start := e.cfg.Now()
 	return explain.Input{
 		Input: sched.Input{
 			Now: start, NewID: e.cfg.NewID, Seed: s.Index(), Annotate: true,
 			Elapsed: func() time.Duration { return e.cfg.Now().Sub(start) },
 		},
-		Detail: sched.Detail{Nodes: verbose},
+		Detail: sched.Detail{
+			Nodes: verbose,
+			Sees:  func(namespace string) bool { return e.authorize(token, can(namespace, "read-job")) == nil },
+		},
 	}
 }
 
@@ -48,7 +52,7 @@ func (e *Endpoints) jobExplain(ctx context.Context, req *query.JobExplain, reply
 	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		index, watch := explained(s, ns, req.ID)
-		x, err := explain.Job(s, ns, req.ID, e.explainInput(s, req.Verbose))
+		x, err := explain.Job(s, ns, req.ID, e.explainInput(s, req.AuthToken, req.Verbose))
 		if err != nil {
 			return 0, nil, err
 		}
@@ -77,7 +81,7 @@ func (e *Endpoints) allocExplain(ctx context.Context, req *query.Explain, reply 
 			return 0, nil, err
 		}
 		index, watch := explained(s, a.Namespace, a.JobID)
-		reply.Explanation = explain.Alloc(s, req.ID, e.explainInput(s, req.Verbose))
+		reply.Explanation = explain.Alloc(s, req.ID, e.explainInput(s, req.AuthToken, req.Verbose))
 		return index, watch, nil
 	})
 }
@@ -96,7 +100,7 @@ func (e *Endpoints) evalExplain(ctx context.Context, req *query.Explain, reply *
 			return 0, nil, err
 		}
 		index, watch := explained(s, ev.Namespace, ev.JobID)
-		x, err := explain.Eval(s, req.ID, e.explainInput(s, req.Verbose))
+		x, err := explain.Eval(s, req.ID, e.explainInput(s, req.AuthToken, req.Verbose))
 		reply.Explanation = x
 		return index, watch, err
 	})

@@ -50,7 +50,7 @@ func (e *Endpoints) jobPlan(_ context.Context, req *query.JobPlan, reply *nl.Job
 		index = old.JobModifyIndex + 1
 		reply.JobModifyIndex = old.JobModifyIndex
 	}
-	out, why, err := e.plan(s, job, max(index, s.Index()+1), req.Explain)
+	out, why, err := e.plan(s, job, max(index, s.Index()+1), req.AuthToken, req.Explain)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func previewLaunches(p *nl.Periodic, now time.Time, reply *nl.JobPlanResponse) e
 
 // plan schedules job on a copy of s in which it is registered at index, and
 // explains the outcome when it is to.
-func (e *Endpoints) plan(s *store.Snapshot, job *nl.Job, index uint64, why bool) (*sched.Outcome, *nl.JobExplanation, error) {
+func (e *Endpoints) plan(s *store.Snapshot, job *nl.Job, index uint64, token string, why bool) (*sched.Outcome, *nl.JobExplanation, error) {
 	eval := e.jobEval(job, nl.TriggerJobRegister, 0)
 	eval.AnnotatePlan = true
 	next, _, _, err := store.Apply(s, index, &op.RegisterJob{Job: job.Copy(), Eval: eval})
@@ -108,7 +108,7 @@ func (e *Endpoints) plan(s *store.Snapshot, job *nl.Job, index uint64, why bool)
 		return nil, nil, err
 	}
 	eval = next.Eval(eval.ID)
-	in := e.explainInput(next, false)
+	in := e.explainInput(next, token, false)
 	if why {
 		out, x, err := explain.Plan(next, eval, in)
 		if err == nil {
