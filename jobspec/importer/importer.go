@@ -7,6 +7,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/nomadlike/nomadlike/jobspec"
 	"github.com/nomadlike/nomadlike/jobspec/importer/compose"
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+	"github.com/nomadlike/nomadlike/jobspec/importer/source"
 )
 
 // fileBytesMax bounds the size of a file that is imported.
@@ -26,6 +28,9 @@ type Input struct {
 	Files []File
 	// Environ gives values to variables, where a kind of file has some.
 	Environ []string
+	// Network is what groups are connected by, one of the choices of the
+	// package outline; "" is NetworkAuto.
+	Network string
 }
 
 // File is a file with its content.
@@ -42,10 +47,10 @@ type Result struct {
 	Type   string
 	Groups int
 	Tasks  int
-	// Lost and Check count the comments on what is missing and on what is to
-	// be looked at.
-	Lost, Check int
-	HCL         []byte
+	// Objects are those of the source that the job came from, with what became
+	// of them.
+	Objects []outline.Source
+	HCL     []byte
 }
 
 // Import reads all files and gives a job file for each job in them, or all the
@@ -59,14 +64,12 @@ func Import(ctx context.Context, in Input) ([]Result, []error) {
 	taken := map[string]bool{}
 	for _, s := range sets {
 		jobs, errs := s.read(ctx, in.Environ)
-		for _, err := range errs {
-			problems = append(problems, fmt.Errorf("%s (%s): %w", s.origin(), s.kind, err))
-		}
+		problems = append(problems, errs...)
 		if len(errs) == 0 && len(jobs) == 0 {
-			problems = append(problems, fmt.Errorf("%s (%s): it holds nothing that runs; name the file that does", s.origin(), s.kind))
+			problems = append(problems, fmt.Errorf("%s: it holds nothing that runs (read as %s); name the file that does", s.origin(), s.kind))
 		}
 		for _, j := range jobs {
-			r, err := render(j, s, taken)
+			r, err := render(j, s, in.Network, taken)
 			if err != nil {
 				problems = append(problems, fmt.Errorf("%s: writing job %q: %w", s.origin(), j.Name, err))
 				continue
@@ -116,7 +119,7 @@ func (in Input) sets() (out []set, problems []error) {
 			problems = append(problems, fmt.Errorf("%s: there is no importer for %q; there are %s", f.Path, kind, strings.Join(Kinds(), ", ")))
 			continue
 		}
-		if i, ok := together[kind]; ok && readers[kind].together {
+		if i, ok := together[kind]; ok && (readers[kind].together || overrides(f, out[i])) {
 			out[i].files = append(out[i].files, f)
 			continue
 		}
@@ -126,16 +129,37 @@ func (in Input) sets() (out []set, problems []error) {
 	return out, problems
 }
 
-func render(j *outline.Job, s set, taken map[string]bool) (Result, error) {
+// overrides tells whether a Compose file changes parts of the one before it, as
+// Compose takes it by its name.
+func overrides(f File, of set) bool {
+	return of.kind == "compose" && strings.Contains(filepath.Base(f.Path), ".override.") && filepath.Dir(f.Path) == filepath.Dir(of.files[0].Path)
+}
+
+// at tells a problem with its file and line.
+func at(path string, err error) error {
+	if path == "-" {
+		path = "standard input"
+	}
+	var where *source.Error
+	if errors.As(err, &where) && where.Line > 0 {
+		return fmt.Errorf("%s:%d: %w", path, where.Line, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+func render(j *outline.Job, s set, network string, taken map[string]bool) (Result, error) {
 	j.Name = outline.Unique(taken, j.Name)
-	text, tally := j.Render(s.origin())
-	formatted, err := jobspec.Format([]byte(text))
+	j.Settle(network)
+	formatted, err := jobspec.Format([]byte(j.Render(s.origin())))
 	if err != nil {
 		return Result{}, err
 	}
 	r := Result{
 		Origin: s.origin(), Kind: s.kind, Job: j.Name, Type: j.Type, Groups: len(j.Groups),
-		Lost: tally.Lost, Check: tally.Check, HCL: formatted,
+		HCL: formatted,
+	}
+	for _, o := range j.Sources {
+		r.Objects = append(r.Objects, *o)
 	}
 	for _, g := range j.Groups {
 		r.Tasks += len(g.Tasks)
@@ -143,11 +167,15 @@ func render(j *outline.Job, s set, taken map[string]bool) (Result, error) {
 	return r, nil
 }
 
-// readCompose reads each file on its own.
+// readCompose reads each file on its own, with those that override parts of it.
 func readCompose(ctx context.Context, files []File, environ []string) ([]*outline.Job, []error) {
-	jobs, err := compose.Read(ctx, compose.Input{Path: files[0].Path, Body: files[0].Body, Environ: environ})
+	in := compose.Input{Environ: environ}
+	for _, f := range files {
+		in.Files = append(in.Files, compose.File(f))
+	}
+	jobs, err := compose.Read(ctx, in)
 	if err != nil {
-		return nil, []error{err}
+		return nil, []error{at(files[0].Path, err)}
 	}
 	return jobs, nil
 }

@@ -25,7 +25,7 @@ func Kinds() []string { return outline.Keys(readers) }
 func (s set) read(ctx context.Context, environ []string) (jobs []*outline.Job, problems []error) {
 	defer func() {
 		if r := recover(); r != nil {
-			jobs, problems = nil, []error{fmt.Errorf("the file cannot be read, its reader gave up: %v", r)}
+			jobs, problems = nil, []error{fmt.Errorf("%s: the file cannot be read (as %s), its reader gave up: %v", s.origin(), s.kind, r)}
 		}
 	}()
 	return readers[s.kind].read(ctx, s.files, environ)

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/azure"
 	"github.com/nomadlike/nomadlike/jobspec/importer/cloudfoundry"
@@ -27,7 +26,7 @@ func readKubernetes(_ context.Context, files []File, _ []string) (jobs []*outlin
 	r := kube.New()
 	for _, f := range files {
 		for _, err := range r.Add(f.Body) {
-			problems = append(problems, fmt.Errorf("%s: %w", f.Path, err))
+			problems = append(problems, at(f.Path, err))
 		}
 	}
 	if len(problems) > 0 {
@@ -38,14 +37,29 @@ func readKubernetes(_ context.Context, files []File, _ []string) (jobs []*outlin
 
 // readECS reads all files together, since services name task definitions.
 func readECS(_ context.Context, files []File, _ []string) (jobs []*outline.Job, problems []error) {
-	r := &ecs.Reader{}
+	r := ecs.New()
 	for _, f := range files {
 		if err := r.Add(f.Body); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", f.Path, err))
+			problems = append(problems, at(f.Path, err))
 		}
 	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return r.Jobs()
+	jobs, problems = r.Jobs()
+	for i, err := range problems {
+		problems[i] = at(set{files: files}.origin(), err)
+	}
+	return jobs, problems
+}
+
+// alone makes a reader of files that are read one by one.
+func alone(read func(body []byte) ([]*outline.Job, error)) reader {
+	return reader{read: func(_ context.Context, files []File, _ []string) ([]*outline.Job, []error) {
+		jobs, err := read(files[0].Body)
+		if err != nil {
+			return nil, []error{at(files[0].Path, err)}
+		}
+		return jobs, nil
+	}}
 }

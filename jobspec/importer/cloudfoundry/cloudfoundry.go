@@ -4,18 +4,17 @@
 package cloudfoundry
 
 import (
+	_ "embed"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+	"github.com/nomadlike/nomadlike/jobspec/importer/source"
 )
-
-// appPort is where Cloud Foundry has apps listen.
-const appPort = 8080
 
 // countMax bounds what an app can ask for.
 const countMax = 100000
@@ -26,10 +25,12 @@ type process struct {
 	Instances    any    `json:"instances"`
 	Memory       any    `json:"memory"`
 	DiskQuota    any    `json:"disk_quota"`
+	DiskQuota2   any    `json:"disk-quota"` // both are written
 	HealthType   string `json:"health-check-type"`
 	HealthPath   string `json:"health-check-http-endpoint"`
 	Timeout      int    `json:"timeout"`
 	HealthInvoke int    `json:"health-check-invocation-timeout"`
+	HealthEvery  int    `json:"health-check-interval"`
 }
 
 type app struct {
@@ -47,30 +48,59 @@ type app struct {
 	Routes []struct {
 		Route string `json:"route"`
 	} `json:"routes"`
-	NoRoute     bool      `json:"no-route"`
-	RandomRoute bool      `json:"random-route"`
-	Services    []any     `json:"services"`
-	Processes   []process `json:"processes"`
-	Sidecars    []struct {
-		Name    string `json:"name"`
-		Command string `json:"command"`
-		Memory  any    `json:"memory"`
-	} `json:"sidecars"`
-	Metadata struct {
+	NoRoute      bool      `json:"no-route"`
+	RandomRoute  bool      `json:"random-route"`
+	DefaultRoute bool      `json:"default-route"`
+	Services     []any     `json:"services"`
+	Processes    []process `json:"processes"`
+	Sidecars     []sidecar `json:"sidecars"`
+	Metadata     struct {
 		Labels map[string]string `json:"labels"`
 	} `json:"metadata"`
 }
 
+type sidecar struct {
+	Name         string   `json:"name"`
+	Command      string   `json:"command"`
+	Memory       any      `json:"memory"`
+	ProcessTypes []string `json:"process_types"`
+}
+
+//go:embed fields.txt
+var fields string
+
 // Read gives a job for each app, with a group for each of its processes.
 func Read(body []byte) (jobs []*outline.Job, err error) {
-	var manifest struct {
-		Applications []app `json:"applications"`
-	}
-	if err := yaml.Unmarshal(body, &manifest); err != nil {
+	t, err := source.One(body)
+	if err != nil {
 		return nil, err
 	}
-	for _, a := range manifest.Applications {
-		jobs = append(jobs, a.job())
+	var manifest struct {
+		Applications []json.RawMessage `json:"applications"`
+	}
+	if err := t.Decode(&manifest); err != nil {
+		return nil, err
+	}
+	rules := source.MustRules(fields)
+	for i, raw := range manifest.Applications {
+		var a app
+		var value any
+		if err := t.DecodeValue(raw, &a, "applications", strconv.Itoa(i)); err != nil {
+			return nil, err
+		}
+		if err := t.DecodeValue(raw, &value); err != nil {
+			return nil, err
+		}
+		j := a.job()
+		object := rules.Object("app", a.Name, value, &j.Notes)
+		j.Of, j.Sources = object.Source, []*outline.Source{object.Source}
+		object.Account()
+		jobs = append(jobs, j)
+	}
+	if len(jobs) > 0 {
+		top := rules.Object("file", "", t.WithoutAnchors(), &jobs[0].Notes)
+		top.Source = jobs[0].Of
+		top.Account()
 	}
 	return jobs, nil
 }
@@ -88,8 +118,17 @@ func (a app) job() *outline.Job {
 		j.Lost("the service %s: VCAP_SERVICES is not set; give the app its address and login as variables", name)
 	}
 	if a.Docker == nil {
-		builder := strings.Join(append(append([]string{}, a.Buildpacks...), a.Buildpack), " ")
-		j.Check("the app was built from its source (%s) with buildpacks (%s): build an image with pack build %s and push it to a registry that the nodes reach", a.Path, strings.TrimSpace(builder), j.Name)
+		var details []string
+		if a.Path != "" {
+			details = append(details, "in "+a.Path)
+		}
+		if packs := strings.TrimSpace(strings.Join(append(slices.Clone(a.Buildpacks), a.Buildpack), " ")); packs != "" {
+			details = append(details, "with the buildpacks "+packs)
+		}
+		if a.Stack != "" {
+			details = append(details, "on the stack "+a.Stack)
+		}
+		j.Check("%s: build an image with pack build %s and push it to a registry that the nodes reach", strings.Join(append([]string{"the app was built from its source"}, details...), " "), j.Name)
 	}
 	list := a.Processes
 	web := false
@@ -125,8 +164,19 @@ func (p process) over(a process) process {
 	if p.Memory == nil {
 		p.Memory = a.Memory
 	}
-	if p.DiskQuota == nil {
-		p.DiskQuota = a.DiskQuota
+	for _, quota := range []any{p.DiskQuota2, a.DiskQuota, a.DiskQuota2} {
+		if p.DiskQuota == nil {
+			p.DiskQuota = quota
+		}
+	}
+	if p.Timeout == 0 {
+		p.Timeout = a.Timeout
+	}
+	if p.HealthInvoke == 0 {
+		p.HealthInvoke = a.HealthInvoke
+	}
+	if p.HealthEvery == 0 {
+		p.HealthEvery = a.HealthEvery
 	}
 	return p
 }
@@ -138,6 +188,9 @@ func (a app) group(j *outline.Job, p process, taken map[string]bool) *outline.Gr
 	t := &outline.Task{Name: g.Name, Image: j.Name + ":latest"}
 	t.MemoryMB = size(&t.Notes, p.Memory)
 	a.image(t)
+	if a.Docker != nil && a.Stack != "" {
+		g.Lost("the stack %s: the image brings its own", a.Stack)
+	}
 	if p.Command != "" {
 		t.Entrypoint, t.Args = []string{"/bin/sh", "-c"}, []string{p.Command}
 	}
@@ -149,7 +202,7 @@ func (a app) group(j *outline.Job, p process, taken map[string]bool) *outline.Gr
 		}
 		t.PlainEnv(name, text)
 	}
-	t.NoteSensitive()
+	t.HideSecrets()
 	g.Tasks = []*outline.Task{t}
 	if p.Type == "web" {
 		a.web(j, g, t, p)
@@ -157,6 +210,10 @@ func (a app) group(j *outline.Job, p process, taken map[string]bool) *outline.Gr
 		t.Lost("the health check of the process %s, which has no route", p.Type)
 	}
 	for _, s := range a.Sidecars {
+		if len(s.ProcessTypes) > 0 && !slices.Contains(s.ProcessTypes, p.Type) {
+			continue
+		}
+		g.Shared = true
 		side := &outline.Task{Name: outline.Name(s.Name, "sidecar"), Image: t.Image, Hook: "prestart", Sidecar: true, Entrypoint: []string{"/bin/sh", "-c"}, Args: []string{s.Command}}
 		side.MemoryMB = size(&side.Notes, s.Memory)
 		side.Check("the sidecar ran in the container of the app, with its files")
@@ -183,23 +240,33 @@ func (a app) image(t *outline.Task) {
 }
 
 func (a app) web(j *outline.Job, g *outline.Group, t *outline.Task, p process) {
-	port := g.PortLabel("http", appPort)
+	// The scheduler chooses the port, and the app listens where PORT says.
+	port := &outline.Port{Label: "http"}
+	g.Ports = append(g.Ports, port)
 	t.PortLabels = []string{port.Label}
-	t.PlainEnv("PORT", strconv.Itoa(appPort))
+	t.PlainEnv("PORT", "${NOMAD_PORT_http}").Expr = true
 	s := g.Expose(j.Name, port)
 	timeout := time.Duration(min(max(p.HealthInvoke, 1), 3600)) * time.Second
-	switch p.HealthType {
-	case "process", "none":
-	case "http":
-		c := outline.NewCheck("http", 0, timeout)
-		c.Path = "/" + strings.TrimPrefix(p.HealthPath, "/")
-		c.RestartLimit, c.RestartGrace = 3, time.Duration(min(max(p.Timeout, 60), 3600))*time.Second
+	if p.HealthType != "process" && p.HealthType != "none" {
+		c := outline.NewCheck("tcp", outline.Seconds(p.HealthEvery), timeout)
+		if p.HealthType == "http" {
+			c.Type, c.Path = "http", "/"+strings.TrimPrefix(p.HealthPath, "/")
+		}
+		if p.Timeout == 0 {
+			p.Timeout = 60 // Cloud Foundry's own
+		}
+		c.RestartLimit, c.RestartGrace = 3, min(outline.Seconds(p.Timeout), time.Hour)
 		s.Checks = append(s.Checks, c)
-	default:
-		s.Checks = append(s.Checks, outline.NewCheck("tcp", 0, timeout))
 	}
 	if a.RandomRoute {
 		s.Lost("random-route: no name is made up for the app")
+	}
+	if a.DefaultRoute {
+		s.Lost("default-route: name the host in a tag that the proxy reads")
+	}
+	if a.NoRoute {
+		s.Check("the app had no route; the catalogue is what other jobs find it in")
+		return
 	}
 	for i, r := range a.Routes {
 		host, path, _ := strings.Cut(r.Route, "/")

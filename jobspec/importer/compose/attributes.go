@@ -57,7 +57,7 @@ func (r *reader) attributes(t *outline.Task, s types.ServiceConfig) {
 	if len(s.Ulimits) > 0 {
 		add("ulimit", ulimits(s.Ulimits))
 	}
-	r.lost(t, s)
+	devices(t, s)
 }
 
 func ulimits(in map[string]*types.UlimitsConfig) map[string]string {
@@ -74,40 +74,14 @@ func ulimits(in map[string]*types.UlimitsConfig) map[string]string {
 	return out
 }
 
-// lost notes what has no counterpart.
-func (r *reader) lost(t *outline.Task, s types.ServiceConfig) {
+// devices notes devices of the host, which only some nodes have.
+func devices(t *outline.Task, s types.ServiceConfig) {
 	if len(s.Devices) > 0 {
 		var list []string
 		for _, d := range s.Devices {
 			list = append(list, d.Source+":"+d.Target)
 		}
 		t.Lost("devices %s: give them in config { devices = [...] }, on nodes that have them", strings.Join(list, ", "))
-	}
-	for _, l := range []struct {
-		name string
-		set  bool
-		what string
-	}{
-		{"logging", s.Logging != nil, "logs are kept by the node and read with nomadlike alloc logs; config { logging { ... } } chooses another driver"},
-		{"blkio_config", s.BlkioConfig != nil, ""},
-		{"cgroup_parent", s.CgroupParent != "", ""},
-		{"credential_spec", s.CredentialSpec != nil, ""},
-		{"volumes_from", len(s.VolumesFrom) > 0, "tasks of one group share the directory alloc/"},
-		{"storage_opt", len(s.StorageOpt) > 0, ""},
-		{"oom_kill_disable", s.OomKillDisable, ""},
-		{"post_start", len(s.PostStart) > 0, "a task with lifecycle { hook = \"poststart\" } runs after the start"},
-		{"pre_stop", len(s.PreStop) > 0, ""},
-		{"develop", s.Develop != nil, ""},
-		{"external_links", len(s.ExternalLinks) > 0, ""},
-		{"models", len(s.Models) > 0, ""},
-	} {
-		switch {
-		case !l.set:
-		case l.what == "":
-			t.Lost("%s", l.name)
-		default:
-			t.Lost("%s: %s", l.name, l.what)
-		}
 	}
 }
 
@@ -127,7 +101,7 @@ func (r *reader) health(g *outline.Group, t *outline.Task, s types.ServiceConfig
 	if h.Timeout != nil {
 		timeout = time.Duration(*h.Timeout)
 	}
-	g.CommandHealth(t, r.serviceName(s.Name), command, interval, timeout)
+	g.CommandHealth(t, r.serviceName(s.Name), outline.Health{Command: command, Interval: interval, Timeout: timeout})
 }
 
 // labels go to the container; those that proxies read also become tags of the

@@ -6,6 +6,7 @@ package compose
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"io"
 	"os"
@@ -20,39 +21,61 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+	"github.com/nomadlike/nomadlike/jobspec/importer/source"
 )
 
 // Input is a Compose file.
 type Input struct {
-	Path string // files that the file names are relative to its directory
-	Body []byte
+	// Files are the file and those that override parts of it, in that order.
+	// Files that they name are relative to the directory of the first.
+	Files []File
 	// Environ gives values to ${...} in the file.
 	Environ []string
 }
 
+// File is a file with its content.
+type File struct {
+	Path string
+	Body []byte
+}
+
+//go:embed fields.txt
+var fields string
+
 // Read gives the jobs of a Compose file: one with a group for each service,
 // and one more for each service that runs everywhere or to completion.
 func Read(ctx context.Context, in Input) ([]*outline.Job, error) {
-	dir, err := filepath.Abs(filepath.Dir(in.Path))
+	dir, err := filepath.Abs(filepath.Dir(in.Files[0].Path))
 	if err != nil {
 		return nil, err
 	}
+	trees := make([][]*source.Tree, len(in.Files))
+	for i, f := range in.Files {
+		if trees[i], err = source.Inspect(f.Body); err != nil {
+			return nil, err
+		}
+	}
 	r := &reader{dir: dir, taken: map[string]bool{}}
 	if err := r.load(ctx, in); err != nil {
-		return nil, err
+		return nil, located(err, trees[0])
 	}
-	return r.jobs(), nil
+	jobs := r.jobs()
+	r.account(jobs)
+	return jobs, nil
 }
 
 // reader is the reading of one file.
 type reader struct {
 	dir     string
 	project *types.Project
-	unset   []string // variables that have no value
-	main    *outline.Job
-	taken   map[string]bool // names of jobs
-	groups  map[string]*outline.Group
-	job     map[string]*outline.Job
+	// model is the file in its long form, as the project was made from.
+	model  map[string]any
+	unset  []string // variables that have no value
+	main   *outline.Job
+	taken  map[string]bool // names of jobs
+	groups map[string]*outline.Group
+	tasks  map[string]*outline.Task
+	job    map[string]*outline.Job
 	// checks are made when it is known which ports there are.
 	checks []func()
 }
@@ -62,6 +85,9 @@ func (r *reader) load(ctx context.Context, in Input) error {
 	logrus.SetOutput(io.Discard)
 	env := types.NewMapping(in.Environ)
 	if file := filepath.Join(r.dir, ".env"); exists(file) {
+		if err := readable(file); err != nil {
+			return fmt.Errorf("reading %s: %w", file, err)
+		}
 		more, err := dotenv.GetEnvFromFile(env, []string{file})
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", file, err)
@@ -72,14 +98,15 @@ func (r *reader) load(ctx context.Context, in Input) error {
 			}
 		}
 	}
-	details := types.ConfigDetails{
-		WorkingDir: r.dir, Environment: env,
-		ConfigFiles: []types.ConfigFile{{Filename: in.Path, Content: in.Body}},
+	details := types.ConfigDetails{WorkingDir: r.dir, Environment: env}
+	for _, f := range in.Files {
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: f.Path, Content: f.Body})
 	}
-	project, err := loader.LoadWithContext(ctx, details, func(o *loader.Options) {
-		o.SetProjectName(loader.NormalizeProjectName(projectName(in.Path, r.dir)), false)
+	options := func(o *loader.Options) {
+		o.SetProjectName(loader.NormalizeProjectName(projectName(in.Files[0].Path, r.dir)), false)
 		o.ResolvePaths = true
 		o.Profiles = []string{"*"}
+		o.ResourceLoaders = append([]loader.ResourceLoader{odd{r.dir}}, o.ResourceLoaders...)
 		o.Interpolate = &interpolation.Options{
 			Substitute:      o.Interpolate.Substitute,
 			TypeCastMapping: o.Interpolate.TypeCastMapping,
@@ -91,12 +118,16 @@ func (r *reader) load(ctx context.Context, in Input) error {
 				return v, ok
 			},
 		}
-	})
-	if err != nil {
+	}
+	var err error
+	if r.model, err = loader.LoadModelWithContext(ctx, details, options); err != nil {
 		return err
 	}
-	r.project = project
-	return nil
+	if err := r.sizes(); err != nil {
+		return err
+	}
+	r.project, err = loader.LoadWithContext(ctx, details, options)
+	return err
 }
 
 // projectName is the directory's for files with a usual name, else the file's.
@@ -117,7 +148,7 @@ func (r *reader) jobs() []*outline.Job {
 	p := r.project
 	r.main = &outline.Job{Name: outline.Name(p.Name, "app"), Type: outline.Service}
 	r.taken[r.main.Name] = true
-	r.groups, r.job = map[string]*outline.Group{}, map[string]*outline.Job{}
+	r.groups, r.job, r.tasks = map[string]*outline.Group{}, map[string]*outline.Job{}, map[string]*outline.Task{}
 	jobs := []*outline.Job{r.main}
 	for _, name := range outline.Keys(p.Services) {
 		s := p.Services[name]
@@ -133,7 +164,8 @@ func (r *reader) jobs() []*outline.Job {
 		j.Groups = append(j.Groups, g)
 		r.groups[name], r.job[name] = g, j
 		r.group(g, s)
-		g.Tasks = append(g.Tasks, r.task(g, s))
+		r.tasks[name] = r.task(g, s)
+		g.Tasks = append(g.Tasks, r.tasks[name])
 	}
 	r.joined()
 	r.about()
@@ -180,11 +212,12 @@ func (r *reader) joined() {
 			r.main.Lost("service %s uses the network of %s, which itself uses another's", name, of)
 			continue
 		}
-		g.Mode = "bridge"
+		g.Shared = true
 		s.NetworkMode = ""
 		r.groups[name], r.job[name] = g, r.job[of]
 		t := r.task(g, s)
-		t.Check("%s shared the network of %s, so that it became a task of the same group; bridge networks need the CNI plugins on the nodes", name, of)
+		t.Check("%s shared the network of %s, so that it became a task of the same group", name, of)
+		r.tasks[name] = t
 		g.Tasks = append(g.Tasks, t)
 	}
 }
@@ -206,7 +239,7 @@ func (r *reader) about() {
 	}
 	for _, name := range outline.Keys(r.project.Volumes) {
 		if v := r.project.Volumes[name]; v.Driver != "" && v.Driver != "local" || len(v.DriverOpts) > 0 {
-			r.main.Lost("the driver of volume %s (%s %v): make a volume of this name with the storage that it stood for", name, v.Driver, v.DriverOpts)
+			r.main.Lost("the driver of volume %s (%s %s): make a volume of this name with the storage that it stood for", name, v.Driver, strings.Join(outline.Keys(v.DriverOpts), ", "))
 		}
 	}
 	for _, name := range outline.Keys(r.project.Services) {

@@ -101,9 +101,6 @@ func (r *reader) deploy(g *outline.Group, d *types.DeployConfig) {
 	case n > 1:
 		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: "${node.unique.id}", Operator: "distinct_property", Value: fmt.Sprint(n)})
 	}
-	if d.RollbackConfig != nil {
-		g.Lost("rollback_config: a rollback follows the same update block")
-	}
 }
 
 func swarmRestart(p *types.RestartPolicy) *outline.Restart {
@@ -231,9 +228,6 @@ func (r *reader) ports(g *outline.Group, s types.ServiceConfig) (labels []string
 
 func (r *reader) publish(g *outline.Group, p *outline.Port, c types.ServicePortConfig) {
 	if c.Published == "" || c.Published == "0" {
-		if g.Mode == "host" {
-			p.Static = p.To
-		}
 		return
 	}
 	n, err := strconv.Atoi(c.Published)

@@ -36,6 +36,7 @@ func (r *reader) task(g *outline.Group, s types.ServiceConfig) *outline.Task {
 	r.files(t, s)
 	r.volumes(g, t, s)
 	r.attributes(t, s)
+	t.HideSecrets()
 	r.checks = append(r.checks, func() { r.health(g, t, s) })
 	r.labels(g, t, s)
 	return t
@@ -50,7 +51,6 @@ func (r *reader) env(t *outline.Task, s types.ServiceConfig) {
 		}
 		t.PlainEnv(name, *v)
 	}
-	t.NoteSensitive()
 }
 
 func (r *reader) resources(t *outline.Task, s types.ServiceConfig) {
@@ -133,7 +133,14 @@ func (r *reader) files(t *outline.Task, s types.ServiceConfig) {
 		if !strings.HasPrefix(target, "/") {
 			target = "/run/secrets/" + target
 		}
-		t.Templates = append(t.Templates, &outline.Template{Path: target, Secret: outline.Label(c.Source, "secret"), Perms: perms(c.Mode)})
+		f := &outline.Template{Path: target, Secret: outline.Label(c.Source, "secret"), Perms: perms(c.Mode)}
+		switch def := types.FileObjectConfig(r.project.Secrets[c.Source]); {
+		case def.File != "":
+			f.Check("it was the file %s: store it with %s=@%s", r.shown(def.File), f.Secret, r.shown(def.File))
+		case def.Environment != "":
+			f.Check("it was the variable %s of whoever ran Compose", def.Environment)
+		}
+		t.Templates = append(t.Templates, f)
 	}
 }
 
@@ -195,7 +202,9 @@ func (r *reader) volumes(g *outline.Group, t *outline.Task, s types.ServiceConfi
 			} else {
 				name = r.main.Name + "-" + name
 			}
-			host(g, t, v.Source, name, v.Target, v.ReadOnly)
+			m := &outline.Mount{Type: "volume", Source: name, Target: v.Target, ReadOnly: v.ReadOnly}
+			m.Check("a docker volume of the node, which the docker plugin must allow with volumes { enabled = true }; it starts empty on another node, and a host volume or a CSI volume keeps the task where its data is")
+			t.Mounts = append(t.Mounts, m)
 		default:
 			t.Lost("the %s volume at %s", v.Type, v.Target)
 		}

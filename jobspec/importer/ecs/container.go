@@ -7,10 +7,10 @@ import (
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
 )
 
-func (r *Reader) task(t taskDefinition, g *outline.Group, c container) *outline.Task {
+func newTask(t taskDefinition, g *outline.Group, c container) *outline.Task {
 	task := &outline.Task{
 		Name: outline.Name(c.Name, "task"), Image: c.Image, User: c.User, Entrypoint: c.EntryPoint, Args: c.Command,
-		WorkDir: c.WorkingDirectory, KillTimeout: seconds(c.StopTimeout), Labels: c.DockerLabels, CPU: outline.Cores(c.CPU / 1024),
+		WorkDir: c.WorkingDirectory, KillTimeout: outline.Seconds(c.StopTimeout), Labels: c.DockerLabels, CPU: outline.Cores(c.CPU / 1024),
 	}
 	hard := outline.Bytes(c.Memory * (1 << 20))
 	task.MemoryMB, task.MemoryMaxMB = outline.Bytes(c.MemoryReservation*(1<<20)), hard
@@ -20,7 +20,7 @@ func (r *Reader) task(t taskDefinition, g *outline.Group, c container) *outline.
 	for _, e := range c.Environment {
 		task.PlainEnv(e.Name, e.Value)
 	}
-	task.NoteSensitive()
+	task.HideSecrets()
 	for _, e := range c.Secrets {
 		task.SecretEnv(e.Name, e.Name).Check("%s was read from %s", e.Name, e.ValueFrom)
 	}
@@ -29,7 +29,7 @@ func (r *Reader) task(t taskDefinition, g *outline.Group, c container) *outline.
 	}
 	ports(t, g, task, c)
 	mounts(t, g, task, c)
-	attributes(task, c)
+	options(t, task, c)
 	return task
 }
 
@@ -41,9 +41,6 @@ func ports(t taskDefinition, g *outline.Group, task *outline.Task, c container) 
 		}
 		if t.NetworkMode != "awsvpc" && m.HostPort > 0 && m.HostPort <= 65535 {
 			p.Static = m.HostPort
-		}
-		if g.Mode == "host" {
-			p.Static = p.To
 		}
 		task.PortLabels = append(task.PortLabels, p.Label)
 		g.Expose(outline.Name(t.Family, "service"), p)
@@ -69,16 +66,18 @@ func mounts(t taskDefinition, g *outline.Group, task *outline.Task, c container)
 				out := &outline.Mount{Type: "bind", Source: v.Host.SourcePath, Target: m.ContainerPath, ReadOnly: m.ReadOnly}
 				out.Check("a path of the node: the docker plugin must allow it with volumes { enabled = true }")
 				task.Mounts = append(task.Mounts, out)
+			case v.Docker != nil && v.Docker.Scope == "shared":
+				out := &outline.Mount{Type: "volume", Source: v.Name, Target: m.ContainerPath, ReadOnly: m.ReadOnly}
+				out.Check("a docker volume of the node, which the docker plugin must allow with volumes { enabled = true }; it starts empty on another node, and a host volume or a CSI volume keeps the task where its data is")
+				task.Mounts = append(task.Mounts, out)
 			default:
-				task.Mounts = append(task.Mounts, &outline.Mount{
-					Type: "volume", Source: "${NOMAD_ALLOC_ID}-" + outline.Name(v.Name, "data"), Target: m.ContainerPath, ReadOnly: m.ReadOnly, Expr: true,
-				})
+				task.Mounts = append(task.Mounts, outline.Scratch(v.Name, m.ContainerPath, m.ReadOnly))
 			}
 		}
 	}
 }
 
-func attributes(task *outline.Task, c container) {
+func options(t taskDefinition, task *outline.Task, c container) {
 	add := func(name string, value any) {
 		task.Attrs = append(task.Attrs, outline.Attr{Name: name, Value: value})
 	}
@@ -94,12 +93,50 @@ func attributes(task *outline.Task, c container) {
 	if c.PseudoTerminal {
 		add("tty", true)
 	}
+	if c.Interactive {
+		add("interactive", true)
+	}
+	if t.PIDMode == "host" {
+		add("pid_mode", "host")
+	} else if t.PIDMode != "" {
+		task.Lost("pidMode %s: containers see their own processes only", t.PIDMode)
+	}
+	if t.IPCMode == "host" {
+		add("ipc_mode", "host")
+	} else if t.IPCMode != "" {
+		task.Lost("ipcMode %s: containers have their own", t.IPCMode)
+	}
+	for _, list := range []struct {
+		name  string
+		items []string
+	}{{"dns_servers", c.DNSServers}, {"dns_search_domains", c.DNSSearchDomains}, {"security_opt", c.DockerSecurityOptions}} {
+		if len(list.items) > 0 {
+			add(list.name, list.items)
+		}
+	}
+	var hosts []string
+	for _, h := range c.ExtraHosts {
+		hosts = append(hosts, h.Hostname+":"+h.IPAddress)
+	}
+	if len(hosts) > 0 {
+		add("extra_hosts", hosts)
+	}
+	sysctls := map[string]string{}
+	for _, s := range c.SystemControls {
+		sysctls[s.Namespace] = s.Value
+	}
+	if len(sysctls) > 0 {
+		add("sysctl", sysctls)
+	}
 	if l := c.LinuxParameters; l != nil {
 		if l.InitProcessEnabled {
 			add("init", true)
 		}
 		if l.SharedMemorySize > 0 && l.SharedMemorySize < 1<<20 {
 			add("shm_size", l.SharedMemorySize<<20)
+		}
+		for _, m := range l.Tmpfs {
+			task.Mounts = append(task.Mounts, &outline.Mount{Type: "tmpfs", Target: m.ContainerPath, SizeMB: min(max(m.Size, 0), 1<<20)})
 		}
 		if l.Capabilities != nil && len(l.Capabilities.Add) > 0 {
 			add("cap_add", l.Capabilities.Add)
@@ -125,8 +162,5 @@ func attributes(task *outline.Task, c container) {
 	}
 	if c.RepositoryCredentials != nil {
 		task.Check("the registry login %s: give it to the docker plugin of the nodes, or in config { auth { ... } }", c.RepositoryCredentials.CredentialsParameter)
-	}
-	if c.LogConfiguration != nil {
-		task.Lost("the log driver %s: logs are kept by the node and read with nomadlike alloc logs", c.LogConfiguration.LogDriver)
 	}
 }

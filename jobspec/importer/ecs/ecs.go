@@ -5,138 +5,126 @@
 package ecs
 
 import (
+	_ "embed"
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
-	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+	"github.com/nomadlike/nomadlike/jobspec/importer/source"
 )
+
+// retriesMax bounds the failures of a check in a row.
+const retriesMax = 100
 
 // countMax bounds what a service can ask for.
 const countMax = 100000
 
-type pair struct{ Name, Value, ValueFrom string }
-
-type container struct {
-	Name, Image, User, WorkingDirectory, Hostname string
-	CPU                                           float64
-	Memory, MemoryReservation                     float64
-	Essential                                     *bool
-	EntryPoint, Command                           []string
-	PortMappings                                  []struct {
-		ContainerPort, HostPort int
-		Name                    string
-	}
-	Environment, Secrets []pair
-	EnvironmentFiles     []pair
-	MountPoints          []struct {
-		SourceVolume, ContainerPath string
-		ReadOnly                    bool
-	}
-	DependsOn              []struct{ ContainerName, Condition string }
-	Links                  []string
-	StopTimeout            int
-	Privileged             bool
-	ReadonlyRootFilesystem bool
-	PseudoTerminal         bool
-	DockerLabels           map[string]string
-	Ulimits                []struct {
-		Name                 string
-		SoftLimit, HardLimit int
-	}
-	LinuxParameters *struct {
-		InitProcessEnabled bool
-		SharedMemorySize   int
-		Capabilities       *struct{ Add, Drop []string }
-	}
-	HealthCheck *struct {
-		Command           []string
-		Interval, Timeout int
-	}
-	ResourceRequirements  []struct{ Type, Value string }
-	RepositoryCredentials *struct{ CredentialsParameter string }
-	LogConfiguration      *struct{ LogDriver string }
-}
-
-type taskDefinition struct {
-	Family, NetworkMode, TaskRoleArn string
-	// CPU and Memory are numbers or text, for the whole task.
-	CPU, Memory             any
-	RequiresCompatibilities []string
-	ContainerDefinitions    []container
-	Volumes                 []volume
-	PlacementConstraints    []struct{ Type, Expression string }
-	EphemeralStorage        *struct{ SizeInGiB int }
-	RuntimePlatform         *struct{ CPUArchitecture string }
-}
-
-type volume struct {
-	Name string
-	Host *struct{ SourcePath string }
-	EFS  *struct{ FileSystemID string } `json:"efsVolumeConfiguration"`
-}
-
-type service struct {
-	ServiceName, TaskDefinition, SchedulingStrategy string
-	DesiredCount                                    *int
-	LoadBalancers                                   []struct {
-		ContainerName string
-		ContainerPort int
-	}
-	DeploymentConfiguration *struct {
-		DeploymentCircuitBreaker *struct{ Enable, Rollback bool }
-	}
-	PlacementStrategy []struct{ Type, Field string }
-}
+//go:embed fields.txt
+var fields string
 
 // Reader collects task definitions and services, of one file or of many.
 type Reader struct {
+	rules    source.Rules
 	tasks    []taskDefinition
 	services []service
+	files    []*source.Object
 }
+
+// New makes a reader that has read nothing.
+func New() *Reader { return &Reader{rules: source.MustRules(fields)} }
 
 // Add reads a file.
 func (r *Reader) Add(body []byte) error {
-	var file struct {
-		taskDefinition `json:",inline"`
-		Wrapped        any `json:"taskDefinition"`
-		Services       []service
-		ServiceName    string
-	}
-	if err := yaml.Unmarshal(body, &file); err != nil {
+	trees, err := source.Parse(body)
+	if err != nil {
 		return err
 	}
-	switch wrapped := file.Wrapped.(type) {
-	case map[string]any:
-		again, err := yaml.Marshal(wrapped)
-		if err != nil {
+	for _, t := range trees {
+		if err := r.document(t); err != nil {
 			return err
 		}
-		var t taskDefinition
-		if err := yaml.Unmarshal(again, &t); err != nil {
+	}
+	return nil
+}
+
+// document reads a task definition or a service, as they are registered, or
+// what the describe commands print of them.
+func (r *Reader) document(t *source.Tree) error {
+	m, ok := t.Value.(map[string]any)
+	if !ok {
+		return &source.Error{Line: t.Line(), Text: "want a map with a task definition or services"}
+	}
+	m = folded(m)
+	wrapped, isMap := m["taskdefinition"].(map[string]any)
+	_, isName := m["taskdefinition"].(string)
+	services, _ := m["services"].([]any)
+	_, direct := m["containerdefinitions"]
+	switch {
+	case isMap:
+		if err := r.task(t, wrapped); err != nil {
 			return err
 		}
-		r.tasks = append(r.tasks, t)
-	case string:
-		var s service
-		if err := yaml.Unmarshal(body, &s); err != nil {
+	case direct:
+		if err := r.task(t, t.Value); err != nil {
+			return err
+		}
+	case isName:
+		services = append(services, t.Value)
+	}
+	for _, value := range services {
+		s := service{tree: value}
+		if err := decode(t, value, &s); err != nil {
 			return err
 		}
 		r.services = append(r.services, s)
 	}
-	if len(file.ContainerDefinitions) > 0 {
-		r.tasks = append(r.tasks, file.taskDefinition)
+	if !direct && !isName {
+		r.files = append(r.files, r.rules.Object("file", "", t.Value, nil))
 	}
-	r.services = append(r.services, file.Services...)
 	return nil
+}
+
+// folded is a map with keys in small letters, as names are compared.
+func folded(m map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, k := range outline.Keys(m) {
+		out[strings.ToLower(k)] = m[k]
+	}
+	return out
+}
+
+func (r *Reader) task(t *source.Tree, value any) error {
+	def := taskDefinition{tree: value}
+	if err := decode(t, value, &def); err != nil {
+		return err
+	}
+	r.tasks = append(r.tasks, def)
+	return nil
+}
+
+func decode(t *source.Tree, value, into any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return t.DecodeValue(raw, into)
 }
 
 // Jobs gives a job for each service and for each task definition that no
 // service runs.
 func (r *Reader) Jobs() (jobs []*outline.Job, problems []error) {
 	used := map[string]bool{}
+	defer func() {
+		for _, o := range r.files {
+			if len(jobs) > 0 {
+				o.Place(&jobs[0].Notes)
+				o.Source = jobs[0].Of
+				o.Account()
+			}
+		}
+	}()
 	for _, s := range r.services {
 		family := s.TaskDefinition[strings.LastIndex(s.TaskDefinition, "/")+1:]
 		family, _, _ = strings.Cut(family, ":")
@@ -164,51 +152,91 @@ func (r *Reader) job(t taskDefinition, s *service) *outline.Job {
 	j := &outline.Job{Name: outline.Name(t.Family, "app"), Type: outline.Service}
 	g := &outline.Group{Name: outline.Name(t.Family, "group"), Count: 1}
 	j.Groups = []*outline.Group{g}
+	object := r.rules.Object("task", t.Family, t.tree, &j.Notes)
+	j.Of, j.Sources = object.Source, []*outline.Source{object.Source}
 	switch {
 	case t.NetworkMode == "host":
 		g.Mode = "host"
 	case t.NetworkMode == "awsvpc" && len(t.ContainerDefinitions) > 1:
-		g.Mode = "bridge"
-		g.Check("the containers share an address; bridge networks need the CNI plugins on the nodes")
+		g.Shared = true
 	}
-	if t.TaskRoleArn != "" {
-		j.Lost("the role %s: a task has a workload identity, which AWS can trust as an OIDC provider", t.TaskRoleArn)
-	}
-	if t.RuntimePlatform != nil && t.RuntimePlatform.CPUArchitecture == "ARM64" {
-		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: "${attr.cpu.arch}", Value: "arm64"})
-	}
-	for _, c := range t.PlacementConstraints {
-		g.Lost("the placement constraint %s %s", c.Type, c.Expression)
-	}
+	platform(g, t)
+	place(g, t.PlacementConstraints)
 	if t.EphemeralStorage != nil && t.EphemeralStorage.SizeInGiB > 0 && t.EphemeralStorage.SizeInGiB < 10000 {
 		g.DiskMB = t.EphemeralStorage.SizeInGiB << 10
 	}
 	hosts := map[string]outline.Target{}
 	taken := map[string]bool{}
 	for i, c := range t.ContainerDefinitions {
-		task := r.task(t, g, c)
+		task := newTask(t, g, c)
 		task.Name = outline.Unique(taken, task.Name)
-		if i == 0 && s == nil && c.Essential != nil && len(t.ContainerDefinitions) > 1 {
-			task.Leader = *c.Essential
-		}
 		g.Tasks = append(g.Tasks, task)
 		hosts[c.Name] = outline.Target{Group: g, Service: j.Name}
+		object.Place(&task.Notes, "containerDefinitions", fmt.Sprint(i))
 	}
 	order(g, t)
+	essential(g, t)
 	share(g, t)
 	if s != nil {
 		j.Name = outline.Name(s.ServiceName, j.Name)
 		of(j, g, s)
+		about := r.rules.Object("service", s.ServiceName, s.tree, &g.Notes)
+		j.Sources = append(j.Sources, about.Source)
+		about.Foreign = true
+		about.Account()
 	} else {
 		j.Check("no service says how many of this task are to run; set type = \"batch\" when it runs to completion")
 	}
 	for i, c := range t.ContainerDefinitions {
 		health(j, g, g.Tasks[i], c)
 	}
-	if g.Mode == "bridge" {
+	if g.Shared {
 		outline.Link([]*outline.Job{j}, hosts)
 	}
+	object.Account()
 	return j
+}
+
+func platform(g *outline.Group, t taskDefinition) {
+	if t.RuntimePlatform == nil {
+		return
+	}
+	if arch, ok := map[string]string{"ARM64": "arm64", "X86_64": "amd64"}[t.RuntimePlatform.CPUArchitecture]; ok {
+		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: "${attr.cpu.arch}", Value: arch})
+	}
+	system := "linux"
+	switch family := t.RuntimePlatform.OperatingSystemFamily; {
+	case family == "":
+		return
+	case strings.HasPrefix(family, "WINDOWS"):
+		system = "windows"
+	}
+	g.Constraints = append(g.Constraints, outline.Constraint{Attribute: "${attr.kernel.name}", Value: system})
+}
+
+// essential makes the first essential container the one that all others end
+// with.
+func essential(g *outline.Group, t taskDefinition) {
+	if len(t.ContainerDefinitions) < 2 {
+		return
+	}
+	var others []string
+	leader := ""
+	for i, c := range t.ContainerDefinitions {
+		task := g.Tasks[i]
+		switch {
+		case task.Hook != "":
+		case c.Essential != nil && !*c.Essential:
+			task.Check("it may end while the others go on; here it is started again, and ends them when it fails for good")
+		case leader == "":
+			task.Leader, leader = true, task.Name
+		default:
+			others = append(others, task.Name)
+		}
+	}
+	if len(others) > 0 {
+		g.Check("%s ended all others when they ended, as does only %s here", strings.Join(others, ", "), leader)
+	}
 }
 
 // order makes prestart tasks of containers that others wait for until they
@@ -223,6 +251,9 @@ func order(g *outline.Group, t taskDefinition) {
 					g.Tasks[k].Hook = "prestart"
 				case other.Essential != nil && !*other.Essential:
 					g.Tasks[k].Hook, g.Tasks[k].Sidecar = "prestart", true
+					if d.Condition == "HEALTHY" {
+						g.Tasks[i].Check("it starts when %s runs, which may be before it is healthy", d.ContainerName)
+					}
 				default:
 					g.Tasks[i].Lost("waiting for %s (%s): both start at the same time", d.ContainerName, d.Condition)
 				}
@@ -291,9 +322,8 @@ func of(j *outline.Job, g *outline.Group, s *service) {
 			g.Expose(j.Name, p).Lost("the load balancer in front of port %d: a proxy that reads the catalogue can take its place", lb.ContainerPort)
 		}
 	}
-	if d := s.DeploymentConfiguration; d != nil && d.DeploymentCircuitBreaker != nil {
-		g.Update = &outline.Update{MaxParallel: 1, AutoRevert: d.DeploymentCircuitBreaker.Rollback}
-	}
+	g.Update = update(s, g.Count)
+	place(g, s.PlacementConstraints)
 	for _, p := range s.PlacementStrategy {
 		switch {
 		case p.Type == "spread" && strings.Contains(p.Field, "availability-zone"):
@@ -306,12 +336,88 @@ func of(j *outline.Job, g *outline.Group, s *service) {
 	}
 }
 
-// seconds bounds a number of seconds to a day.
-func seconds(n int) time.Duration { return time.Duration(min(max(n, 0), 86400)) * time.Second }
+// update follows how many tasks may be missing or too many meanwhile, in percent.
+func update(s *service, count int) *outline.Update {
+	d := s.DeploymentConfiguration
+	if d == nil {
+		return nil
+	}
+	u := &outline.Update{MaxParallel: 1}
+	if c := d.DeploymentCircuitBreaker; c != nil && c.Enable {
+		u.AutoRevert = c.Rollback
+		if !c.Rollback {
+			u.Check("the circuit breaker stopped a deployment that failed, as every deployment here does at its progress_deadline")
+		}
+	}
+	least, most := 100, 200 // what ECS takes when nothing is said
+	if d.MinimumHealthyPercent != nil {
+		least = min(max(*d.MinimumHealthyPercent, 0), 100)
+	}
+	if d.MaximumPercent != nil {
+		most = min(max(*d.MaximumPercent, 100), 200)
+	}
+	switch {
+	case s.SchedulingStrategy == "DAEMON":
+	case least < 100:
+		u.MaxParallel = max(1, count*(100-least)/100)
+	case most > 100 && (d.MinimumHealthyPercent != nil || d.MaximumPercent != nil):
+		u.Canary, u.AutoPromote = max(1, count*(most-100)/100), true
+		u.MaxParallel = u.Canary
+		u.Check("up to %d percent beside %d percent healthy became canaries, which start beside the old allocations", most, least)
+	}
+	return u
+}
+
+// expression is a rule of the cluster query language with one comparison.
+var expression = regexp.MustCompile(`^\s*attribute:([\w.-]+)\s*(==|!=|=~)\s*(\S+)\s*$`)
+
+// attributes are what ECS tells of its instances.
+var attributes = map[string]string{
+	"ecs.instance-type": "${attr.platform.aws.instance-type}", "ecs.availability-zone": "${attr.platform.aws.placement.availability-zone}",
+	"ecs.os-type": "${attr.kernel.name}", "ecs.cpu-architecture": "${attr.cpu.arch}", "ecs.ami-id": "${attr.platform.aws.ami-id}",
+}
+
+func place(g *outline.Group, list []placement) {
+	for _, p := range list {
+		m := expression.FindStringSubmatch(p.Expression)
+		if p.Type == "distinctInstance" {
+			g.Constraints = append(g.Constraints, outline.Constraint{Operator: "distinct_hosts", Value: "true"})
+			continue
+		}
+		if m == nil {
+			g.Lost("the placement constraint %s %s: write it as constraint blocks", p.Type, p.Expression)
+			continue
+		}
+		c := outline.Constraint{Attribute: attributes[m[1]], Operator: m[2], Value: m[3]}
+		if c.Attribute == "" {
+			c.Attribute = "${meta." + outline.Label(m[1], "attribute") + "}"
+			c.Check("%s was an attribute of the instances: give it to the nodes as meta", m[1])
+		}
+		switch m[2] {
+		case "==":
+			c.Operator = "="
+		case "=~":
+			c.Operator, c.Value = "regexp", "^"+c.Value+"$"
+			if _, err := regexp.Compile(c.Value); err != nil {
+				g.Lost("the placement constraint %s %s: its pattern is none here", p.Type, p.Expression)
+				continue
+			}
+		}
+		g.Constraints = append(g.Constraints, c)
+	}
+}
 
 func health(j *outline.Job, g *outline.Group, t *outline.Task, c container) {
-	if c.HealthCheck == nil || len(c.HealthCheck.Command) < 2 {
+	h := c.HealthCheck
+	if h == nil || len(h.Command) < 2 {
 		return
 	}
-	g.CommandHealth(t, j.Name, strings.Join(c.HealthCheck.Command[1:], " "), seconds(c.HealthCheck.Interval), seconds(c.HealthCheck.Timeout))
+	health := outline.Health{
+		Command: strings.Join(h.Command[1:], " "), Interval: outline.Seconds(h.Interval), Timeout: outline.Seconds(h.Timeout),
+		RestartLimit: 3, RestartGrace: outline.Seconds(h.StartPeriod),
+	}
+	if h.Retries > 0 && h.Retries <= retriesMax {
+		health.RestartLimit = h.Retries
+	}
+	g.CommandHealth(t, j.Name, health)
 }

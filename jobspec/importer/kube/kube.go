@@ -5,9 +5,13 @@
 package kube
 
 import (
-	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -16,173 +20,221 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	netv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+	"github.com/nomadlike/nomadlike/jobspec/importer/source"
 )
 
-// documentsMax bounds the manifests of one import.
-const documentsMax = 2000
+//go:embed fields.txt
+var fieldRules string
 
 // workload is anything that runs pods.
 type workload struct {
+	*raw
 	meta metav1.ObjectMeta
 	pod  corev1.PodTemplateSpec
-	job  *outline.Job
+	// at is where the pod lies in the manifest.
+	at []string
 	// fill adds what only this kind of workload has.
 	fill func(j *outline.Job, g *outline.Group)
 	// claims are volumes that each instance has one of.
 	claims []corev1.PersistentVolumeClaim
 }
 
+// raw is an object as it was read, and the job and place that its notes go to.
+type raw struct {
+	kind, name string
+	value      any
+	job        *outline.Job
+	place      *outline.Notes
+}
+
+// use tells that a job is made with an object.
+func (r *raw) use(j *outline.Job, place *outline.Notes) {
+	if r != nil && r.job == nil {
+		r.job, r.place = j, place
+	}
+}
+
+// kept is an object that workloads use.
+type kept[T any] struct {
+	*raw
+	object T
+}
+
 // Reader collects manifests, of one file or of many.
 type Reader struct {
+	rules     source.Rules
+	objects   []*raw
 	workloads []workload
-	services  []corev1.Service
-	configs   map[string]corev1.ConfigMap
-	secrets   map[string]corev1.Secret
-	ingresses []netv1.Ingress
-	scalers   []scalingv2.HorizontalPodAutoscaler
+	services  []kept[corev1.Service]
+	configs   map[string]kept[corev1.ConfigMap]
+	secrets   map[string]kept[corev1.Secret]
+	claims    map[string]kept[corev1.PersistentVolumeClaim]
+	ingresses []kept[netv1.Ingress]
+	scalers   []kept[scalingv2.HorizontalPodAutoscaler]
 	skipped   outline.Notes
-	documents int
 }
 
 // New makes a reader that has read nothing.
 func New() *Reader {
-	return &Reader{configs: map[string]corev1.ConfigMap{}, secrets: map[string]corev1.Secret{}}
+	return &Reader{
+		rules: source.MustRules(fieldRules), configs: map[string]kept[corev1.ConfigMap]{},
+		secrets: map[string]kept[corev1.Secret]{}, claims: map[string]kept[corev1.PersistentVolumeClaim]{},
+	}
 }
 
 // Add reads the manifests of a file.
 func (r *Reader) Add(body []byte) (problems []error) {
-	line := 1
-	for _, doc := range bytes.Split(body, []byte("\n---")) {
-		if err := r.document(doc); err != nil {
-			problems = append(problems, fmt.Errorf("the manifest that begins at line %d: %w", line, err))
+	trees, err := source.Parse(body)
+	if err != nil {
+		return []error{err}
+	}
+	for _, t := range trees {
+		if err := r.document(t, t.Value, nil); err != nil {
+			problems = append(problems, err)
 		}
-		line += bytes.Count(doc, []byte("\n")) + 1
 	}
 	return problems
 }
 
-func (r *Reader) document(doc []byte) error {
-	if r.documents++; r.documents > documentsMax {
-		return fmt.Errorf("there are more than %d manifests; import them in parts", documentsMax)
+// document reads an object, or the list of objects at a path.
+func (r *Reader) document(t *source.Tree, value any, at []string) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
 	}
 	var head struct {
 		metav1.TypeMeta   `json:",inline"`
 		metav1.ObjectMeta `json:"metadata"`
 		Items             []any `json:"items"`
 	}
-	// Only the head matters here: the body is decoded by its kind.
-	if err := yaml.Unmarshal(doc, &head); err != nil {
+	if err := t.DecodeValue(body, &head, at...); err != nil {
 		return err
 	}
 	if head.Kind == "" {
-		var rest any
-		if yaml.Unmarshal(doc, &rest) == nil && rest == nil {
-			return nil // comments only
-		}
-		return fmt.Errorf("it has no kind; give it one, or leave it out")
+		return &source.Error{Line: t.Line(at...), Text: "the manifest has no kind; give it one, or leave it out"}
 	}
 	if strings.HasSuffix(head.Kind, "List") && len(head.Items) > 0 {
 		for i, item := range head.Items {
-			one, err := yaml.Marshal(item)
-			if err == nil {
-				err = r.document(one)
-			}
-			if err != nil {
-				return fmt.Errorf("item %d: %w", i, err)
+			if err := r.document(t, item, append(at[:len(at):len(at)], "items", strconv.Itoa(i))); err != nil {
+				return err
 			}
 		}
 		return nil
 	}
-	if err := r.object(head.Kind, head.Name, doc); err != nil {
-		return fmt.Errorf("%s %q: %w", head.Kind, head.Name, err)
+	if r.objects = append(r.objects, &raw{kind: head.Kind, name: head.Name, value: value}); len(r.objects) > objectsMax {
+		return &source.Error{Text: fmt.Sprintf("there are more than %d manifests; import them in parts", objectsMax)}
 	}
-	return nil
+	d := document{r: r, tree: t, at: at, body: body, raw: r.objects[len(r.objects)-1]}
+	return d.read()
 }
 
-// decode reads an object. A field that is not known is an error of the file.
-func decode[T any](doc []byte) (T, error) {
+// objectsMax bounds the manifests of one import.
+const objectsMax = 2000
+
+// document is a manifest that is being read.
+type document struct {
+	*raw
+	r    *Reader
+	tree *source.Tree
+	at   []string
+	body []byte
+}
+
+// decode reads the manifest. Fields that are not known are accounted for later.
+func decode[T any](d document) (T, error) {
 	var out T
-	err := yaml.UnmarshalStrict(doc, &out)
+	err := d.tree.DecodeValue(d.body, &out, d.at...)
+	var at *source.Error
+	if errors.As(err, &at) {
+		at.Text = fmt.Sprintf("%s %q: %s", d.kind, d.name, at.Text)
+	}
 	return out, err
 }
 
-func (r *Reader) object(kind, name string, doc []byte) (err error) {
-	switch kind {
+// keep reads the manifest of an object that workloads use.
+func keep[T any](d document, add func(kept[T])) error {
+	object, err := decode[T](d)
+	if err == nil {
+		add(kept[T]{d.raw, object})
+	}
+	return err
+}
+
+func (d document) read() error {
+	r := d.r
+	switch d.kind {
+	case "Service":
+		return keep(d, func(s kept[corev1.Service]) { r.services = append(r.services, s) })
+	case "ConfigMap":
+		return keep(d, func(c kept[corev1.ConfigMap]) { r.configs[c.object.Namespace+"/"+c.object.Name] = c })
+	case "Secret":
+		return keep(d, func(s kept[corev1.Secret]) { r.secrets[s.object.Namespace+"/"+s.object.Name] = s })
+	case "PersistentVolumeClaim":
+		return keep(d, func(c kept[corev1.PersistentVolumeClaim]) { r.claims[c.object.Namespace+"/"+c.object.Name] = c })
+	case "Ingress":
+		return keep(d, func(i kept[netv1.Ingress]) { r.ingresses = append(r.ingresses, i) })
+	case "HorizontalPodAutoscaler":
+		return keep(d, func(h kept[scalingv2.HorizontalPodAutoscaler]) { r.scalers = append(r.scalers, h) })
+	case "Namespace":
+		r.skipped.Check("the namespace %s must be there: nomadlike namespace apply %s", d.name, d.name)
+		d.raw.job = &outline.Job{}
+		return nil
+	}
+	return d.workload()
+}
+
+func (d document) workload() (err error) {
+	r := d.r
+	switch d.kind {
 	case "Deployment":
-		var d appsv1.Deployment
-		if d, err = decode[appsv1.Deployment](doc); err == nil {
-			r.deployment(d)
+		var o appsv1.Deployment
+		if o, err = decode[appsv1.Deployment](d); err == nil {
+			r.deployment(d.raw, o)
 		}
 	case "ReplicaSet":
-		var d appsv1.ReplicaSet
-		if d, err = decode[appsv1.ReplicaSet](doc); err == nil {
-			r.deployment(appsv1.Deployment{ObjectMeta: d.ObjectMeta, Spec: appsv1.DeploymentSpec{Replicas: d.Spec.Replicas, Template: d.Spec.Template}})
+		var o appsv1.ReplicaSet
+		if o, err = decode[appsv1.ReplicaSet](d); err == nil {
+			spec := appsv1.DeploymentSpec{Replicas: o.Spec.Replicas, Template: o.Spec.Template, MinReadySeconds: o.Spec.MinReadySeconds}
+			r.deployment(d.raw, appsv1.Deployment{ObjectMeta: o.ObjectMeta, Spec: spec})
 		}
 	case "StatefulSet":
-		var s appsv1.StatefulSet
-		if s, err = decode[appsv1.StatefulSet](doc); err == nil {
-			r.statefulSet(s)
+		var o appsv1.StatefulSet
+		if o, err = decode[appsv1.StatefulSet](d); err == nil {
+			r.statefulSet(d.raw, o)
 		}
 	case "DaemonSet":
-		var d appsv1.DaemonSet
-		if d, err = decode[appsv1.DaemonSet](doc); err == nil {
-			r.add(workload{meta: d.ObjectMeta, pod: d.Spec.Template}, outline.System)
+		var o appsv1.DaemonSet
+		if o, err = decode[appsv1.DaemonSet](d); err == nil {
+			r.daemonSet(d.raw, o)
 		}
 	case "Job":
-		var j batchv1.Job
-		if j, err = decode[batchv1.Job](doc); err == nil {
-			r.batch(j.ObjectMeta, j.Spec, nil)
+		var o batchv1.Job
+		if o, err = decode[batchv1.Job](d); err == nil {
+			r.batch(d.raw, o.ObjectMeta, o.Spec, nil)
 		}
 	case "CronJob":
-		var c batchv1.CronJob
-		if c, err = decode[batchv1.CronJob](doc); err == nil {
-			r.batch(c.ObjectMeta, c.Spec.JobTemplate.Spec, &c.Spec)
+		var o batchv1.CronJob
+		if o, err = decode[batchv1.CronJob](d); err == nil {
+			r.batch(d.raw, o.ObjectMeta, o.Spec.JobTemplate.Spec, &o.Spec)
 		}
 	case "Pod":
-		var p corev1.Pod
-		if p, err = decode[corev1.Pod](doc); err == nil {
-			r.add(workload{meta: p.ObjectMeta, pod: corev1.PodTemplateSpec{ObjectMeta: p.ObjectMeta, Spec: p.Spec}}, outline.Service)
+		var o corev1.Pod
+		if o, err = decode[corev1.Pod](d); err == nil {
+			r.pod(d.raw, o)
 		}
-	case "Service":
-		var s corev1.Service
-		if s, err = decode[corev1.Service](doc); err == nil {
-			r.services = append(r.services, s)
-		}
-	case "ConfigMap":
-		var c corev1.ConfigMap
-		if c, err = decode[corev1.ConfigMap](doc); err == nil {
-			r.configs[c.Namespace+"/"+c.Name] = c
-		}
-	case "Secret":
-		var s corev1.Secret
-		if s, err = decode[corev1.Secret](doc); err == nil {
-			r.secrets[s.Namespace+"/"+s.Name] = s
-		}
-	case "Ingress":
-		var i netv1.Ingress
-		if i, err = decode[netv1.Ingress](doc); err == nil {
-			r.ingresses = append(r.ingresses, i)
-		}
-	case "HorizontalPodAutoscaler":
-		var h scalingv2.HorizontalPodAutoscaler
-		if h, err = decode[scalingv2.HorizontalPodAutoscaler](doc); err == nil {
-			r.scalers = append(r.scalers, h)
-		}
-	case "Namespace":
-		r.skipped.Check("the namespace %s must be there: nomadlike namespace apply %s", name, name)
-	case "PersistentVolumeClaim":
-	default:
-		r.skipped.Lost("the %s %s", kind, name)
 	}
 	return err
 }
 
 // add keeps a workload.
 func (r *Reader) add(w workload, kind string) {
-	w.job = &outline.Job{Name: outline.Name(w.meta.Name, "app"), Type: kind}
+	w.job = &outline.Job{Name: outline.Name(w.meta.Name, "app"), Type: kind, Meta: map[string]string{}}
+	w.place = &w.job.Notes
+	for k, v := range w.meta.Labels {
+		w.job.Meta[outline.Label(k, "label")] = v
+	}
 	if ns := w.meta.Namespace; ns != "" && ns != "default" {
 		w.job.Namespace = outline.Name(ns, "default")
 	}
@@ -216,17 +268,60 @@ func (r *Reader) Jobs() []*outline.Job {
 		r.scale(p)
 	}
 	if len(jobs) > 0 {
-		jobs[0].Notes.List = append(jobs[0].Notes.List, r.skipped.List...)
+		r.account(jobs[0], pods)
 	}
 	return jobs
 }
 
+// account tells what was not carried over of each object. What no workload uses
+// is noted at the first job.
+func (r *Reader) account(first *outline.Job, pods []*pod) {
+	places := map[*raw]*pod{}
+	for _, p := range pods {
+		places[p.w.raw] = p
+	}
+	for _, o := range r.objects {
+		if o.place == nil {
+			if o.job == nil {
+				first.Lost("the %s %s, which no job is made of", o.kind, o.name)
+			}
+			continue
+		}
+		object := r.rules.Object(o.kind, o.name, o.value, o.place)
+		if p := places[o]; p != nil {
+			p.places(object)
+			o.job.Of = object.Source
+		} else {
+			object.Foreign = true
+		}
+		o.job.Sources = append(o.job.Sources, object.Source)
+		object.Account()
+	}
+	first.Notes.List = append(first.Notes.List, r.skipped.List...)
+}
+
+// places sends notes on containers to their tasks.
+func (p *pod) places(o *source.Object) {
+	for i, t := range p.g.Tasks {
+		kind, n := "initContainers", i
+		if first := len(p.spec.InitContainers); i >= first {
+			kind, n = "containers", i-first
+		}
+		o.Place(&t.Notes, append(p.w.at[:len(p.w.at):len(p.w.at)], kind, strconv.Itoa(n))...)
+	}
+	if len(p.w.at) > 1 { // above it stands what is the job's own
+		o.Place(&p.g.Notes, p.w.at...)
+	}
+}
+
 // expose puts the Kubernetes services that select a pod into the catalogue.
 func (r *Reader) expose(p *pod, targets map[string]outline.Target) {
-	for _, s := range r.services {
+	for _, kept := range r.services {
+		s := kept.object
 		if len(s.Spec.Selector) == 0 || s.Namespace != p.w.meta.Namespace || !selects(s.Spec.Selector, p.w.pod.Labels) {
 			continue
 		}
+		kept.use(p.w.job, &p.g.Notes)
 		t := outline.Target{Group: p.g, Service: outline.Name(s.Name, "service"), Ports: map[int]int{}}
 		for i, port := range s.Spec.Ports {
 			to := p.portNumber(port.TargetPort.StrVal, int(port.TargetPort.IntVal))
@@ -240,6 +335,11 @@ func (r *Reader) expose(p *pod, targets map[string]outline.Target) {
 			p.publish(known)
 			entry := p.g.Expose(t.Service, known)
 			t.Ports[int(port.Port)] = to
+			if s.Spec.Type == corev1.ServiceTypeNodePort && port.NodePort > 0 && port.NodePort <= 65535 && known.Static == 0 {
+				known.Static = int(port.NodePort)
+				known.Check("the port was open on every node; here it is on those that run an instance")
+				continue
+			}
 			if i == 0 && (s.Spec.Type == corev1.ServiceTypeLoadBalancer || s.Spec.Type == corev1.ServiceTypeNodePort) {
 				entry.Lost("the service was of type %s: reach it through a proxy that reads the catalogue, or give the port a static number", s.Spec.Type)
 			}
@@ -265,7 +365,8 @@ func selects(selector, labels map[string]string) bool {
 
 // ingress makes tags for a proxy out of the rules that lead to a pod.
 func (r *Reader) ingress(p *pod) {
-	for _, in := range r.ingresses {
+	for _, kept := range r.ingresses {
+		in := kept.object
 		for _, rule := range in.Spec.Rules {
 			if rule.HTTP == nil || in.Namespace != p.w.meta.Namespace {
 				continue
@@ -274,14 +375,16 @@ func (r *Reader) ingress(p *pod) {
 				if path.Backend.Service == nil {
 					continue
 				}
-				name := outline.Name(path.Backend.Service.Name, "service")
+				name := r.entry(p, path.Backend.Service)
 				for _, s := range p.g.Services {
 					if s.Name == name {
 						router := outline.Name(fmt.Sprintf("%s-%s-%d", in.Name, rule.Host, i), "router")
-						s.Tags = append(s.Tags, "traefik.enable=true", "traefik.http.routers."+router+".rule="+match(rule.Host, path.Path))
-						if i == 0 {
-							s.Check("the ingress %s became tags that Traefik reads; TLS and annotations were left out", in.Name)
+						if !slices.Contains(s.Tags, "traefik.enable=true") {
+							s.Tags = append(s.Tags, "traefik.enable=true")
+							s.Check("the ingress %s became tags that Traefik reads", in.Name)
 						}
+						s.Tags = append(s.Tags, "traefik.http.routers."+router+".rule="+match(rule.Host, path))
+						kept.use(p.w.job, &s.Notes)
 					}
 				}
 			}
@@ -289,22 +392,52 @@ func (r *Reader) ingress(p *pod) {
 	}
 }
 
-func match(host, path string) string {
+// entry is the name in the catalogue of the port of a service that an ingress
+// leads to.
+func (r *Reader) entry(p *pod, backend *netv1.IngressServiceBackend) string {
+	name := outline.Name(backend.Name, "service")
+	for _, kept := range r.services {
+		if kept.object.Name != backend.Name || kept.object.Namespace != p.w.meta.Namespace {
+			continue
+		}
+		for _, port := range kept.object.Spec.Ports {
+			if port.Name != backend.Port.Name && port.Port != backend.Port.Number {
+				continue
+			}
+			to := p.portNumber(port.TargetPort.StrVal, int(port.TargetPort.IntVal))
+			for _, known := range p.g.Ports {
+				for _, s := range p.g.Services {
+					if known.To == max(to, 1) && s.Port == known.Label && (s.Name == name || strings.HasPrefix(s.Name, name+"-")) {
+						return s.Name
+					}
+				}
+			}
+		}
+	}
+	return name
+}
+
+func match(host string, in netv1.HTTPIngressPath) string {
 	var out []string
 	if host != "" {
 		out = append(out, "Host(`"+host+"`)")
 	}
-	if path != "" && path != "/" || host == "" {
+	switch path := in.Path; {
+	case in.PathType != nil && *in.PathType == netv1.PathTypeExact:
+		out = append(out, "Path(`"+path+"`)")
+	case path != "" && path != "/" || host == "":
 		out = append(out, "PathPrefix(`"+path+"`)")
 	}
 	return strings.Join(out, " && ")
 }
 
 func (r *Reader) scale(p *pod) {
-	for _, h := range r.scalers {
+	for _, kept := range r.scalers {
+		h := kept.object
 		if h.Spec.ScaleTargetRef.Name != p.w.meta.Name || h.Namespace != p.w.meta.Namespace {
 			continue
 		}
+		kept.use(p.w.job, &p.g.Notes)
 		s := &outline.Scaling{Min: 1, Max: int(h.Spec.MaxReplicas)}
 		if h.Spec.MinReplicas != nil {
 			s.Min = int(*h.Spec.MinReplicas)
@@ -313,9 +446,11 @@ func (r *Reader) scale(p *pod) {
 			p.g.Lost("the autoscaler %s, whose bounds %d to %d are not valid", h.Name, s.Min, s.Max)
 			continue
 		}
-		s.Lost("the metrics of the autoscaler %s: give them as policy blocks", h.Name)
 		p.g.Count = min(max(p.g.Count, s.Min), s.Max)
 		p.g.Scaling = s
+		if kept.place == &p.g.Notes {
+			kept.place = &s.Notes
+		}
 	}
 }
 

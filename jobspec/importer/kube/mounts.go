@@ -2,6 +2,7 @@ package kube
 
 import (
 	"cmp"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -85,14 +86,16 @@ func (p *pod) volumeMount(t *outline.Task, v *outline.Volume, m corev1.VolumeMou
 func (p *pod) mount(t *outline.Task, m corev1.VolumeMount, v corev1.Volume) {
 	switch {
 	case v.ConfigMap != nil:
-		config, ok := p.r.configs[p.w.meta.Namespace+"/"+v.ConfigMap.Name]
+		kept, ok := p.r.configs[p.w.meta.Namespace+"/"+v.ConfigMap.Name]
+		config := kept.object
+		kept.use(p.w.job, &t.Notes)
 		if !ok {
 			t.Lost("the files of the config map %s at %s, which is in none of the files", v.ConfigMap.Name, m.MountPath)
 			return
 		}
 		data := keys(config)
 		eachFile(outline.Keys(data), v.ConfigMap.Items, m, func(key, target string) {
-			t.Templates = append(t.Templates, &outline.Template{Path: target, Data: data[key]})
+			t.Templates = append(t.Templates, &outline.Template{Path: target, Data: data[key], Perms: mode(v.ConfigMap.DefaultMode, v.ConfigMap.Items, key)})
 		})
 	case v.Secret != nil:
 		list := p.secretKeys(v.Secret.SecretName)
@@ -109,15 +112,24 @@ func (p *pod) mount(t *outline.Task, m corev1.VolumeMount, v corev1.Volume) {
 			return
 		}
 		eachFile(list, v.Secret.Items, m, func(key, target string) {
-			t.Templates = append(t.Templates, &outline.Template{Path: target, Secret: outline.Label(item(v.Secret.SecretName, key), "item")})
+			t.Templates = append(t.Templates, &outline.Template{Path: target, Secret: outline.Label(item(v.Secret.SecretName, key), "item"), Perms: mode(v.Secret.DefaultMode, v.Secret.Items, key)})
 		})
 	case v.PersistentVolumeClaim != nil:
+		m.ReadOnly = m.ReadOnly || v.PersistentVolumeClaim.ReadOnly
 		known := len(p.g.Volumes)
 		out := p.g.AddVolume(v.Name, v.PersistentVolumeClaim.ClaimName)
 		if len(p.g.Volumes) > known {
-			out.Check("the nodes must have the host volume %s: make it with nomadlike volume create, or declare it in the configuration of the nodes", out.Source)
+			kept := p.r.claims[p.w.meta.Namespace+"/"+v.PersistentVolumeClaim.ClaimName]
+			kept.use(p.w.job, &out.Notes)
+			size := ""
+			if asked, ok := kept.object.Spec.Resources.Requests[corev1.ResourceStorage]; ok {
+				size = " of " + asked.String()
+			}
+			out.Check("the nodes must have the host volume %s%s: make it with nomadlike volume create, or declare it in the configuration of the nodes", out.Source, size)
 		}
 		p.volumeMount(t, out, m)
+	case v.Projected != nil:
+		p.projected(t, m, v)
 	case v.HostPath != nil:
 		out := &outline.Mount{Type: "bind", Source: v.HostPath.Path, Target: m.MountPath, ReadOnly: m.ReadOnly}
 		out.Check("a path of the node: the docker plugin must allow it with volumes { enabled = true }")
@@ -127,6 +139,39 @@ func (p *pod) mount(t *outline.Task, m corev1.VolumeMount, v corev1.Volume) {
 	default:
 		t.Lost("the volume %s at %s, of a kind that has no counterpart", v.Name, m.MountPath)
 	}
+}
+
+// projected mounts the sources of a volume one by one.
+func (p *pod) projected(t *outline.Task, m corev1.VolumeMount, v corev1.Volume) {
+	for _, s := range v.Projected.Sources {
+		one := corev1.Volume{Name: v.Name}
+		switch {
+		case s.ConfigMap != nil:
+			one.ConfigMap = &corev1.ConfigMapVolumeSource{LocalObjectReference: s.ConfigMap.LocalObjectReference, Items: s.ConfigMap.Items, DefaultMode: v.Projected.DefaultMode}
+		case s.Secret != nil:
+			one.Secret = &corev1.SecretVolumeSource{SecretName: s.Secret.Name, Items: s.Secret.Items, DefaultMode: v.Projected.DefaultMode}
+		case s.ServiceAccountToken != nil:
+			t.Lost("the token for %s at %s: an identity block with file = true writes one", s.ServiceAccountToken.Audience, m.MountPath)
+			continue
+		default:
+			t.Lost("a source of the volume %s at %s: write it in a template block", v.Name, m.MountPath)
+			continue
+		}
+		p.mount(t, m, one)
+	}
+}
+
+// mode gives the permissions of a file.
+func mode(all *int32, items []corev1.KeyToPath, key string) string {
+	for _, i := range items {
+		if i.Key == key && i.Mode != nil {
+			all = i.Mode
+		}
+	}
+	if all == nil {
+		return ""
+	}
+	return fmt.Sprintf("%04o", *all&0o777)
 }
 
 // eachFile gives the files of a volume: those of its items, or all keys.
@@ -162,9 +207,7 @@ func (p *pod) emptyDir(t *outline.Task, m corev1.VolumeMount, v corev1.Volume) {
 		t.Mounts = append(t.Mounts, out)
 		return
 	}
-	out := &outline.Mount{Type: "volume", Source: "${NOMAD_ALLOC_ID}-" + outline.Name(v.Name, "data"), Target: m.MountPath, ReadOnly: m.ReadOnly, Expr: true}
-	out.Check("an emptyDir became a docker volume of this allocation, which stays on the node until docker prunes it; /alloc/data is a place that goes with the allocation")
-	t.Mounts = append(t.Mounts, out)
+	t.Mounts = append(t.Mounts, outline.Scratch(v.Name, m.MountPath, m.ReadOnly))
 }
 
 // probes makes checks, once it is known which services there are.
@@ -173,30 +216,40 @@ func (p *pod) probes() {
 		t := p.tasks[i]
 		grace := time.Duration(0)
 		if s := c.StartupProbe; s != nil {
-			grace = seconds(max(s.PeriodSeconds, 10)) * time.Duration(max(min(s.FailureThreshold, 1000), 3))
+			period, failures := s.PeriodSeconds, s.FailureThreshold
+			if period < 1 {
+				period = 10 // Kubernetes' own, as is 3
+			}
+			if failures < 1 {
+				failures = 3
+			}
+			grace = min(seconds(s.InitialDelaySeconds)+seconds(period)*time.Duration(min(failures, 1000)), 24*time.Hour)
 		}
 		if live := c.LivenessProbe; live != nil {
 			if grace == 0 {
 				grace = seconds(live.InitialDelaySeconds)
 			}
-			check := p.probe(t, live)
-			if check != nil {
-				check.RestartLimit, check.RestartGrace = 3, grace
-				if live.FailureThreshold > 0 {
-					check.RestartLimit = int(live.FailureThreshold)
-				}
-			}
+			p.probe(t, live, true, grace)
 			if sameHandler(live, c.ReadinessProbe) {
+				t.Check("one check stands for the liveness and the readiness probe, which asked the same")
 				continue
 			}
 		}
 		if c.ReadinessProbe != nil {
-			p.probe(t, c.ReadinessProbe)
+			p.probe(t, c.ReadinessProbe, false, 0)
 		}
 	}
 }
 
-func seconds(n int32) time.Duration { return time.Duration(max(n, 0)) * time.Second }
+// limit is how many failures in a row restart a container.
+func limit(probe *corev1.Probe) int {
+	if probe.FailureThreshold < 1 || probe.FailureThreshold > 1000 {
+		return 3 // Kubernetes' own
+	}
+	return int(probe.FailureThreshold)
+}
+
+func seconds(n int32) time.Duration { return outline.Seconds(int(n)) }
 
 func sameHandler(a, b *corev1.Probe) bool {
 	if a == nil || b == nil || a.HTTPGet == nil || b.HTTPGet == nil {
@@ -205,7 +258,8 @@ func sameHandler(a, b *corev1.Probe) bool {
 	return a.HTTPGet.Path == b.HTTPGet.Path && a.HTTPGet.Port == b.HTTPGet.Port
 }
 
-func (p *pod) probe(t *outline.Task, probe *corev1.Probe) *outline.Check {
+// probe makes a check, which restarts the task when it is that of liveness.
+func (p *pod) probe(t *outline.Task, probe *corev1.Probe, live bool, grace time.Duration) {
 	interval, timeout := seconds(probe.PeriodSeconds), max(seconds(probe.TimeoutSeconds), time.Second)
 	check := outline.NewCheck("tcp", interval, timeout)
 	number := 0
@@ -232,19 +286,22 @@ func (p *pod) probe(t *outline.Task, probe *corev1.Probe) *outline.Check {
 		number = int(probe.GRPC.Port)
 		check.Lost("the probe asked by gRPC; this check only connects")
 	case probe.Exec != nil:
-		p.g.CommandHealth(t, p.w.meta.Name, strings.Join(probe.Exec.Command, " "), interval, timeout)
-		return nil
+		h := outline.Health{Command: strings.Join(probe.Exec.Command, " "), Interval: interval, Timeout: timeout}
+		if live {
+			h.RestartLimit, h.RestartGrace = limit(probe), grace
+		}
+		p.g.CommandHealth(t, p.w.meta.Name, h)
+		return
 	}
 	known := p.g.PortLabel("", number)
 	if known == nil {
 		t.Lost("a probe of a port that has no number")
-		return nil
+		return
 	}
 	p.publish(known)
-	if p.g.Mode == "host" {
-		known.Static = known.To
+	if live {
+		check.RestartLimit, check.RestartGrace = limit(probe), grace
 	}
 	s := p.g.Expose(p.w.meta.Name, known)
 	s.Checks = append(s.Checks, check)
-	return check
 }

@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,10 +26,7 @@ type pod struct {
 
 func (p *pod) read() {
 	spec := p.spec
-	if len(spec.Containers) > 1 {
-		p.g.Mode = "bridge"
-		p.g.Check("the containers share an address; bridge networks need the CNI plugins on the nodes")
-	}
+	p.g.Shared = len(spec.Containers) > 1 || sidecars(spec)
 	if spec.HostNetwork {
 		p.g.Mode = "host"
 	}
@@ -37,6 +36,7 @@ func (p *pod) read() {
 		t := p.task(c, fmt.Sprintf("init-%d", i))
 		t.Hook = "prestart"
 		t.Sidecar = c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		p.ports(t, c)
 		p.g.Tasks = append(p.g.Tasks, t)
 	}
 	for i, c := range spec.Containers {
@@ -47,11 +47,18 @@ func (p *pod) read() {
 	}
 }
 
+// sidecars tells whether containers run beside the main one.
+func sidecars(spec corev1.PodSpec) bool {
+	return slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool {
+		return c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+	})
+}
+
 // about notes what the pod says that has no counterpart.
 func (p *pod) about() {
 	s := p.spec
-	if s.ServiceAccountName != "" && s.ServiceAccountName != "default" {
-		p.g.Lost("the service account %s: a task has a workload identity, whose rights an ACL policy of the job gives", s.ServiceAccountName)
+	if account := cmp.Or(s.ServiceAccountName, s.DeprecatedServiceAccount); account != "" && account != "default" {
+		p.g.Lost("the service account %s: a task has a workload identity, whose rights an ACL policy of the job gives", account)
 	}
 	for _, secret := range s.ImagePullSecrets {
 		p.g.Check("the registry login %s: give it to the docker plugin of the nodes, or in config { auth { ... } }", secret.Name)
@@ -62,19 +69,20 @@ func (p *pod) about() {
 	if s.PriorityClassName != "" {
 		p.g.Lost("the priority class %s: set priority on the job", s.PriorityClassName)
 	}
-	if len(s.HostAliases) > 0 {
-		p.g.Lost("hostAliases: give them as extra_hosts in config")
-	}
 }
 
 func (p *pod) task(c corev1.Container, fallback string) *outline.Task {
 	t := &outline.Task{Name: outline.Name(c.Name, fallback), Image: c.Image, WorkDir: c.WorkingDir, Entrypoint: c.Command, Args: c.Args}
-	if n := p.spec.TerminationGracePeriodSeconds; n != nil && *n > 0 && *n < 1<<20 && *n != 30 {
+	if n := p.spec.TerminationGracePeriodSeconds; n != nil && *n > 0 && *n < 1<<20 {
 		t.KillTimeout = time.Duration(*n) * time.Second
 	}
 	if c.ImagePullPolicy == corev1.PullAlways {
 		t.Attrs = append(t.Attrs, outline.Attr{Name: "force_pull", Value: true})
 	}
+	if c.ImagePullPolicy == corev1.PullNever {
+		t.Check("imagePullPolicy Never: the image must be on the nodes; it is pulled when it is not")
+	}
+	p.names(t, c)
 	p.env(t, c)
 	p.resources(t, c)
 	p.security(t, c)
@@ -87,6 +95,45 @@ func (p *pod) task(c corev1.Container, fallback string) *outline.Task {
 	}
 	expand(t)
 	return t
+}
+
+// names carries host names and the like over.
+func (p *pod) names(t *outline.Task, c corev1.Container) {
+	add := func(name string, value any) { t.Attrs = append(t.Attrs, outline.Attr{Name: name, Value: value}) }
+	list := func(name string, items []string) {
+		if len(items) > 0 {
+			add(name, items)
+		}
+	}
+	if c.Stdin {
+		add("interactive", true)
+	}
+	if c.TTY {
+		add("tty", true)
+	}
+	if p.spec.Hostname != "" {
+		add("hostname", p.spec.Hostname)
+	}
+	var hosts []string
+	for _, a := range p.spec.HostAliases {
+		for _, name := range a.Hostnames {
+			hosts = append(hosts, name+":"+a.IP)
+		}
+	}
+	list("extra_hosts", hosts)
+	if dns := p.spec.DNSConfig; dns != nil {
+		list("dns_servers", dns.Nameservers)
+		list("dns_search_domains", dns.Searches)
+		var options []string
+		for _, o := range dns.Options {
+			text := o.Name
+			if o.Value != nil {
+				text += ":" + *o.Value
+			}
+			options = append(options, text)
+		}
+		list("dns_options", options)
+	}
 }
 
 // reference is $(NAME) in a command or a value.
@@ -126,7 +173,9 @@ func (p *pod) env(t *outline.Task, c corev1.Container) {
 	for _, from := range c.EnvFrom {
 		switch {
 		case from.ConfigMapRef != nil:
-			config, ok := p.r.configs[ns+"/"+from.ConfigMapRef.Name]
+			kept, ok := p.r.configs[ns+"/"+from.ConfigMapRef.Name]
+			config := kept.object
+			kept.use(p.w.job, &t.Notes)
 			if !ok {
 				t.Lost("all variables of the config map %s, which is in none of the files", from.ConfigMapRef.Name)
 			}
@@ -150,20 +199,23 @@ func (p *pod) env(t *outline.Task, c corev1.Container) {
 		}
 		p.envFrom(t, e.Name, e.ValueFrom)
 	}
-	t.NoteSensitive()
+	t.HideSecrets()
 }
 
 func (p *pod) envFrom(t *outline.Task, name string, from *corev1.EnvVarSource) {
 	switch {
 	case from.ConfigMapKeyRef != nil:
 		ref := from.ConfigMapKeyRef
-		v, ok := p.r.configs[p.w.meta.Namespace+"/"+ref.Name].Data[ref.Key]
+		kept := p.r.configs[p.w.meta.Namespace+"/"+ref.Name]
+		kept.use(p.w.job, &t.Notes)
+		v, ok := kept.object.Data[ref.Key]
 		if !ok {
 			t.Lost("variable %s, the key %s of the config map %s, which is in none of the files", name, ref.Key, ref.Name)
 			return
 		}
 		t.PlainEnv(name, v)
 	case from.SecretKeyRef != nil:
+		p.secretKeys(from.SecretKeyRef.Name) // it is used
 		t.SecretEnv(name, item(from.SecretKeyRef.Name, from.SecretKeyRef.Key))
 	case from.FieldRef != nil:
 		value, ok := fields[from.FieldRef.FieldPath]
@@ -177,9 +229,10 @@ func (p *pod) envFrom(t *outline.Task, name string, from *corev1.EnvVarSource) {
 			e.Check("%s is the address of the node; ports are mapped to it", name)
 		}
 	case from.ResourceFieldRef != nil:
-		value := "${NOMAD_MEMORY_LIMIT}"
-		if strings.Contains(from.ResourceFieldRef.Resource, "cpu") {
-			value = "${NOMAD_CPU_LIMIT}"
+		value, ok := map[string]string{"limits.memory": "${NOMAD_MEMORY_LIMIT}", "requests.memory": "${NOMAD_MEMORY_LIMIT}", "limits.cpu": "${NOMAD_CPU_LIMIT}", "requests.cpu": "${NOMAD_CPU_LIMIT}"}[from.ResourceFieldRef.Resource]
+		if !ok {
+			t.Lost("variable %s, the resource %s of the container", name, from.ResourceFieldRef.Resource)
+			return
 		}
 		e := t.PlainEnv(name, value)
 		e.Expr = true
@@ -199,7 +252,9 @@ var fields = map[string]string{
 func item(secret, key string) string { return secret + "_" + key }
 
 func (p *pod) secretKeys(name string) []string {
-	s := p.r.secrets[p.w.meta.Namespace+"/"+name]
+	kept := p.r.secrets[p.w.meta.Namespace+"/"+name]
+	kept.use(p.w.job, &p.g.Notes)
+	s := kept.object
 	all := map[string]bool{}
 	for k := range s.Data {
 		all[k] = true
@@ -225,6 +280,9 @@ func (p *pod) resources(t *outline.Task, c corev1.Container) {
 	t.CPU = outline.Cores(quantity(asked, corev1.ResourceCPU))
 	if t.CPU == 0 {
 		t.CPU = outline.Cores(quantity(limits, corev1.ResourceCPU))
+	}
+	if most := outline.Cores(quantity(limits, corev1.ResourceCPU)); most > 0 && most != t.CPU {
+		t.Check("the CPU limit of %d MHz: a task may use what the node has left; cpu_hard_limit in config bounds it to what it asked for", most)
 	}
 	t.MemoryMB = outline.Bytes(quantity(asked, corev1.ResourceMemory))
 	t.MemoryMaxMB = outline.Bytes(quantity(limits, corev1.ResourceMemory))
@@ -252,6 +310,7 @@ func (p *pod) security(t *outline.Task, c corev1.Container) {
 	var user, group *int64
 	if s := p.spec.SecurityContext; s != nil {
 		user, group = s.RunAsUser, s.RunAsGroup
+		p.shared(t, s)
 	}
 	if s := c.SecurityContext; s != nil {
 		if s.RunAsUser != nil {
@@ -264,6 +323,9 @@ func (p *pod) security(t *outline.Task, c corev1.Container) {
 			a := outline.Attr{Name: "privileged", Value: true}
 			a.Check("the docker plugin must allow it with allow_privileged")
 			t.Attrs = append(t.Attrs, a)
+		}
+		if s.AllowPrivilegeEscalation != nil && !*s.AllowPrivilegeEscalation {
+			t.Attrs = append(t.Attrs, outline.Attr{Name: "security_opt", Value: []string{"no-new-privileges"}})
 		}
 		if s.ReadOnlyRootFilesystem != nil && *s.ReadOnlyRootFilesystem {
 			t.Attrs = append(t.Attrs, outline.Attr{Name: "readonly_rootfs", Value: true})
@@ -286,12 +348,32 @@ func (p *pod) security(t *outline.Task, c corev1.Container) {
 		if group != nil {
 			t.User += ":" + fmt.Sprint(*group)
 		}
+	} else if group != nil {
+		t.Lost("runAsGroup %d without a user: set user", *group)
 	}
 	if p.spec.HostPID {
 		t.Attrs = append(t.Attrs, outline.Attr{Name: "pid_mode", Value: "host"})
 	}
 	if p.spec.HostIPC {
 		t.Attrs = append(t.Attrs, outline.Attr{Name: "ipc_mode", Value: "host"})
+	}
+}
+
+// shared carries what the pod says for all of its containers.
+func (p *pod) shared(t *outline.Task, s *corev1.PodSecurityContext) {
+	var groups []string
+	for _, id := range s.SupplementalGroups {
+		groups = append(groups, fmt.Sprint(id))
+	}
+	if len(groups) > 0 {
+		t.Attrs = append(t.Attrs, outline.Attr{Name: "group_add", Value: groups})
+	}
+	sysctls := map[string]string{}
+	for _, one := range s.Sysctls {
+		sysctls[one.Name] = one.Value
+	}
+	if len(sysctls) > 0 {
+		t.Attrs = append(t.Attrs, outline.Attr{Name: "sysctl", Value: sysctls})
 	}
 }
 
@@ -303,9 +385,6 @@ func (p *pod) ports(t *outline.Task, c corev1.Container) {
 		}
 		if cp.HostPort > 0 && cp.HostPort <= 65535 {
 			known.Static = int(cp.HostPort)
-		}
-		if p.g.Mode == "host" {
-			known.Static = known.To
 		}
 		if !contains(t.PortLabels, known.Label) {
 			t.PortLabels = append(t.PortLabels, known.Label)

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -18,6 +19,9 @@ const (
 	// healthyMax keeps the time that an allocation has to be healthy for below
 	// the deadline for becoming so, which is 5 minutes.
 	healthyMax = 4 * time.Minute
+	// progressMin keeps the deadline of a deployment above the time that an
+	// allocation may take to become healthy.
+	progressMin = 6 * time.Minute
 	// backoffDelay is between the tries of a batch job.
 	backoffDelay = 10 * time.Second
 	// retriesMax bounds the tries.
@@ -31,8 +35,11 @@ func replicas(n *int32) int {
 	return min(max(int(*n), 0), replicasMax)
 }
 
-func (r *Reader) deployment(d appsv1.Deployment) {
-	r.add(workload{meta: d.ObjectMeta, pod: d.Spec.Template, fill: func(_ *outline.Job, g *outline.Group) {
+// podPath is where most workloads have their pod.
+var podPath = []string{"spec", "template", "spec"}
+
+func (r *Reader) deployment(raw *raw, d appsv1.Deployment) {
+	r.add(workload{raw: raw, meta: d.ObjectMeta, pod: d.Spec.Template, at: podPath, fill: func(_ *outline.Job, g *outline.Group) {
 		g.Count = replicas(d.Spec.Replicas)
 		g.Update = update(d, g.Count)
 	}}, outline.Service)
@@ -46,7 +53,7 @@ func update(d appsv1.Deployment, count int) *outline.Update {
 		u.MaxParallel = max(count, 1)
 		u.Check("the strategy Recreate stopped all before the first new one started; here they are replaced at the same time")
 	case rolling == nil:
-		if u.MinHealthy == 0 {
+		if u.MinHealthy == 0 && d.Spec.ProgressDeadlineSeconds == nil {
 			return nil
 		}
 	default:
@@ -57,6 +64,13 @@ func update(d appsv1.Deployment, count int) *outline.Update {
 			u.Canary, u.AutoPromote = n, true
 			u.MaxParallel = n
 			u.Check("maxSurge without maxUnavailable became canaries, which start beside the old allocations")
+		}
+	}
+	if n := d.Spec.ProgressDeadlineSeconds; n != nil && *n > 0 {
+		// The deadline must leave time to become healthy, which is 5 minutes.
+		u.ProgressEnd = max(outline.Seconds(int(*n)), progressMin)
+		if int(*n) < int(progressMin/time.Second) {
+			u.Check("progressDeadlineSeconds %d: it must be longer than healthy_deadline", *n)
 		}
 	}
 	return u
@@ -73,19 +87,71 @@ func scaled(v *intstr.IntOrString, count int) int {
 	return min(max(n, 0), replicasMax)
 }
 
-func (r *Reader) statefulSet(s appsv1.StatefulSet) {
-	r.add(workload{meta: s.ObjectMeta, pod: s.Spec.Template, claims: s.Spec.VolumeClaimTemplates, fill: func(j *outline.Job, g *outline.Group) {
+func (r *Reader) statefulSet(raw *raw, s appsv1.StatefulSet) {
+	r.add(workload{raw: raw, meta: s.ObjectMeta, pod: s.Spec.Template, at: podPath, claims: s.Spec.VolumeClaimTemplates, fill: func(j *outline.Job, g *outline.Group) {
 		g.Count = replicas(s.Spec.Replicas)
 		j.Lost("stable host names such as %s-0: the index of an instance is NOMAD_ALLOC_INDEX, and instances find each other in the catalogue", s.Name)
 		if s.Spec.PodManagementPolicy != appsv1.ParallelPodManagement && g.Count > 1 {
 			g.Lost("starting in order: all instances start at the same time")
+		} else if s.Spec.PodManagementPolicy != "" {
+			g.Check("podManagementPolicy %s: all instances start at the same time", s.Spec.PodManagementPolicy)
 		}
+		unavailable := (*intstr.IntOrString)(nil)
+		if rolling := s.Spec.UpdateStrategy.RollingUpdate; rolling != nil {
+			unavailable = rolling.MaxUnavailable
+		}
+		g.Update = rolling(string(s.Spec.UpdateStrategy.Type), unavailable, s.Spec.MinReadySeconds, g.Count)
 	}}, outline.Service)
 }
 
+func (r *Reader) daemonSet(raw *raw, d appsv1.DaemonSet) {
+	r.add(workload{raw: raw, meta: d.ObjectMeta, pod: d.Spec.Template, at: podPath, fill: func(_ *outline.Job, g *outline.Group) {
+		unavailable := (*intstr.IntOrString)(nil)
+		if rolling := d.Spec.UpdateStrategy.RollingUpdate; rolling != nil {
+			unavailable = rolling.MaxUnavailable
+			if rolling.MaxSurge != nil {
+				g.Lost("maxSurge %s: a node runs one instance at a time", rolling.MaxSurge.String())
+			}
+		}
+		g.Update = rolling(string(d.Spec.UpdateStrategy.Type), unavailable, d.Spec.MinReadySeconds, 1)
+	}}, outline.System)
+}
+
+// rolling is the update of what knows no surge. One that says nothing is left to
+// the defaults.
+func rolling(strategy string, unavailable *intstr.IntOrString, ready int32, count int) *outline.Update {
+	u := &outline.Update{MaxParallel: max(1, scaled(unavailable, count)), MinHealthy: min(seconds(ready), healthyMax)}
+	switch {
+	case strategy == "OnDelete":
+		u.Lost("the strategy OnDelete: an update replaces all instances, max_parallel at a time")
+	case unavailable != nil && unavailable.Type == intstr.String && count == 1:
+		u.Check("maxUnavailable %s of the nodes: max_parallel is a number", unavailable.StrVal)
+	case strategy == "" && unavailable == nil && u.MinHealthy == 0:
+		return nil
+	}
+	return u
+}
+
+// pod is for pods that no controller keeps up.
+func (r *Reader) pod(raw *raw, p corev1.Pod) {
+	kind := outline.Service
+	if p.Spec.RestartPolicy == corev1.RestartPolicyNever || p.Spec.RestartPolicy == corev1.RestartPolicyOnFailure {
+		kind = outline.Batch
+	}
+	r.add(workload{raw: raw, meta: p.ObjectMeta, pod: corev1.PodTemplateSpec{ObjectMeta: p.ObjectMeta, Spec: p.Spec}, at: podPath[:1], fill: func(_ *outline.Job, g *outline.Group) {
+		if p.Spec.RestartPolicy == corev1.RestartPolicyNever {
+			g.Restart = &outline.Restart{Mode: "fail"}
+		}
+	}}, kind)
+}
+
 // batch is for jobs and, with a schedule, for those that the clock launches.
-func (r *Reader) batch(meta metav1.ObjectMeta, spec batchv1.JobSpec, cron *batchv1.CronJobSpec) {
-	r.add(workload{meta: meta, pod: spec.Template, fill: func(j *outline.Job, g *outline.Group) {
+func (r *Reader) batch(raw *raw, meta metav1.ObjectMeta, spec batchv1.JobSpec, cron *batchv1.CronJobSpec) {
+	at := podPath
+	if cron != nil {
+		at = append([]string{"spec", "jobTemplate"}, podPath...)
+	}
+	r.add(workload{raw: raw, meta: meta, pod: spec.Template, at: at, fill: func(j *outline.Job, g *outline.Group) {
 		g.Count = max(replicas(spec.Completions), 1)
 		if spec.Completions == nil {
 			g.Count = max(replicas(spec.Parallelism), 1)
@@ -98,6 +164,9 @@ func (r *Reader) batch(meta metav1.ObjectMeta, spec batchv1.JobSpec, cron *batch
 			tries = min(max(int(*spec.BackoffLimit), 0), retriesMax)
 		}
 		g.Restart = &outline.Restart{Attempts: tries, Delay: backoffDelay, Interval: max(24*time.Hour, time.Duration(tries+1)*backoffDelay), Mode: "fail"}
+		if spec.Template.Spec.RestartPolicy == corev1.RestartPolicyNever && tries > 0 {
+			g.Restart.Check("restartPolicy Never made a new pod for each try; here the task is started again")
+		}
 		if spec.ActiveDeadlineSeconds != nil {
 			g.Lost("activeDeadlineSeconds %d: stop the job by hand, or with timeout in the command", *spec.ActiveDeadlineSeconds)
 		}
@@ -151,8 +220,14 @@ func placement(g *outline.Group, spec corev1.PodSpec) {
 	for _, s := range spec.TopologySpreadConstraints {
 		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: nodeAttribute(s.TopologyKey), Spread: true})
 	}
-	if len(spec.Tolerations) > 0 {
-		g.Lost("tolerations: nodes have no taints; node pools keep groups of nodes apart")
+	if spec.NodeName != "" {
+		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: "${node.unique.name}", Value: spec.NodeName})
+	}
+	if spec.OS != nil {
+		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: "${attr.kernel.name}", Value: string(spec.OS.Name)})
+	}
+	for _, t := range spec.Tolerations {
+		g.Lost("the toleration %s: nodes have no taints; node pools keep groups of nodes apart", strings.Join(strings.Fields(t.Key+" "+string(t.Operator)+" "+t.Value+" "+string(t.Effect)), " "))
 	}
 }
 

@@ -4,14 +4,13 @@
 package marathon
 
 import (
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
+	"github.com/nomadlike/nomadlike/jobspec/importer/source"
 )
 
 const (
@@ -19,297 +18,226 @@ const (
 	depthMax = 32     // groups within groups
 )
 
-type port struct {
-	ContainerPort, HostPort, Port int
-	Name                          string
-}
+//go:embed fields.txt
+var fields string
 
-type healthCheck struct {
-	Protocol, Path                  string
-	PortIndex, Port                 int
-	IntervalSeconds, TimeoutSeconds int
-	GracePeriodSeconds              int
-	MaxConsecutiveFailures          int
-	Command                         *struct{ Value string }
-}
-
-type app struct {
-	ID, Cmd, User              string
-	Args                       []string
-	CPUs, Mem, Disk, GPUs      float64
-	Instances                  *int
-	Env                        map[string]any
-	Secrets                    map[string]struct{ Source string }
-	Labels                     map[string]string
-	Constraints                [][]string
-	Dependencies               []string
-	URIs                       []string
-	Fetch                      []struct{ URI string }
-	Ports                      []int
-	PortDefinitions            []port
-	HealthChecks               []healthCheck
-	TaskKillGracePeriodSeconds int
-	AcceptedResourceRoles      []string
-	Networks                   []struct{ Mode, Name string }
-	UpgradeStrategy            *struct{ MinimumHealthCapacity, MaximumOverCapacity *float64 }
-	Container                  *container
-	// Apps and Groups are those of a group.
-	Apps   []app
-	Groups []app
-	// Containers, Environment and Scaling are those of a pod.
-	Containers  []podContainer
-	Environment map[string]any
-	Scaling     *struct{ Instances int }
-}
-
-type container struct {
-	Docker *struct {
-		Image, Network             string
-		ForcePullImage, Privileged bool
-		PortMappings               []port
-		Parameters                 []struct{ Key, Value string }
-	}
-	PortMappings []port
-	Volumes      []struct {
-		ContainerPath, HostPath, Mode string
-		Persistent                    *struct{ Size int }
-	}
-}
-
-type podContainer struct {
-	Name        string
-	Image       *struct{ ID string }
-	Exec        *struct{ Command struct{ Shell string } }
-	Resources   struct{ CPUs, Mem float64 }
-	Endpoints   []port
-	Environment map[string]any
-	HealthCheck *struct {
-		HTTP *struct{ Endpoint, Path string }
-	}
+// reader is the reading of one file.
+type reader struct {
+	rules source.Rules
+	tree  *source.Tree
+	jobs  []*outline.Job
+	// groups are accounted for once it is known which job is the first.
+	groups []*source.Object
 }
 
 // Read gives a job for each app and pod of a file.
 func Read(body []byte) ([]*outline.Job, error) {
-	raw, err := yaml.YAMLToJSON(body)
+	trees, err := source.Parse(body)
 	if err != nil {
 		return nil, err
 	}
-	var all []app
-	if strings.HasPrefix(strings.TrimSpace(string(raw)), "[") {
-		err = json.Unmarshal(raw, &all)
-	} else {
-		var one app
-		err = json.Unmarshal(raw, &one)
-		all = []app{one}
+	r := &reader{rules: source.MustRules(fields)}
+	for _, t := range trees {
+		r.tree = t
+		all, isList := t.Value.([]any)
+		if !isList {
+			all = []any{t.Value}
+		}
+		if err := r.collect(all, "", 0); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
+	for _, o := range r.groups {
+		if len(r.jobs) > 0 {
+			o.Place(&r.jobs[0].Notes)
+			r.jobs[0].Sources = append(r.jobs[0].Sources, o.Source)
+			o.Account()
+		}
 	}
-	return collect(all, "", 0)
+	return r.jobs, nil
 }
 
-func collect(all []app, prefix string, depth int) (jobs []*outline.Job, err error) {
+// collect reads apps, pods and groups, which begin with the same fields.
+func (r *reader) collect(all []any, prefix string, depth int) error {
 	if depth > depthMax {
-		return nil, fmt.Errorf("groups lie more than %d deep in each other", depthMax)
+		return fmt.Errorf("groups lie more than %d deep in each other", depthMax)
 	}
-	for _, a := range all {
-		if !strings.HasPrefix(a.ID, "/") {
-			a.ID = prefix + "/" + a.ID
+	for _, value := range all {
+		var head struct {
+			ID, Cmd            string
+			Args               []string
+			Container          any
+			Apps, Groups, Pods []any
+			Containers         []any
 		}
-		for _, members := range [][]app{a.Apps, a.Groups} {
-			more, err := collect(members, strings.TrimSuffix(a.ID, "/"), depth+1)
-			if err != nil {
-				return nil, err
+		if err := r.decode(value, &head); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(head.ID, "/") {
+			head.ID = prefix + "/" + head.ID
+		}
+		for _, members := range [][]any{head.Apps, head.Pods, head.Groups} {
+			if err := r.collect(members, strings.TrimSuffix(head.ID, "/"), depth+1); err != nil {
+				return err
 			}
-			jobs = append(jobs, more...)
 		}
+		var err error
 		switch {
-		case len(a.Containers) > 0:
-			jobs = append(jobs, a.pod())
-		case a.Cmd != "" || len(a.Args) > 0 || a.Container != nil:
-			jobs = append(jobs, a.job())
+		case len(head.Containers) > 0:
+			p := pod{common: common{tree: value}}
+			if err = r.decode(value, &p); err == nil {
+				p.ID = head.ID
+				r.jobs = append(r.jobs, p.job(r))
+			}
+		case head.Cmd != "" || len(head.Args) > 0 || head.Container != nil:
+			a := app{common: common{tree: value}}
+			if err = r.decode(value, &a); err == nil {
+				a.ID = head.ID
+				r.jobs = append(r.jobs, a.job(r))
+			}
+		default:
+			r.groups = append(r.groups, r.rules.Object("group", head.ID, value, nil))
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return jobs, nil
+	return nil
 }
 
-func (a app) outline() (*outline.Job, *outline.Group) {
-	name := outline.Name(strings.Trim(a.ID, "/"), "app")
+func (r *reader) decode(value, into any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return r.tree.DecodeValue(raw, into)
+}
+
+// outline begins a job with what apps and pods share.
+func (c common) outline(r *reader, section string) (*outline.Job, *outline.Group, *source.Object) {
+	name := outline.Name(strings.Trim(c.ID, "/"), "app")
 	j := &outline.Job{Name: name, Type: outline.Service, Meta: map[string]string{}}
 	g := &outline.Group{Name: name, Count: 1}
 	j.Groups = []*outline.Group{g}
-	for _, c := range a.Constraints {
-		constraint(g, c)
+	o := r.rules.Object(section, c.ID, c.tree, &j.Notes)
+	j.Of, j.Sources = o.Source, []*outline.Source{o.Source}
+	for _, rule := range c.Constraints {
+		constraint(g, rule)
 	}
-	if len(a.Dependencies) > 0 {
-		j.Lost("the dependencies on %s: jobs start when they are submitted", strings.Join(a.Dependencies, ", "))
+	roles(g, c.AcceptedResourceRoles)
+	for _, n := range c.Networks {
+		switch {
+		case n.Mode == "host":
+			g.Mode = "host"
+		case n.Name != "":
+			g.Lost("the network %s: the address of a task is its node's", n.Name)
+		}
 	}
-	if len(a.AcceptedResourceRoles) > 0 {
-		g.Lost("acceptedResourceRoles %s: node pools keep groups of nodes apart", strings.Join(a.AcceptedResourceRoles, ", "))
-	}
-	return j, g
+	return j, g, o
 }
 
-func (a app) job() *outline.Job {
-	j, g := a.outline()
-	if a.Instances != nil {
-		g.Count = min(max(*a.Instances, 0), countMax)
+func roles(g *outline.Group, list []string) {
+	if len(list) > 0 {
+		g.Lost("acceptedResourceRoles %s: node pools keep groups of nodes apart", strings.Join(list, ", "))
 	}
-	t := &outline.Task{
-		Name: g.Name, User: a.User, Args: a.Args, CPU: outline.Cores(a.CPUs), MemoryMB: outline.Bytes(a.Mem * (1 << 20)),
-		KillTimeout: seconds(a.TaskKillGracePeriodSeconds),
-	}
-	g.Tasks = []*outline.Task{t}
-	if a.Cmd != "" {
-		t.Entrypoint, t.Args = []string{"/bin/sh", "-c"}, []string{a.Cmd}
-	}
-	if n := int(min(a.GPUs, 1024)); n > 0 {
-		t.Devices = []outline.Device{{Name: "nvidia/gpu", Count: n}}
-	}
-	if a.Disk > 0 && a.Disk < 1<<30 {
-		g.DiskMB = max(int(a.Disk), 10)
-	}
-	a.environment(t, a.Env)
-	mappings := append([]port{}, a.PortDefinitions...)
-	for _, n := range a.Ports {
-		mappings = append(mappings, port{Port: n})
-	}
-	if c := a.Container; c != nil {
-		mappings = append(mappings, a.container(g, t, c)...)
-	}
-	a.ports(g, t, mappings)
-	for _, u := range a.URIs {
-		t.Lost("fetching %s: give it as an artifact block", u)
-	}
-	for _, f := range a.Fetch {
-		t.Lost("fetching %s: give it as an artifact block", f.URI)
-	}
-	a.update(g)
-	for _, h := range a.HealthChecks {
-		check(g, t, h)
-	}
-	for _, k := range outline.Keys(a.Labels) {
+}
+
+// labels go to the job, but for those that proxies read from the catalogue.
+func (c common) labels(j *outline.Job, g *outline.Group) {
+	for _, k := range outline.Keys(c.Labels) {
 		if strings.HasPrefix(k, "HAPROXY_") || strings.HasPrefix(k, "traefik.") {
 			if len(g.Services) > 0 {
-				g.Services[0].Tags = append(g.Services[0].Tags, k+"="+a.Labels[k])
+				g.Services[0].Tags = append(g.Services[0].Tags, k+"="+c.Labels[k])
 				continue
 			}
 		}
-		j.Meta[outline.Label(k, "label")] = a.Labels[k]
+		j.Meta[outline.Label(k, "label")] = c.Labels[k]
 	}
-	return j
 }
 
-func seconds(n int) time.Duration { return time.Duration(min(max(n, 0), 86400)) * time.Second }
-
-func (a app) environment(t *outline.Task, env map[string]any) {
+func (c common) environment(t *outline.Task, env map[string]any) {
 	for _, name := range outline.Keys(env) {
 		switch v := env[name].(type) {
 		case map[string]any:
 			key := fmt.Sprint(v["secret"])
-			t.SecretEnv(name, key).Check("%s was the secret %s", name, a.Secrets[key].Source)
+			t.SecretEnv(name, key).Check("%s was the secret %s", name, c.Secrets[key].Source)
 		case nil:
 			t.PlainEnv(name, "")
 		default:
 			t.PlainEnv(name, fmt.Sprint(v))
 		}
 	}
-	t.NoteSensitive()
-	for i, text := range append(append([]string{}, t.Entrypoint...), t.Args...) {
-		if strings.Contains(text, "$PORT") && i >= 0 {
-			t.Check("$PORT0 and so on are NOMAD_PORT_<label> here")
-			break
+}
+
+// ports tells when a command asks for its ports by the names of Marathon.
+func ports(t *outline.Task) {
+	for _, text := range append(append([]string{}, t.Entrypoint...), t.Args...) {
+		if strings.Contains(text, "$PORT") {
+			t.Check("$PORT0 and so on are set as variables; they are NOMAD_PORT_<label> as well")
+			return
 		}
 	}
 }
 
-func (a app) container(g *outline.Group, t *outline.Task, c *container) []port {
-	mappings := c.PortMappings
-	if d := c.Docker; d != nil {
-		t.Image = d.Image
-		mappings = append(mappings, d.PortMappings...)
-		if d.Network == "HOST" {
-			g.Mode = "host"
-		}
-		if d.ForcePullImage {
-			t.Attrs = append(t.Attrs, outline.Attr{Name: "force_pull", Value: true})
-		}
-		if d.Privileged {
-			t.Attrs = append(t.Attrs, outline.Attr{Name: "privileged", Value: true})
-		}
-		for _, p := range d.Parameters {
-			t.Lost("the docker parameter --%s %s: look for its name in the configuration of the docker driver", p.Key, p.Value)
-		}
+// fetched makes artifacts of what the sandbox was filled with.
+func fetched(t *outline.Task, list []fetch) {
+	for _, f := range list {
+		t.Fetch(f.URI, "local/"+strings.TrimPrefix(f.DestPath, "/"), f.Extract == nil || *f.Extract)
 	}
-	if t.Image == "" && a.Cmd == "" {
-		t.Image = "unknown"
-		t.Lost("the image, which the file does not name")
-	}
-	for _, v := range c.Volumes {
-		switch {
-		case v.Persistent != nil:
-			out := g.AddVolume(v.ContainerPath, g.Name+"-"+v.ContainerPath)
-			out.Check("it was a persistent volume of %d MB: make a host volume %s", v.Persistent.Size, out.Source)
-			t.VolumeMounts = append(t.VolumeMounts, &outline.VolumeMount{Volume: out.Name, Target: "/" + strings.TrimPrefix(v.ContainerPath, "/"), ReadOnly: v.Mode == "RO"})
-		case v.HostPath != "":
-			out := &outline.Mount{Type: "bind", Source: v.HostPath, Target: v.ContainerPath, ReadOnly: v.Mode == "RO"}
-			out.Check("a path of the node: the docker plugin must allow it with volumes { enabled = true }")
-			t.Mounts = append(t.Mounts, out)
-		default:
-			t.Lost("the volume at %s", v.ContainerPath)
-		}
-	}
-	return mappings
 }
 
-func (a app) ports(g *outline.Group, t *outline.Task, mappings []port) {
-	for i, m := range mappings {
-		to := m.ContainerPort
-		p := g.PortLabel(m.Name, to)
-		if p == nil { // a port that the scheduler chooses, for the program too
-			p = &outline.Port{Label: outline.Label(m.Name, fmt.Sprintf("port%d", i))}
-			for _, other := range g.Ports {
-				if other.Label == p.Label {
-					p.Label = fmt.Sprintf("port%d_%d", i, i)
-				}
-			}
-			g.Ports = append(g.Ports, p)
-		}
-		if m.HostPort > 0 && m.HostPort <= 65535 {
-			p.Static = m.HostPort
-		}
-		if t.Image != "" {
-			t.PortLabels = append(t.PortLabels, p.Label)
-		}
-		e := t.PlainEnv(fmt.Sprintf("PORT%d", i), "${NOMAD_PORT_"+p.Label+"}")
-		e.Expr = true
-		g.Expose(g.Name, p)
+func upgraded(u *upgrade, g *outline.Group) {
+	if u == nil {
+		return
+	}
+	g.Update = &outline.Update{MaxParallel: 1}
+	if u.MinimumHealthCapacity != nil && *u.MinimumHealthCapacity >= 0 && *u.MinimumHealthCapacity <= 1 {
+		g.Update.MaxParallel = max(1, int(float64(g.Count)*(1-*u.MinimumHealthCapacity)))
+		g.Update.Check("at least %g of the instances were kept healthy", *u.MinimumHealthCapacity)
+	}
+	if u.MaximumOverCapacity != nil && *u.MaximumOverCapacity > 0 {
+		g.Update.Check("maximumOverCapacity %g: canaries start beside the old allocations", *u.MaximumOverCapacity)
 	}
 }
 
 func constraint(g *outline.Group, c []string) {
 	if len(c) < 2 {
+		g.Lost("the constraint %s", strings.Join(c, " "))
 		return
 	}
 	attr := "${meta." + outline.Label(c[0], "attribute") + "}"
-	if c[0] == "hostname" || c[0] == "@hostname" {
+	switch c[0] {
+	case "hostname", "@hostname":
 		attr = "${attr.unique.hostname}"
+	case "@region":
+		attr = "${node.region}"
+	case "@zone":
+		attr = "${node.datacenter}"
 	}
 	value := strings.Join(c[2:], ":")
+	add := func(operator, value string) {
+		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: attr, Operator: operator, Value: value})
+	}
 	switch {
 	case c[1] == "UNIQUE" && strings.HasSuffix(c[0], "hostname"):
 		g.Constraints = append(g.Constraints, outline.Constraint{Operator: "distinct_hosts", Value: "true"})
 	case c[1] == "UNIQUE":
-		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: attr, Operator: "distinct_property", Value: "1"})
+		add("distinct_property", "1")
 	case (c[1] == "CLUSTER" || c[1] == "IS") && value != "":
-		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: attr, Value: value})
+		add("=", value)
 	case c[1] == "LIKE" && value != "" && valid(value):
-		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: attr, Operator: "regexp", Value: "^(" + value + ")$"})
+		add("regexp", "^("+value+")$")
 	case c[1] == "GROUP_BY":
-		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: attr, Spread: true})
+		spread := outline.Constraint{Attribute: attr, Spread: true}
+		if value != "" {
+			spread.Check("the groups were %s", value)
+		}
+		g.Constraints = append(g.Constraints, spread)
 	case c[1] == "MAX_PER" && value != "":
-		g.Constraints = append(g.Constraints, outline.Constraint{Attribute: attr, Operator: "distinct_property", Value: value})
+		add("distinct_property", value)
+	case c[1] == "UNLIKE" && value != "" && plain(value):
+		add("!=", value)
 	default:
-		g.Lost("the constraint %s", strings.Join(c, " "))
+		g.Lost("the constraint %s: write it as a constraint block", strings.Join(c, " "))
 	}
 }

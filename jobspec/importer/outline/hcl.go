@@ -1,6 +1,7 @@
 package outline
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,8 +19,8 @@ type writer struct {
 	depth int
 	// empty tells that nothing was written in the current body yet.
 	empty bool
-	lost  int
-	check int
+	// of is the source of the noun that is being written.
+	of *Source
 }
 
 func (w *writer) line(text string) {
@@ -55,18 +56,24 @@ func (w *writer) comment(text string) {
 
 func (w *writer) notes(n Notes) {
 	for _, note := range n.List {
+		of := note.Of
+		if of == nil {
+			of = cmp.Or(n.Of, w.of)
+		}
 		if note.Lost {
-			w.lost++
+			of.Lost++
 			w.comment("Not carried over: " + note.Text)
 			continue
 		}
-		w.check++
+		of.Approximated++
 		w.comment("To check: " + note.Text)
 	}
 }
 
 // block writes a block with its notes above it.
 func (w *writer) block(header string, n Notes, body func()) {
+	around := w.of
+	w.of = cmp.Or(n.Of, w.of)
 	w.gap()
 	w.notes(n)
 	w.line(header + " {")
@@ -75,6 +82,7 @@ func (w *writer) block(header string, n Notes, body func()) {
 	body()
 	w.depth--
 	w.line("}")
+	w.of = around
 }
 
 func (w *writer) raw(name, expr string) { w.line(name + " = " + expr) }
@@ -82,6 +90,13 @@ func (w *writer) raw(name, expr string) { w.line(name + " = " + expr) }
 func (w *writer) str(name, s string) {
 	if s != "" {
 		w.raw(name, Quote(s))
+	}
+}
+
+// configText writes text of the configuration of a driver.
+func (w *writer) configText(name, s string) {
+	if s != "" {
+		w.raw(name, quoteConfig(s))
 	}
 }
 
@@ -146,7 +161,7 @@ func (w *writer) object(name string, m map[string]string) {
 	w.line(name + " = [{")
 	w.depth++
 	for _, k := range Keys(m) {
-		w.raw(Quote(k), Quote(m[k]))
+		w.raw(quoteConfig(k), quoteConfig(m[k]))
 	}
 	w.depth--
 	w.line("}]")
@@ -174,8 +189,13 @@ func Quote(s string) string { return quote(literal(s)) }
 // QuoteExpr is a string whose ${...} are for the scheduler.
 func QuoteExpr(s string) string { return quote(s) }
 
-// Literal is text that can be part of a string for QuoteExpr.
-func Literal(s string) string { return literal(s) }
+// quoteConfig is Quote for the configuration of a driver, which is evaluated
+// once more on the node.
+func quoteConfig(s string) string { return quote(Literal(s)) }
+
+// Literal is text that can be part of a string for QuoteExpr in the
+// configuration of a driver.
+func Literal(s string) string { return literal(literal(s)) }
 
 func literal(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "${", "$${"), "%{", "%%{")

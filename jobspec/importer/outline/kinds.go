@@ -69,24 +69,6 @@ func (t *Task) PlainEnv(name, value string) *Env {
 	return e
 }
 
-// secretive finds names of variables that hold secrets as a rule.
-var secretive = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|secret|token|api_?key|private_?key|credential)`)
-
-// Sensitive tells whether a variable seems to hold a secret in plain sight.
-func Sensitive(name, value string) bool {
-	return value != "" && len(value) >= 3 && secretive.MatchString(name) && !strings.HasPrefix(value, "/") &&
-		!strings.HasSuffix(strings.ToUpper(name), "_FILE") && value != "true" && value != "false"
-}
-
-// NoteSensitive leaves a remark at plain variables that seem to be secrets.
-func (t *Task) NoteSensitive() {
-	for _, e := range t.Env {
-		if e.Secret == "" && !e.Expr && Sensitive(e.Name, e.Value) {
-			e.Check("%s looks like a secret: rather keep it in a variable of the cluster and read it in a template with nomadVar", e.Name)
-		}
-	}
-}
-
 // Bounds of checks: what is shorter is refused at admission.
 const (
 	checkMin          = time.Second
@@ -105,12 +87,12 @@ func NewCheck(kind string, interval, timeout time.Duration) *Check {
 	return &Check{Type: kind, Interval: max(interval, checkMin), Timeout: max(timeout, checkMin)}
 }
 
-// CommandCheck notes a check that runs a command, for which there is no
-// counterpart in the catalogue, and stands a check of the port in for it.
-func CommandCheck(s *ServiceEntry, command string, interval, timeout time.Duration) {
-	c := NewCheck("tcp", interval, timeout)
-	c.Lost("the check ran the command %s; checks of the catalogue are http or tcp, so that this one only connects", command)
-	s.Checks = append(s.Checks, c)
+// program is the program of a command. Its arguments may hold secrets.
+func program(command string) string {
+	if words := strings.Fields(command); len(words) > 0 {
+		return words[0]
+	}
+	return "(none)"
 }
 
 // curl finds the URL in a health command that only asks for one.
@@ -139,16 +121,25 @@ func HTTPCommand(command string) (port int, path string, ok bool) {
 	return port, path, true
 }
 
+// Health is a health command of a container. RestartLimit and RestartGrace are
+// those of Check.
+type Health struct {
+	Command           string
+	Interval, Timeout time.Duration
+	RestartLimit      int
+	RestartGrace      time.Duration
+}
+
 // CommandHealth carries a health command over as far as it goes: as http where
 // it only asks for a URL, else as a tcp check of the group's first port.
-func (g *Group) CommandHealth(t *Task, service, command string, interval, timeout time.Duration) {
-	if port, path, ok := HTTPCommand(command); ok {
+func (g *Group) CommandHealth(t *Task, service string, h Health) {
+	if port, path, ok := HTTPCommand(h.Command); ok {
 		known := len(g.Ports)
 		if p := g.PortLabel("", port); p != nil {
 			if len(g.Ports) > known {
 				t.PortLabels = append(t.PortLabels, p.Label)
 			}
-			c := NewCheck("http", interval, timeout)
+			c := h.check("http")
 			c.Path = path
 			if port == 443 {
 				c.Protocol = "https"
@@ -160,10 +151,24 @@ func (g *Group) CommandHealth(t *Task, service, command string, interval, timeou
 	}
 	if len(g.Services) == 0 {
 		if len(g.Ports) == 0 {
-			t.Lost("the health check ran the command %s, and there is no port that could be checked instead", command)
+			t.Lost("the health check ran the program %s, and there is no port that could be checked instead", program(h.Command))
 			return
 		}
 		g.Expose(service, g.Ports[0])
 	}
-	CommandCheck(g.Services[0], command, interval, timeout)
+	c := h.check("tcp")
+	c.Lost("the check ran the program %s; checks of the catalogue are http or tcp, so that this one only connects", program(h.Command))
+	g.Services[0].Checks = append(g.Services[0].Checks, c)
 }
+
+func (h Health) check(kind string) *Check {
+	c := NewCheck(kind, h.Interval, h.Timeout)
+	c.RestartLimit, c.RestartGrace = h.RestartLimit, h.RestartGrace
+	return c
+}
+
+// secondsMax bounds times that a file can ask for: a day.
+const secondsMax = 86400
+
+// Seconds bounds a number of seconds.
+func Seconds(n int) time.Duration { return time.Duration(min(max(n, 0), secondsMax)) * time.Second }

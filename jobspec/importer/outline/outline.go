@@ -6,6 +6,7 @@ package outline
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 )
 
@@ -23,29 +24,59 @@ type Note struct {
 	// the note says what to check or to do.
 	Lost bool
 	Text string
+	// Of is the object of the source that the note is about; nil is the one
+	// that the noun around it came from.
+	Of *Source
 }
 
 // Notes collects remarks; everything that can carry a comment embeds it.
-type Notes struct{ List []Note }
+type Notes struct {
+	List []Note
+	// Of is the object of the source that the noun came from; nil is that of
+	// the noun around it.
+	Of *Source
+}
+
+// Source is an object of the source, and what became of it.
+type Source struct {
+	Kind, Name string
+	// Carried counts the fields that were carried over, Approximated and Lost
+	// the comments on others.
+	Carried, Approximated, Lost int
+}
 
 // Lost notes something that could not be carried over.
 func (n *Notes) Lost(format string, args ...any) {
-	n.List = append(n.List, Note{Lost: true, Text: fmt.Sprintf(format, args...)})
+	n.List = append(n.List, Note{Lost: true, Text: redact(fmt.Sprintf(format, args...))})
 }
 
-// Check notes something that the reader must check or do.
+// Check notes something that only comes near to the source, or that must be
+// looked at or done.
 func (n *Notes) Check(format string, args ...any) {
-	n.List = append(n.List, Note{Text: fmt.Sprintf(format, args...)})
+	n.List = append(n.List, Note{Text: redact(fmt.Sprintf(format, args...))})
+}
+
+// logins finds passwords in addresses, and what follows a word for a secret.
+var (
+	logins  = regexp.MustCompile(`(://[^/\s:@]*:)[^\s@]+@`)
+	secrets = regexp.MustCompile(`(?i)((?:passw(?:or)?d|passphrase|secret|token|api_?key|access_?key|private_?key|credential)s?=)[^\s,;@.]+`)
+)
+
+// redact takes out of a comment what looks like a secret.
+func redact(text string) string {
+	return secrets.ReplaceAllString(logins.ReplaceAllString(text, "${1}...@"), "${1}...")
 }
 
 // Job is one job file.
 type Job struct {
 	Notes
 	Name, Type, Namespace string
-	Meta                  map[string]string
-	Periodic              *Periodic
-	Constraints           []Constraint
-	Groups                []*Group
+	// Sources are the objects that the job came from.
+	Sources     []*Source
+	Meta        map[string]string
+	Periodic    *Periodic
+	Constraints []Constraint
+	Groups      []*Group
 }
 
 // Periodic launches a batch job by the clock.
@@ -74,6 +105,7 @@ type Group struct {
 	Count         int
 	Constraints   []Constraint
 	Mode          string // network mode; "" is the driver's own
+	Shared        bool   // the tasks reach each other at localhost
 	Ports         []*Port
 	Restart       *Restart
 	Update        *Update
@@ -164,6 +196,7 @@ type Task struct {
 	VolumeMounts []*VolumeMount
 	Env          []*Env
 	Templates    []*Template
+	Artifacts    []*Artifact
 	CPU          int // MHz; 0 is the cluster's default
 	MemoryMB     int
 	MemoryMaxMB  int
@@ -196,8 +229,8 @@ type Device struct {
 	Count int
 }
 
-// Mount shows a directory or file in the container. Type is bind, tmpfs or
-// volume.
+// Mount shows a directory or file in the container. Type is bind, tmpfs, volume
+// or, made by Scratch, one of its own.
 type Mount struct {
 	Notes
 	Type, Source, Target string
@@ -225,6 +258,18 @@ type Env struct {
 	Secret string
 	// template is the value as a template expression, set by Link.
 	template string
+	// hidden is the value that Secret stands for, where the source tells it.
+	hidden string
+	// password is the item with the password that template asks for.
+	password string
+}
+
+// Artifact is fetched before the task starts.
+type Artifact struct {
+	Notes
+	Source, Destination string
+	// Whole tells that an archive stays one.
+	Whole bool
 }
 
 // Template is a file that is written before the task starts.

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// Tally counts the notes of a rendered job.
-type Tally struct{ Lost, Check int }
-
-// Render writes the job in native syntax, not yet formatted.
-func (j *Job) Render(origin string) (text string, tally Tally) {
-	w := &writer{empty: true}
+// Render writes the job in native syntax, not yet formatted, and counts its
+// comments at its sources.
+func (j *Job) Render(origin string) string {
+	w := &writer{empty: true, of: j.Of}
+	if w.of == nil {
+		w.of = &Source{}
+	}
 	w.comment("Imported from " + origin + ".")
 	j.preamble(w)
 	w.b.WriteByte('\n')
@@ -37,7 +38,7 @@ func (j *Job) Render(origin string) (text string, tally Tally) {
 			w.group(j, g)
 		}
 	})
-	return w.b.String(), Tally{Lost: w.lost, Check: w.check}
+	return w.b.String()
 }
 
 // Path is the variable in the cluster that the job's secrets lie in. A job's
@@ -47,22 +48,7 @@ func (j *Job) Path() string { return "nomad/jobs/" + j.Name }
 // preamble tells what is to be done before the job can run.
 func (j *Job) preamble(w *writer) {
 	w.notes(j.Notes)
-	var items []string
-	for _, g := range j.Groups {
-		for _, t := range g.Tasks {
-			for _, e := range t.Env {
-				items = append(items, e.Secret)
-			}
-			for _, f := range t.Templates {
-				items = append(items, f.Secret)
-			}
-			if t.Auth != nil {
-				items = append(items, registryItem)
-			}
-		}
-	}
-	slices.Sort(items)
-	items = slices.DeleteFunc(slices.Compact(items), func(s string) bool { return s == "" })
+	items := j.items()
 	if len(items) == 0 {
 		return
 	}
@@ -81,6 +67,25 @@ func (j *Job) preamble(w *writer) {
 		}
 		w.line("#     " + item + "=..." + end)
 	}
+}
+
+// items are what the variable of the job must hold.
+func (j *Job) items() (items []string) {
+	for _, g := range j.Groups {
+		for _, t := range g.Tasks {
+			for _, e := range t.Env {
+				items = append(items, e.Secret, e.password)
+			}
+			for _, f := range t.Templates {
+				items = append(items, f.Secret)
+			}
+			if t.Auth != nil {
+				items = append(items, registryItem)
+			}
+		}
+	}
+	slices.Sort(items)
+	return slices.DeleteFunc(slices.Compact(items), func(s string) bool { return s == "" })
 }
 
 // registryItem holds the password of the registry.
@@ -147,6 +152,12 @@ func (w *writer) network(g *Group) {
 	w.block("network", Notes{}, func() {
 		w.str("mode", g.Mode)
 		for _, p := range g.Ports {
+			if p.Static == 0 && (p.To == 0 || g.Mode == "host") {
+				w.gap()
+				w.notes(p.Notes)
+				w.line("port " + Quote(p.Label) + " {}")
+				continue
+			}
 			w.block("port "+Quote(p.Label), p.Notes, func() {
 				w.num("static", p.Static)
 				if g.Mode != "host" {

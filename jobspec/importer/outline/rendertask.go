@@ -7,13 +7,13 @@ import (
 )
 
 func (w *writer) task(j *Job, g *Group, t *Task) {
-	quote := Quote
+	quote := quoteConfig
 	if t.Expr {
 		quote = QuoteExpr
 	}
 	w.block("task "+Quote(t.Name), t.Notes, func() {
 		if t.Image == "" {
-			w.str("driver", "exec")
+			w.str("driver", "raw_exec")
 		} else {
 			w.str("driver", "docker")
 		}
@@ -33,11 +33,20 @@ func (w *writer) task(j *Job, g *Group, t *Task) {
 				w.program(t, quote)
 				return
 			}
-			w.str("image", t.Image)
+			w.configText("image", t.Image)
 			w.list("entrypoint", t.Entrypoint, quote)
 			w.config(g, t, files, quote)
 		})
 		w.env(t)
+		for _, a := range t.Artifacts {
+			w.block("artifact", a.Notes, func() {
+				w.str("source", a.Source)
+				w.str("destination", a.Destination)
+				if a.Whole {
+					w.block("options", Notes{}, func() { w.raw("archive", `"false"`) })
+				}
+			})
+		}
 		for _, f := range files {
 			w.file(j, f)
 		}
@@ -65,7 +74,7 @@ func (w *writer) program(t *Task, quote func(string) string) {
 
 func (w *writer) config(g *Group, t *Task, files []file, quote func(string) string) {
 	w.list("args", t.Args, quote)
-	w.str("work_dir", t.WorkDir)
+	w.configText("work_dir", t.WorkDir)
 	if g.Mode != "bridge" && g.Mode != "host" {
 		w.list("ports", t.PortLabels, Quote)
 	}
@@ -76,13 +85,13 @@ func (w *writer) config(g *Group, t *Task, files []file, quote func(string) stri
 		w.notes(a.Notes)
 		switch v := a.Value.(type) {
 		case string:
-			w.str(a.Name, v)
+			w.configText(a.Name, v)
 		case int:
 			w.raw(a.Name, strconv.Itoa(v))
 		case bool:
 			w.raw(a.Name, strconv.FormatBool(v))
 		case []string:
-			w.list(a.Name, v, Quote)
+			w.list(a.Name, v, quoteConfig)
 		case map[string]string:
 			w.object(a.Name, v)
 		}
@@ -90,20 +99,26 @@ func (w *writer) config(g *Group, t *Task, files []file, quote func(string) stri
 	w.object("labels", t.Labels)
 	if a := t.Auth; a != nil {
 		w.block("auth", a.Notes, func() {
-			w.str("username", a.Username)
+			w.configText("username", a.Username)
 			w.raw("password", `"${REGISTRY_PASSWORD}"`)
-			w.str("server_address", a.Server)
+			w.configText("server_address", a.Server)
 		})
 	}
+	binds, notes := t.binds()
+	w.notes(notes)
+	w.list("volumes", binds, quoteConfig)
 	for _, m := range t.Mounts {
+		if m.Type == scratch {
+			continue
+		}
 		w.block("mount", m.Notes, func() {
 			w.str("type", m.Type)
 			if m.Expr {
 				w.raw("source", QuoteExpr(m.Source))
 			} else {
-				w.str("source", m.Source)
+				w.configText("source", m.Source)
 			}
-			w.str("target", m.Target)
+			w.configText("target", m.Target)
 			w.flag("readonly", m.ReadOnly)
 			if m.SizeMB > 0 {
 				w.block("tmpfs_options", Notes{}, func() { w.raw("size", strconv.Itoa(m.SizeMB<<20)) })
@@ -113,8 +128,8 @@ func (w *writer) config(g *Group, t *Task, files []file, quote func(string) stri
 	for _, f := range files {
 		w.block("mount", Notes{}, func() {
 			w.str("type", "bind")
-			w.str("source", f.destination)
-			w.str("target", f.Path)
+			w.configText("source", f.destination)
+			w.configText("target", f.Path)
 			w.flag("readonly", true)
 		})
 	}
@@ -206,14 +221,16 @@ func delimiters(text string) (left, right string) {
 func (w *writer) lookups(j *Job, t *Task) {
 	var secrets, addresses strings.Builder
 	var ofSecrets, ofAddresses Notes
+	private := false // there are passwords among the addresses
 	for _, e := range t.Env {
 		switch {
 		case e.Secret != "":
 			secrets.WriteString(e.Name + "={{ ." + e.Secret + ".Value | toJSON }}\n")
 			ofSecrets.List = append(ofSecrets.List, e.Notes.List...)
 		case e.template != "":
-			addresses.WriteString(e.Name + "=" + quoteEnv(e.template) + "\n")
 			ofAddresses.List = append(ofAddresses.List, e.Notes.List...)
+			addresses.WriteString(e.Name + "=" + quoteEnv(e.template) + "\n")
+			private = private || e.password != ""
 		}
 	}
 	if t.Auth != nil {
@@ -228,7 +245,11 @@ func (w *writer) lookups(j *Job, t *Task) {
 	}
 	if addresses.Len() > 0 {
 		w.block("template", ofAddresses, func() {
-			w.raw("destination", `"local/addresses.env"`)
+			if private {
+				w.raw("destination", `"secrets/addresses.env"`)
+			} else {
+				w.raw("destination", `"local/addresses.env"`)
+			}
 			w.raw("env", "true")
 			w.heredoc("data", addresses.String())
 		})
