@@ -173,6 +173,9 @@ func (f *mutant) below(v any, path []string) (out []string) {
 
 // counts tells whether a leaf changes anything when it is missing or another.
 func (f *mutant) counts(v any, put func(any), remove func()) bool {
+	if v == nil {
+		return true // it says nothing
+	}
 	if remove(); f.differs() {
 		return true
 	}

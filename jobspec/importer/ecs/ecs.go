@@ -271,26 +271,36 @@ func order(g *outline.Group, t taskDefinition) {
 	}
 }
 
-// share gives the size of the task to its container, which has none of its own
-// as a rule on Fargate.
+// share gives what the task has left to those containers that say nothing of
+// their own, as is usual on Fargate.
 func share(g *outline.Group, t taskDefinition) {
-	cpu, memory := units(t.CPU), units(t.Memory)
-	n := 0
+	cpu, memory := outline.Cores(units(t.CPU)/1024), outline.Bytes(units(t.Memory)*(1<<20))
+	cpus, memories := 0, 0 // how many share
 	for _, task := range g.Tasks {
-		if task.CPU == 0 && task.MemoryMB == 0 {
-			n++
+		cpu, memory = cpu-task.CPU, memory-task.MemoryMB
+		if task.CPU == 0 {
+			cpus++
+		}
+		if task.MemoryMB == 0 {
+			memories++
 		}
 	}
 	for _, task := range g.Tasks {
-		if task.CPU == 0 && task.MemoryMB == 0 && n > 0 {
-			task.CPU = outline.Cores(cpu / 1024 / float64(n))
-			task.MemoryMB = outline.Bytes(memory * (1 << 20) / float64(n))
-			if n > 1 && (cpu > 0 || memory > 0) {
-				task.Check("the size of the whole task was shared out evenly")
-			}
+		shared := false
+		if task.CPU == 0 && cpu >= cpus {
+			task.CPU, shared = cpu/cpus, true
+		}
+		if task.MemoryMB == 0 && memory/max(memories, 1) >= memoryMin {
+			task.MemoryMB, shared = memory/memories, true
+		}
+		if shared && len(g.Tasks) > 1 {
+			task.Check("what the others left of the size of the whole task was shared out evenly")
 		}
 	}
 }
+
+// memoryMin is the least memory that a task can have, in MB.
+const memoryMin = 10
 
 // units reads 256, "256", "1 vCPU" or "2 GB".
 func units(v any) float64 {

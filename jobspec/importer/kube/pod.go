@@ -180,6 +180,10 @@ func (p *pod) env(t *outline.Task, c corev1.Container) {
 				t.Lost("all variables of the config map %s, which is in none of the files", from.ConfigMapRef.Name)
 			}
 			for _, k := range outline.Keys(config.Data) {
+				if !outline.EnvName.MatchString(from.Prefix + k) {
+					t.Lost("the key %s of the config map %s as a variable: it is no name of one", k, from.ConfigMapRef.Name)
+					continue
+				}
 				t.PlainEnv(from.Prefix+k, config.Data[k])
 			}
 		case from.SecretRef != nil:

@@ -213,7 +213,7 @@ func placement(g *outline.Group, spec corev1.PodSpec) {
 				g.Constraints = append(g.Constraints, outline.Constraint{Attribute: nodeAttribute(term.TopologyKey), Operator: "distinct_property", Value: "1"})
 			}
 			for _, term := range anti.PreferredDuringSchedulingIgnoredDuringExecution {
-				g.Constraints = append(g.Constraints, outline.Constraint{Attribute: nodeAttribute(term.PodAffinityTerm.TopologyKey), Spread: true})
+				g.Constraints = append(g.Constraints, outline.Constraint{Attribute: nodeAttribute(term.PodAffinityTerm.TopologyKey), Spread: true, Weight: min(max(int(term.Weight), 1), 100)})
 			}
 		}
 	}

@@ -1,5 +1,7 @@
 package outline
 
+import "time"
+
 // Networks are the choices of what groups are connected by.
 const (
 	// NetworkAuto publishes ports of containers through their engine. Groups
@@ -52,12 +54,39 @@ func (j *Job) Settle(network string) {
 	j.settle()
 	for _, g := range j.Groups {
 		g.place()
+		if j.Type == Service {
+			g.patience()
+		}
 		if g.DiskMB > 0 && g.DiskMB < diskMin {
 			g.Check("the disk of %d MB: it must hold the logs of a task, which may take 100 MB", g.DiskMB)
 			g.DiskMB = diskMin
 		}
 	}
 }
+
+// patience gives deployments longer than the longest stop of a task takes, as
+// they must have.
+func (g *Group) patience() {
+	longest := time.Duration(0)
+	for _, t := range g.Tasks {
+		longest = max(longest, t.KillTimeout)
+	}
+	end := progressDflt
+	if g.Update != nil && g.Update.ProgressEnd > 0 {
+		end = g.Update.ProgressEnd
+	}
+	if longest < end {
+		return
+	}
+	if g.Update == nil {
+		g.Update = &Update{MaxParallel: 1}
+	}
+	g.Update.ProgressEnd = longest + progressDflt
+	g.Update.Check("progress_deadline must be longer than kill_timeout")
+}
+
+// progressDflt is the deadline of a deployment that says none.
+const progressDflt = 10 * time.Minute
 
 // diskMin is the least disk of a group, in MB: more than its tasks' logs may
 // take by default.

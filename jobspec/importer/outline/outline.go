@@ -92,7 +92,7 @@ type Periodic struct {
 type Constraint struct {
 	Notes
 	Attribute, Operator, Value string
-	// Weight other than zero makes it an affinity.
+	// Weight other than zero makes it an affinity, or weighs a spread.
 	Weight int
 	// Spread makes it a spread over the attribute.
 	Spread bool

@@ -105,6 +105,7 @@ func (w *writer) constraints(list []Constraint) {
 				w.raw("attribute", QuoteExpr(c.Attribute))
 			}
 			if c.Spread {
+				w.num("weight", c.Weight)
 				return
 			}
 			if c.Operator != "=" {

@@ -11,8 +11,15 @@ var secretive = regexp.MustCompile(`(?i)(passw(or)?d|passphrase|secret|token|api
 // about finds names that tell something about a secret, not the secret itself.
 var about = regexp.MustCompile(`(?i)_(FILE|PATH|DIR|URL|URI|HOST|PORT|TTL|EXPIRY|EXPIRES?(_IN)?|LENGTH|NAME|USER|ENABLED|TYPE|ISSUER|ALGORITHM)$`)
 
+// inside finds a secret within a value, as in the connection strings of
+// databases and queues.
+var inside = regexp.MustCompile(`(?i)(^|[;,&?\s])(password|pwd|accountkey|sharedaccesskey|secret|client_secret)=[^;,&\s]{3,}`)
+
 // Sensitive tells whether a variable seems to hold a secret in plain sight.
 func Sensitive(name, value string) bool {
+	if inside.MatchString(value) {
+		return true
+	}
 	return len(value) >= 3 && secretive.MatchString(name) && !about.MatchString(name) && !strings.HasPrefix(value, "/") &&
 		value != "true" && value != "false"
 }

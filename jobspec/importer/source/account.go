@@ -141,7 +141,7 @@ func (o *Object) walk(value any, path []string, rules []rule, above carriedBy) {
 	switch {
 	case value == nil:
 		return
-	case here.verdict == missing:
+	case here.verdict == missing && !(deeper(rules) && composite(value)):
 		o.note(path, here.why)
 		return
 	case here.verdict == unknown && len(path) > 0 && !deeper(rules):
@@ -171,6 +171,17 @@ func (o *Object) walk(value any, path []string, rules []rule, above carriedBy) {
 	case unknown:
 		o.note(path, "the importer does not know it")
 	}
+}
+
+// composite tells whether a value has parts.
+func composite(value any) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		return len(v) > 0
+	case []any:
+		return len(v) > 0
+	}
+	return false
 }
 
 func deeper(rules []rule) bool {
