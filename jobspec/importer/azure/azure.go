@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
 	"github.com/nomadlike/nomadlike/jobspec/importer/source"
@@ -97,13 +98,16 @@ type group struct {
 //go:embed fields.txt
 var fields string
 
+// known are the rules, which never change.
+var known = sync.OnceValue(func() source.Rules { return source.MustRules(fields) })
+
 // Read gives a job for each container group.
 func Read(body []byte) (jobs []*outline.Job, err error) {
 	trees, err := source.Parse(body)
 	if err != nil {
 		return nil, err
 	}
-	rules := source.MustRules(fields)
+	rules := known()
 	for _, t := range trees {
 		more, err := document(rules, t)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
@@ -69,6 +70,9 @@ type sidecar struct {
 //go:embed fields.txt
 var fields string
 
+// known are the rules, which never change.
+var known = sync.OnceValue(func() source.Rules { return source.MustRules(fields) })
+
 // Read gives a job for each app, with a group for each of its processes.
 func Read(body []byte) (jobs []*outline.Job, err error) {
 	t, err := source.One(body)
@@ -81,7 +85,7 @@ func Read(body []byte) (jobs []*outline.Job, err error) {
 	if err := t.Decode(&manifest); err != nil {
 		return nil, err
 	}
-	rules := source.MustRules(fields)
+	rules := known()
 	for i, raw := range manifest.Applications {
 		var a app
 		var value any

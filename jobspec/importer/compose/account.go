@@ -16,7 +16,7 @@ import (
 // account tells what was not carried over of each service, and of the rest of
 // the file at its first job.
 func (r *reader) account(jobs []*outline.Job) {
-	rules := source.MustRules(fields)
+	rules := known()
 	services, _ := r.model["services"].(map[string]any)
 	for _, name := range outline.Keys(services) {
 		t, j := r.tasks[name], r.job[name]

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
 	"github.com/compose-spec/compose-go/v2/interpolation"
@@ -41,6 +42,9 @@ type File struct {
 
 //go:embed fields.txt
 var fields string
+
+// known are the rules, which never change.
+var known = sync.OnceValue(func() source.Rules { return source.MustRules(fields) })
 
 // Read gives the jobs of a Compose file: one with a group for each service,
 // and one more for each service that runs everywhere or to completion.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
 	"github.com/nomadlike/nomadlike/jobspec/importer/source"
@@ -24,6 +25,9 @@ const countMax = 100000
 //go:embed fields.txt
 var fields string
 
+// known are the rules, which never change.
+var known = sync.OnceValue(func() source.Rules { return source.MustRules(fields) })
+
 // Reader collects task definitions and services, of one file or of many.
 type Reader struct {
 	rules    source.Rules
@@ -33,7 +37,7 @@ type Reader struct {
 }
 
 // New makes a reader that has read nothing.
-func New() *Reader { return &Reader{rules: source.MustRules(fields)} }
+func New() *Reader { return &Reader{rules: known()} }
 
 // Add reads a file.
 func (r *Reader) Add(body []byte) error {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
 	scalingv2 "k8s.io/api/autoscaling/v2"
@@ -27,6 +28,9 @@ import (
 
 //go:embed fields.txt
 var fieldRules string
+
+// known are the rules, which never change.
+var known = sync.OnceValue(func() source.Rules { return source.MustRules(fieldRules) })
 
 // workload is anything that runs pods.
 type workload struct {
@@ -79,7 +83,7 @@ type Reader struct {
 // New makes a reader that has read nothing.
 func New() *Reader {
 	return &Reader{
-		rules: source.MustRules(fieldRules), configs: map[string]kept[corev1.ConfigMap]{},
+		rules: known(), configs: map[string]kept[corev1.ConfigMap]{},
 		secrets: map[string]kept[corev1.Secret]{}, claims: map[string]kept[corev1.PersistentVolumeClaim]{},
 	}
 }

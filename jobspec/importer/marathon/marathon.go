@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/nomadlike/nomadlike/jobspec/importer/outline"
 	"github.com/nomadlike/nomadlike/jobspec/importer/source"
@@ -20,6 +21,9 @@ const (
 
 //go:embed fields.txt
 var fields string
+
+// known are the rules, which never change.
+var known = sync.OnceValue(func() source.Rules { return source.MustRules(fields) })
 
 // reader is the reading of one file.
 type reader struct {
@@ -36,7 +40,7 @@ func Read(body []byte) ([]*outline.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{rules: source.MustRules(fields)}
+	r := &reader{rules: known()}
 	for _, t := range trees {
 		r.tree = t
 		all, isList := t.Value.([]any)
