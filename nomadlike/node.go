@@ -341,6 +341,9 @@ type Topology struct {
 	Cores                  []*TopologyCore
 	OverrideTotalCompute   uint64 // MHz; 0 = computed from the cores
 	OverrideWitholdCompute uint64 // MHz kept from tasks
+	// BusAssociativity is the NUMA node that a device is attached to, by its
+	// address on the PCI bus; devices that no node is nearest to are left out.
+	BusAssociativity map[string]uint64 `json:"BusAssociativity,omitempty,omitzero"`
 }
 
 // TopologyCore is one logical core.

@@ -128,6 +128,20 @@ func numaNodes() (ids []uint64, ofCore map[uint64]uint64, distances [][]uint64) 
 	return ids, ofCore, distances
 }
 
+// busNodes is the NUMA node that each device on the PCI bus is attached to, by
+// its address; devices that are near to none are left out.
+func busNodes() map[string]uint64 {
+	out := map[string]uint64{}
+	files, _ := filepath.Glob("/sys/bus/pci/devices/*/numa_node")
+	for _, f := range files {
+		// -1 stands for none.
+		if id, err := strconv.ParseUint(readTrim(f), 10, 64); err == nil {
+			out[strings.ToLower(filepath.Base(filepath.Dir(f)))] = id
+		}
+	}
+	return out
+}
+
 // ParseCores reads a list of cores: 0-2,5.
 func ParseCores(s string) ([]uint64, error) {
 	var out []uint64
@@ -168,7 +182,7 @@ func cpu(c *Config) found {
 		return found{err: err}
 	}
 	top := &nl.Topology{
-		Nodes: nodes, Distances: distances,
+		Nodes: nodes, Distances: distances, BusAssociativity: busNodes(),
 		OverrideTotalCompute: uint64(c.TotalComputeMHz), OverrideWitholdCompute: uint64(c.ReservedMHz),
 	}
 	var usable []uint64

@@ -11,6 +11,7 @@ const (
 	PortClash    = "network: port collision"
 	DeviceClash  = "devices: already in use"
 	CoreClash    = "cores"
+	NUMAClash    = "numa-cores"
 	AllocsPerMax = "node_max_allocs"
 )
 

@@ -99,7 +99,7 @@ func (p *placer) askExhausted(m *nl.AllocMetric) {
 			}
 			switch dimension {
 			case "cpu":
-				r.CPU = t.Resources.CPU
+				r.CPU, r.CPUMillis = t.Resources.CPU, t.Resources.CPUMillis
 			case "memory":
 				r.MemoryMB = t.Resources.MemoryMB
 			case "cores":

@@ -16,7 +16,7 @@ import (
 // class, driver (comma separated with +), port (reserved host ports), ports
 // (dynamic range a-b), host (extra host network alias), volume (host volumes,
 // with +; a trailing ! is read only), gpu (count of nvidia/gpu/a100), bridge,
-// max (allocations); attr.X and meta.X set attributes and meta.
+// max (allocations), numa (count of NUMA nodes; after cores and gpu); attr.X and meta.X set attributes and meta.
 func (w *world) putNode(id string, pairs [][2]string, i int) {
 	n := &nl.Node{
 		ID: id, Name: id, SecretID: "secret-" + id, Datacenter: "dc1", NodePool: "default",
@@ -67,6 +67,8 @@ func (w *world) setNode(n *nl.Node, key, value string) {
 		for _, d := range strings.Split(value, "+") {
 			n.Drivers[d] = &nl.DriverInfo{Detected: true, Healthy: true}
 		}
+	case "reservedcpu":
+		n.ReservedResources.Cpu.CpuShares = number
 	case "reserved":
 		n.ReservedResources.Memory.MemoryMB = number
 	case "port":
@@ -98,6 +100,8 @@ func (w *world) setNode(n *nl.Node, key, value string) {
 			d.Instances = append(d.Instances, &nl.NodeDevice{ID: fmt.Sprintf("%s-%d", model, g), Healthy: true})
 		}
 		r.Devices = append(r.Devices, d)
+	case "numa":
+		w.setNUMA(n, uint64(number))
 	case "max":
 		n.NodeMaxAllocs = int(number)
 	default:
@@ -110,6 +114,28 @@ func (w *world) setNode(n *nl.Node, key, value string) {
 			w.t.Fatalf("unknown node setting %q", key)
 		}
 	}
+}
+
+// setNUMA spreads the cores of a node over NUMA nodes, in order, and its device
+// instances in turn.
+func (w *world) setNUMA(n *nl.Node, nodes uint64) {
+	r := n.NodeResources
+	cores := r.Cpu.TotalCpuCores
+	t := &nl.Topology{BusAssociativity: map[string]uint64{}}
+	for i := range nodes {
+		t.Nodes = append(t.Nodes, i)
+	}
+	for i := range cores {
+		t.Cores = append(t.Cores, &nl.TopologyCore{ID: i, NodeID: i * nodes / cores, BaseSpeed: uint64(r.Cpu.CpuShares) / cores})
+	}
+	for _, d := range r.Devices {
+		for i, instance := range d.Instances {
+			bus := fmt.Sprintf("0000:%02X:00.0", i)
+			instance.Locality = &nl.NodeDeviceLocality{PciBusID: bus}
+			t.BusAssociativity[strings.ToLower(bus)] = uint64(i) % nodes
+		}
+	}
+	r.Processors.Topology = t
 }
 
 // registerJob registers a job. Without group lines it has one group, g, with
@@ -189,7 +215,8 @@ func (w *world) group(j *nl.Job, name string, pairs [][2]string) *nl.Group {
 	return g
 }
 
-// setGroup sets what a key names. Keys: count cpu mem memmax disk cores driver
+// setGroup sets what a key names. Keys: count cpu=MHz or thousandths "500m" mem
+// memmax disk cores numa=policy[/device] driver
 // env meta sticky; constraint taskconstraint affinity spread; update=N canary=N
 // autopromote progress; reschedule=attempts/interval/delay/function/max or
 // unlimited/delay/function/max; port=label:static[@network] dyn=label[:to][@network]
@@ -203,6 +230,15 @@ func (w *world) setGroup(j *nl.Job, g *nl.Group, t *nl.Task, key, value string) 
 		g.Count = number
 	case "cpu":
 		t.Resources.CPU = number
+		if millis, ok := strings.CutSuffix(value, "m"); ok {
+			t.Resources.CPUMillis, _ = strconv.Atoi(millis)
+		}
+	case "numa":
+		affinity, devices, _ := strings.Cut(value, "/")
+		t.Resources.NUMA = &nl.NUMA{Affinity: affinity}
+		if devices != "" {
+			t.Resources.NUMA.Devices = []string{devices}
+		}
 	case "mem":
 		t.Resources.MemoryMB = int64(number)
 	case "memmax":

@@ -80,6 +80,9 @@ func (w *world) placeLine(before *store.Snapshot, a *nl.Alloc) string {
 		if len(t.Cpu.ReservedCores) > 0 {
 			line += fmt.Sprintf(" cores=%v (%d MHz)", t.Cpu.ReservedCores, t.Cpu.CpuShares)
 		}
+		if want := a.Job.Group(a.TaskGroup).Task(name); want != nil && want.Resources.CPUMillis > 0 {
+			line += fmt.Sprintf(" %s=%d MHz", name, t.Cpu.CpuShares)
+		}
 		for _, d := range t.Devices {
 			line += fmt.Sprintf(" %s=%s", d.Name, strings.Join(d.DeviceIDs, ","))
 		}

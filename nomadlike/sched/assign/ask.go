@@ -11,15 +11,27 @@ import (
 type Ask struct {
 	Job   *nl.Job
 	Group *nl.Group
-	// Need is without the CPU that comes with reserved cores.
+	// Need is without the CPU that comes with reserved cores or is asked for in
+	// thousandths of a core: how much that is differs between nodes.
 	Need fit.Vector
 	// Cores is how many cores the tasks own together.
 	Cores int
+	// Millis is how many thousandths of a core the tasks ask for together.
+	Millis int
 
 	network *nl.Network // of the group, nil when it has none
 	tasks   []taskAsk
 	ports   bool
 	devices bool
+	// shares is what an allocation takes by the rate of the node's cores; with
+	// nothing asked for in thousandths of a core it is the same everywhere, and
+	// stands under the zero rate.
+	shares map[fit.Rate]*share
+}
+
+// share is what an allocation takes on nodes of one kind.
+type share struct {
+	need fit.Vector // without reserved cores
 	// plain is what every allocation gets when nothing differs between them.
 	plain *Offer
 }
@@ -29,6 +41,7 @@ type taskAsk struct {
 	memory    int64 // MB, with what its secrets take
 	memoryMax int64
 	cores     int
+	millis    int
 	network   *nl.Network
 	devices   []deviceAsk
 }
@@ -43,38 +56,23 @@ type Offer struct {
 // New prepares the ask of a group. Memory beyond the reservation is only
 // granted with oversubscription.
 func New(job *nl.Job, g *nl.Group, oversubscription bool) (*Ask, error) {
-	a := &Ask{Job: job, Group: g}
+	a := &Ask{Job: job, Group: g, shares: map[fit.Rate]*share{}}
 	if len(g.Networks) > 0 {
 		a.network = g.Networks[0]
 		a.ports = a.network.Mode != "none"
 	}
-	var stages fit.Stages
 	for _, t := range g.Tasks {
 		ask, err := newTask(t, oversubscription)
 		if err != nil {
 			return nil, err
 		}
 		a.tasks = append(a.tasks, ask)
-		need := fit.Vector{Memory: ask.memory}
-		if r := t.Resources; r != nil && ask.cores == 0 {
-			need.CPU = int64(r.CPU)
-		}
-		stages.Add(t.Lifecycle, need, false)
 		a.Cores += ask.cores
+		a.Millis += ask.millis
 		a.ports = a.ports || ask.network != nil
 		a.devices = a.devices || len(ask.devices) > 0
 	}
-	a.Need = stages.Need()
-	if g.EphemeralDisk != nil {
-		a.Need.Disk += int64(g.EphemeralDisk.SizeMB)
-	}
-	if !a.ports && !a.devices && a.Cores == 0 {
-		a.plain = newOffer(&nl.AllocatedResources{
-			TaskLifecycles: a.lifecycles(),
-			Shared:         a.sharedResources(),
-			Tasks:          a.taskResources(),
-		})
-	}
+	a.Need = a.needAt(fit.Rate{})
 	return a, nil
 }
 
@@ -86,6 +84,9 @@ func newTask(t *nl.Task, oversubscription bool) (taskAsk, error) {
 	}
 	ask.memory = r.MemoryMB + int64(r.SecretsMB)
 	ask.cores = r.Cores
+	if r.Cores == 0 {
+		ask.millis = r.CPUMillis
+	}
 	if oversubscription {
 		ask.memoryMax = r.MemoryMaxMB
 	}
@@ -102,16 +103,61 @@ func newTask(t *nl.Task, oversubscription bool) (taskAsk, error) {
 	return ask, nil
 }
 
-// NeedOn is what an allocation takes on this node, with the CPU of its cores.
-func (a *Ask) NeedOn(n *fit.Node) fit.Vector {
-	need := a.Need
-	if a.Cores > 0 {
-		for i, core := range n.Cores().Free() {
-			if i == a.Cores {
-				break
-			}
-			need.CPU += core.MHz
+// cpu is how many MHz the task takes where cores have this rate, without those
+// of cores of its own.
+func (t *taskAsk) cpu(rate fit.Rate) int64 {
+	if t.task.Resources == nil || t.cores > 0 {
+		return 0
+	}
+	return int64(t.task.Resources.CPU) + rate.Share(int64(t.millis))
+}
+
+// needAt is what an allocation takes where cores have this rate.
+func (a *Ask) needAt(rate fit.Rate) fit.Vector {
+	var stages fit.Stages
+	for i := range a.tasks {
+		t := &a.tasks[i]
+		stages.Add(t.task.Lifecycle, fit.Vector{CPU: t.cpu(rate), Memory: t.memory}, false)
+	}
+	need := stages.Need()
+	if a.Group.EphemeralDisk != nil {
+		need.Disk += int64(a.Group.EphemeralDisk.SizeMB)
+	}
+	return need
+}
+
+// shareOn is what an allocation takes on nodes such as this one.
+func (a *Ask) shareOn(n *fit.Node) *share {
+	rate := a.rate(n)
+	s := a.shares[rate]
+	if s == nil {
+		s = &share{need: a.needAt(rate)}
+		if !a.ports && !a.devices && a.Cores == 0 {
+			s.plain = newOffer(a.resources(rate))
 		}
+		a.shares[rate] = s
+	}
+	return s
+}
+
+func (a *Ask) rate(n *fit.Node) fit.Rate {
+	if a.Millis == 0 {
+		return fit.Rate{}
+	}
+	return fit.RateOf(n.Info)
+}
+
+// NeedOn is what an allocation takes on this node, with the CPU of its cores:
+// average ones where the node has too few that are free.
+func (a *Ask) NeedOn(n *fit.Node) fit.Vector {
+	need := a.shareOn(n).need
+	if a.Cores == 0 {
+		return need
+	}
+	if got, reason := a.own(n); reason == "" {
+		need.CPU += got.mhz
+	} else {
+		need.CPU += fit.RateOf(n.Info).OfCores(int64(a.Cores))
 	}
 	return need
 }
@@ -124,40 +170,36 @@ func (a *Ask) Fits(n *fit.Node) string {
 			return reason
 		}
 	}
-	if a.devices {
-		if reason := a.devicesFit(n); reason != "" {
+	need := a.shareOn(n).need
+	if a.devices || a.Cores > 0 {
+		got, reason := a.own(n)
+		if reason != "" {
 			return reason
 		}
+		need.CPU += got.mhz
 	}
-	if a.Cores == 0 {
-		return n.Room(a.Need)
-	}
-	if len(n.Cores().Free()) < a.Cores {
-		return fit.CoreClash
-	}
-	return n.Room(a.NeedOn(n))
+	return n.Room(need)
 }
 
 // Take assigns the ask on the node: what it gets, or what was in the way. The
 // node is only changed by adding the allocation to it afterwards.
 func (a *Ask) Take(n *fit.Node, random *rand.Rand) (*Offer, string) {
-	if a.plain != nil {
-		return a.plain, n.Room(a.Need)
+	s := a.shareOn(n)
+	if s.plain != nil {
+		return s.plain, n.Room(s.need)
 	}
-	r := &nl.AllocatedResources{TaskLifecycles: a.lifecycles(), Shared: a.sharedResources(), Tasks: a.taskResources()}
-	t := &taking{node: n, random: random}
+	r := a.resources(a.rate(n))
 	if a.ports {
-		if reason := a.takePorts(t, r); reason != "" {
+		if reason := a.takePorts(&taking{node: n, random: random}, r); reason != "" {
 			return nil, reason
 		}
 	}
-	if a.devices {
-		if reason := a.takeDevices(n, r); reason != "" {
+	if a.devices || a.Cores > 0 {
+		got, reason := a.own(n)
+		if reason != "" {
 			return nil, reason
 		}
-	}
-	if a.Cores > 0 && !a.takeCores(n, r) {
-		return nil, fit.CoreClash
+		got.give(r)
 	}
 	offer := newOffer(r)
 	if reason := n.Room(offer.Need); reason != "" {
@@ -167,6 +209,13 @@ func (a *Ask) Take(n *fit.Node, random *rand.Rand) (*Offer, string) {
 }
 
 func newOffer(r *nl.AllocatedResources) *Offer { return &Offer{Resources: r, Need: fit.Need(r)} }
+
+// resources is what an allocation gets, but for ports, devices and cores.
+func (a *Ask) resources(rate fit.Rate) *nl.AllocatedResources {
+	return &nl.AllocatedResources{
+		TaskLifecycles: a.lifecycles(), Shared: a.sharedResources(), Tasks: a.taskResources(rate),
+	}
+}
 
 func (a *Ask) lifecycles() map[string]*nl.Lifecycle {
 	out := make(map[string]*nl.Lifecycle, len(a.tasks))
@@ -188,73 +237,15 @@ func (a *Ask) sharedResources() nl.AllocatedSharedResources {
 	return s
 }
 
-func (a *Ask) taskResources() map[string]*nl.AllocatedTaskResources {
+func (a *Ask) taskResources(rate fit.Rate) map[string]*nl.AllocatedTaskResources {
 	out := make(map[string]*nl.AllocatedTaskResources, len(a.tasks))
-	for _, t := range a.tasks {
+	for i := range a.tasks {
+		t := &a.tasks[i]
 		r := &nl.AllocatedTaskResources{
 			Memory: nl.AllocatedMemoryResources{MemoryMB: t.memory, MemoryMaxMB: t.memoryMax},
 		}
-		if t.task.Resources != nil && t.cores == 0 {
-			r.Cpu.CpuShares = int64(t.task.Resources.CPU)
-		}
+		r.Cpu.CpuShares = t.cpu(rate)
 		out[t.task.Name] = r
 	}
 	return out
-}
-
-// takeCores gives every task its cores and tells whether there were enough.
-func (a *Ask) takeCores(n *fit.Node, r *nl.AllocatedResources) bool {
-	free := n.Cores().Free()
-	perNUMA := map[uint64]int{}
-	for _, c := range free {
-		perNUMA[c.NUMA]++
-	}
-	for _, t := range a.tasks {
-		if t.cores == 0 {
-			continue
-		}
-		chosen := chooseCores(free, perNUMA, t.cores, t.task.Resources.NUMA)
-		if len(chosen) < t.cores {
-			return false
-		}
-		got := r.Tasks[t.task.Name]
-		taken := map[uint64]bool{}
-		for _, c := range chosen {
-			got.Cpu.ReservedCores = append(got.Cpu.ReservedCores, c.ID)
-			got.Cpu.CpuShares += c.MHz
-			perNUMA[c.NUMA]--
-			taken[c.ID] = true
-		}
-		var left []fit.Core
-		for _, c := range free {
-			if !taken[c.ID] {
-				left = append(left, c)
-			}
-		}
-		free = left
-	}
-	return true
-}
-
-// chooseCores picks count cores by ID. With a NUMA affinity they come from one
-// NUMA node where possible; where it is required, only then.
-func chooseCores(free []fit.Core, perNUMA map[uint64]int, count int, numa *nl.NUMA) []fit.Core {
-	if numa != nil && (numa.Affinity == "prefer" || numa.Affinity == "require") {
-		for _, c := range free {
-			if perNUMA[c.NUMA] < count {
-				continue
-			}
-			var out []fit.Core
-			for _, other := range free {
-				if other.NUMA == c.NUMA && len(out) < count {
-					out = append(out, other)
-				}
-			}
-			return out
-		}
-		if numa.Affinity == "require" {
-			return nil
-		}
-	}
-	return free[:min(count, len(free))]
 }

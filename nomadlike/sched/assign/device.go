@@ -3,8 +3,6 @@ package assign
 import (
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -99,95 +97,44 @@ func (d *deviceAsk) score(info *nl.NodeDeviceResource) float64 {
 }
 
 func (c *deviceCheck) test(info *nl.NodeDeviceResource) bool {
-	left, leftSet := deviceValue(c.left, info)
-	right, rightSet := deviceValue(c.right, info)
-	left, right = sameUnit(left, right)
-	return c.check.Values(left, leftSet, right, rightSet)
+	left, right := deviceValue(c.left, info), deviceValue(c.right, info)
+	if left != nil && left.String != nil && !strings.HasPrefix(c.right, "${") {
+		// What is text on the device is compared as text, also with "1080".
+		right = textual(c.right)
+	}
+	return c.check.Attributes(left, right)
 }
 
-// deviceValue resolves a target on a device.
-func deviceValue(target string, info *nl.NodeDeviceResource) (string, bool) {
-	if !strings.HasPrefix(target, "${device.") {
-		return target, !strings.HasPrefix(target, "${")
+// deviceValue resolves a target on a device, nil where the device lacks it.
+func deviceValue(target string, info *nl.NodeDeviceResource) *nl.Attribute {
+	if !strings.HasPrefix(target, "${") {
+		return expr.ParseAttribute(target)
 	}
-	ref := strings.TrimSuffix(target[len("${device."):], "}")
+	ref, ofDevice := strings.CutPrefix(strings.TrimSuffix(target, "}"), "${device.")
+	if !ofDevice {
+		return nil
+	}
 	switch ref {
 	case "model":
-		return info.Name, true
+		return textual(info.Name)
 	case "vendor":
-		return info.Vendor, true
+		return textual(info.Vendor)
 	case "type":
-		return info.Type, true
+		return textual(info.Type)
 	case "ids":
 		ids := make([]string, 0, len(info.Instances))
 		for _, i := range info.Instances {
 			ids = append(ids, i.ID)
 		}
-		return strings.Join(ids, ","), true
+		return textual(strings.Join(ids, ","))
 	}
 	if key, ok := strings.CutPrefix(ref, "attr."); ok {
-		value, found := info.Attributes[key]
-		return value.Text(), found
+		return info.Attributes[key]
 	}
-	return "", false
+	return nil
 }
 
-// sameUnit brings two quantities of one dimension to its base unit, so that
-// they compare as numbers; anything else stays as it is.
-func sameUnit(left, right string) (string, string) {
-	l, leftDim := quantity(left)
-	r, rightDim := quantity(right)
-	if leftDim == "" || leftDim != rightDim {
-		return left, right
-	}
-	format := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-	return format(l), format(r)
-}
-
-// quantity reads "8 GiB" as a number of base units and its dimension, which is
-// "" for what is no quantity.
-func quantity(s string) (float64, string) {
-	at := strings.LastIndexAny(s, "0123456789. ") + 1
-	number, unit := strings.TrimSpace(s[:at]), strings.TrimSpace(s[at:])
-	value, err := strconv.ParseFloat(number, 64)
-	if err != nil || unit == "" {
-		return 0, ""
-	}
-	rate := strings.HasSuffix(unit, "/s")
-	unit = strings.TrimSuffix(unit, "/s")
-	for _, base := range [...]string{"B", "Hz", "W"} {
-		prefix, found := strings.CutSuffix(unit, base)
-		if !found {
-			continue
-		}
-		factor, known := unitPrefix(prefix)
-		if !known {
-			continue
-		}
-		if rate {
-			base += "/s"
-		}
-		return value * factor, base
-	}
-	return 0, ""
-}
-
-func unitPrefix(p string) (float64, bool) {
-	if p == "" {
-		return 1, true
-	}
-	if p == "m" {
-		return 1e-3, true
-	}
-	power := strings.Index("kMGTPE", strings.TrimSuffix(strings.ReplaceAll(p, "K", "k"), "i"))
-	if power < 0 || len(strings.TrimSuffix(p, "i")) != 1 {
-		return 0, false
-	}
-	if strings.HasSuffix(p, "i") {
-		return math.Pow(1024, float64(power+1)), true
-	}
-	return math.Pow(1000, float64(power+1)), true
-}
+func textual(s string) *nl.Attribute { return &nl.Attribute{String: &s} }
 
 // HasDevices tells whether a node has, at all, the devices the group asks for.
 func (a *Ask) HasDevices(n *nl.Node) bool {
@@ -233,13 +180,6 @@ func healthy(info *nl.NodeDeviceResource) int {
 
 const noDevices = "devices: no devices match request"
 
-func (a *Ask) devicesFit(n *fit.Node) string {
-	if _, ok := a.chooseDevices(n); !ok {
-		return noDevices
-	}
-	return ""
-}
-
 // chosen are the instances one request got.
 type chosen struct {
 	task  string
@@ -249,46 +189,28 @@ type chosen struct {
 	ask   *deviceAsk
 }
 
-// chooseDevices finds instances for every request, each from the device group
-// its affinities like best.
-func (a *Ask) chooseDevices(n *fit.Node) ([]chosen, bool) {
-	var out []chosen
-	groups := n.Devices().Groups
-	taken := map[*fit.DeviceGroup][]string{}
-	for _, t := range a.tasks {
-		for i := range t.devices {
-			d := &t.devices[i]
-			var best *chosen
-			for _, g := range groups {
-				if !d.matches(g.Info) {
-					continue
-				}
-				ids := freeIDs(g, taken[g])
-				if len(ids) < d.count {
-					continue
-				}
-				if score := d.score(g.Info); best == nil || score > best.score {
-					best = &chosen{task: t.task.Name, group: g, ids: ids[:d.count], score: score, ask: d}
-				}
+// choose finds instances for a request, from the device group its affinities
+// like best; nil when there are too few that are free and may be used.
+func (d *deviceAsk) choose(n *fit.Node, task string, may func(*fit.DeviceGroup, *nl.NodeDevice) bool) *chosen {
+	var best *chosen
+	for _, g := range n.Devices().Groups {
+		if !d.matches(g.Info) {
+			continue
+		}
+		var ids []string
+		for _, i := range g.Free() {
+			if len(ids) < d.count && may(g, i) {
+				ids = append(ids, i.ID)
 			}
-			if best == nil {
-				return nil, false
-			}
-			taken[best.group] = append(taken[best.group], best.ids...)
-			out = append(out, *best)
+		}
+		if len(ids) < d.count {
+			continue
+		}
+		if score := d.score(g.Info); best == nil || score > best.score {
+			best = &chosen{task: task, group: g, ids: ids, score: score, ask: d}
 		}
 	}
-	return out, true
-}
-
-func freeIDs(g *fit.DeviceGroup, taken []string) []string {
-	var ids []string
-	for _, i := range g.Free() {
-		if !slices.Contains(taken, i.ID) {
-			ids = append(ids, i.ID)
-		}
-	}
-	return ids
+	return best
 }
 
 // DeviceScore is how well the affinities like what the node would give; ok is
@@ -297,12 +219,12 @@ func (a *Ask) DeviceScore(n *fit.Node) (score float64, ok bool) {
 	if !a.devices {
 		return 0, false
 	}
-	picked, fits := a.chooseDevices(n)
-	if !fits {
+	got, reason := a.own(n)
+	if reason != "" {
 		return 0, false
 	}
 	sum, weights := 0.0, 0.0
-	for _, c := range picked {
+	for _, c := range got.devices {
 		sum += c.score * c.ask.weights
 		weights += c.ask.weights
 	}
@@ -310,18 +232,4 @@ func (a *Ask) DeviceScore(n *fit.Node) (score float64, ok bool) {
 		return 0, false
 	}
 	return sum / weights, true
-}
-
-func (a *Ask) takeDevices(n *fit.Node, r *nl.AllocatedResources) string {
-	picked, ok := a.chooseDevices(n)
-	if !ok {
-		return noDevices
-	}
-	for _, c := range picked {
-		got := r.Tasks[c.task]
-		got.Devices = append(got.Devices, &nl.AllocatedDeviceResource{
-			Vendor: c.group.Info.Vendor, Type: c.group.Info.Type, Name: c.group.Info.Name, DeviceIDs: c.ids,
-		})
-	}
-	return ""
 }

@@ -8,6 +8,7 @@ import (
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/expr"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
 )
 
 // Reasons why a node is left out, as placement metrics name them. Constraints
@@ -18,6 +19,7 @@ const (
 	MissingNetwork  = "missing network"
 	MissingVolumes  = "missing compatible host volumes"
 	MissingSecrets  = "missing secrets provider"
+	MissingCores    = "number of cores unknown"
 	ClassIneligible = "computed class ineligible"
 	DistinctHosts   = "distinct_hosts"
 )
@@ -77,6 +79,7 @@ func New(job *nl.Job, g *nl.Group, devices Devices) (*Checks, error) {
 	if devices != nil && devices.WantsDevices() {
 		c.class = append(c.class, check{MissingDevices, devices.HasDevices})
 	}
+	c.cores(g)
 	c.networks(g)
 	c.secrets(g)
 	c.volumes(g)
@@ -150,6 +153,16 @@ func hasDriver(n *nl.Node, name string) bool {
 	}
 	on, err := strconv.ParseBool(n.Attributes["driver."+name])
 	return err == nil && on
+}
+
+// cores leaves out nodes on which thousandths of a core mean nothing.
+func (c *Checks) cores(g *nl.Group) {
+	for _, t := range g.Tasks {
+		if t.Resources != nil && t.Resources.CPUMillis > 0 {
+			c.node = append(c.node, check{MissingCores, func(n *nl.Node) bool { return fit.RateOf(n).Cores > 0 }})
+			return
+		}
+	}
 }
 
 func (c *Checks) networks(g *nl.Group) {

@@ -179,7 +179,7 @@ func maxParallel(a *nl.Alloc) int {
 }
 
 // shortest keeps the fewest of the chosen that suffice: those with the greatest
-// distance first.
+// distance first, and none of them that is not needed beside the others.
 func shortest(in Input, chosen []*nl.Alloc) []*nl.Alloc {
 	slices.SortStableFunc(chosen, func(a, b *nl.Alloc) int {
 		switch x, y := distance(in, in.Need, a, nil), distance(in, in.Need, b, nil); {
@@ -192,7 +192,16 @@ func shortest(in Input, chosen []*nl.Alloc) []*nl.Alloc {
 	})
 	for n := 1; n < len(chosen); n++ {
 		if in.Fits(chosen[:n]) {
-			return chosen[:n]
+			chosen = chosen[:n]
+			break
+		}
+	}
+	for i := 0; i < len(chosen) && len(chosen) > 1; {
+		rest := slices.Delete(slices.Clone(chosen), i, i+1)
+		if in.Fits(rest) {
+			chosen = rest
+		} else {
+			i++
 		}
 	}
 	return chosen
