@@ -36,12 +36,15 @@ type Eval struct {
 	ClassEligibility        map[string]bool         `json:"ClassEligibility,omitempty,omitzero"`
 	QuotaLimitReached       string                  `json:"QuotaLimitReached,omitempty,omitzero"`
 	MissingNonNodeResources []string                `json:"MissingNonNodeResources,omitempty,omitzero"`
-	EscapedComputedClass    bool                    `json:"EscapedComputedClass,omitempty,omitzero"`
-	AnnotatePlan            bool                    `json:"AnnotatePlan,omitempty,omitzero"`
-	QueuedAllocations       map[string]int          `json:"QueuedAllocations,omitempty,omitzero"`
-	SnapshotIndex           uint64                  `json:"SnapshotIndex,omitempty,omitzero"`
-	CreateIndex             uint64                  `json:"CreateIndex,omitempty,omitzero"`
-	ModifyIndex             uint64                  `json:"ModifyIndex,omitempty,omitzero"`
+	// AwaitedJobs are jobs of the namespace whose new allocations may unblock the
+	// evaluation, since a constraint wants them near; "*" is any
+	AwaitedJobs          []string       `json:"AwaitedJobs,omitempty,omitzero"`
+	EscapedComputedClass bool           `json:"EscapedComputedClass,omitempty,omitzero"`
+	AnnotatePlan         bool           `json:"AnnotatePlan,omitempty,omitzero"`
+	QueuedAllocations    map[string]int `json:"QueuedAllocations,omitempty,omitzero"`
+	SnapshotIndex        uint64         `json:"SnapshotIndex,omitempty,omitzero"`
+	CreateIndex          uint64         `json:"CreateIndex,omitempty,omitzero"`
+	ModifyIndex          uint64         `json:"ModifyIndex,omitempty,omitzero"`
 }
 
 // EvalStub is what the HTTP API shows as EvaluationStub.

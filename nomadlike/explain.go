@@ -107,6 +107,7 @@ type GroupExplanation struct {
 // GroupAsk is what each allocation of a group asks for.
 type GroupAsk struct {
 	CPU         int64 // MHz, without that of reserved cores
+	CPUMillis   int   `json:",omitempty"` // thousandths of a core, beside CPU
 	MemoryMB    int64
 	MemoryMaxMB int64 `json:",omitempty"`
 	DiskMB      int64

@@ -99,6 +99,7 @@ func (r *run) node(id string) *fit.Node {
 func (r *run) remove(a *nl.Alloc) {
 	r.gone[a.ID] = true
 	r.allowance.count(a, -1)
+	r.note(a, -1)
 	if n := r.node(a.NodeID); n != nil {
 		n.Remove(a)
 	}
@@ -108,6 +109,7 @@ func (r *run) remove(a *nl.Alloc) {
 func (r *run) restore(a *nl.Alloc) {
 	delete(r.gone, a.ID)
 	r.allowance.count(a, +1)
+	r.note(a, +1)
 	if n := r.node(a.NodeID); n != nil && !a.Terminal() {
 		n.Add(a)
 	}

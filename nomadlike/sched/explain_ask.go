@@ -21,7 +21,7 @@ func DescribeAsk(job *nl.Job, g *nl.Group) (*nl.GroupAsk, error) {
 
 func describeAsk(job *nl.Job, g *nl.Group, ask *assign.Ask) *nl.GroupAsk {
 	out := &nl.GroupAsk{
-		CPU: ask.Need.CPU, MemoryMB: ask.Need.Memory, DiskMB: ask.Need.Disk, Cores: ask.Cores,
+		CPU: ask.Need.CPU, CPUMillis: ask.Millis, MemoryMB: ask.Need.Memory, DiskMB: ask.Need.Disk, Cores: ask.Cores,
 		Ports: ask.PortNames(), Datacenters: job.Datacenters, NodePool: job.NodePool,
 	}
 	if len(g.Networks) > 0 {

@@ -34,6 +34,7 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 	annotations := &nl.PlanAnnotations{DesiredTGUpdates: result.Updates, PreemptedAllocs: r.preemptedStubs()}
 	done.PlanAnnotations = annotations
 	r.plan.Annotations = annotations
+	r.plan.Gangs = r.gangs()
 	evals := []*nl.Eval{done}
 	evals = append(evals, result.Later...)
 	if len(r.failures) > 0 {
@@ -60,7 +61,7 @@ func (r *run) block(done *nl.Eval) []*nl.Eval {
 	}
 	if r.reblocks() {
 		done.Status = nl.EvalStatusBlocked
-		done.StatusDescription = descBlocked
+		done.StatusDescription = r.blockedBecause()
 		r.setEligibility(done)
 		return nil
 	}
@@ -79,7 +80,7 @@ func (r *run) newBlocked() *nl.Eval {
 	blocked := &nl.Eval{
 		ID: r.in.NewID(), Namespace: r.eval.Namespace, Priority: r.eval.Priority, Type: r.eval.Type,
 		TriggeredBy: nl.TriggerQueuedAllocs, JobID: r.eval.JobID, JobModifyIndex: r.eval.JobModifyIndex,
-		Status: nl.EvalStatusBlocked, StatusDescription: descBlocked, PreviousEval: r.eval.ID,
+		Status: nl.EvalStatusBlocked, StatusDescription: r.blockedBecause(), PreviousEval: r.eval.ID,
 		FailedTGAllocs: r.failures, SnapshotIndex: r.snapshot.Index(),
 		CreateTime: now, ModifyTime: now,
 	}
@@ -91,7 +92,7 @@ func (r *run) newBlocked() *nl.Eval {
 func (r *run) setEligibility(e *nl.Eval) {
 	e.EscapedComputedClass = false
 	eligible := map[string]bool{}
-	e.MissingNonNodeResources = nil
+	e.MissingNonNodeResources, e.AwaitedJobs = nil, nil
 	e.QuotaLimitReached = ""
 	for _, p := range r.sortedPlacers() {
 		if p.failed == nil {
@@ -105,12 +106,15 @@ func (r *run) setEligibility(e *nl.Eval) {
 		}
 		e.EscapedComputedClass = e.EscapedComputedClass || p.checks.Escapes
 		p.checks.Eligible(func(class string, passes bool) { eligible[class] = eligible[class] || passes })
+		e.AwaitedJobs = append(e.AwaitedJobs, p.awaited()...)
 		for _, v := range p.checks.Volumes {
 			if !slices.Contains(e.MissingNonNodeResources, v) {
 				e.MissingNonNodeResources = append(e.MissingNonNodeResources, v)
 			}
 		}
 	}
+	slices.Sort(e.AwaitedJobs)
+	e.AwaitedJobs = slices.Compact(e.AwaitedJobs)
 	e.ClassEligibility = nil
 	if len(eligible) > 0 && !e.EscapedComputedClass {
 		e.ClassEligibility = eligible

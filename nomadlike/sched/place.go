@@ -69,6 +69,10 @@ func (r *run) placerOf(place *reconcile.Placement) (*placer, error) {
 
 // placeOne tries one placement.
 func (r *run) placeOne(p *placer, place *reconcile.Placement, d *nl.Deployment) bool {
+	if h := r.held[place.Group.Name]; h != nil {
+		r.holdBack(p, place, h)
+		return false
+	}
 	old := place.Previous
 	replaces := place.Replaces != nil
 	if p.failed != nil && (!replaces || old.Terminal()) {
@@ -194,6 +198,7 @@ func (r *run) join(a *nl.Alloc, place *reconcile.Placement, d *nl.Deployment) {
 func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) {
 	r.plan.Place = append(r.plan.Place, a)
 	r.placed[a.ID] = true
+	r.note(a, +1)
 	r.queued[a.TaskGroup]--
 	p.placed++
 	c.node.AddNeed(a, offer.Need)

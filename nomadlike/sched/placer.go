@@ -25,6 +25,7 @@ type placer struct {
 	weights    float64
 	spreads    []*rank.Spread
 	properties []*property
+	company    []*company
 
 	candidates []*candidate
 	byID       map[string]*candidate
@@ -86,6 +87,9 @@ func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
 		byID: map[string]*candidate{}, lane: map[laneKey]*lane{}, buckets: map[string]*bucket{},
 		alikes: map[int]*alike{},
 	}
+	if err := p.addCompany(job, g); err != nil {
+		return nil, err
+	}
 	if err := p.addAffinities(job, g); err != nil {
 		return nil, err
 	}
@@ -104,6 +108,15 @@ func (p *placer) addAffinities(job *nl.Job, g *nl.Group) error {
 	}
 	for _, list := range lists {
 		for _, a := range list {
+			if expr.ParseTarget(a.LTarget).OfAllocs() {
+				c, err := feasible.NewCompany(a.LTarget, a.Operand, a.RTarget)
+				if err != nil {
+					return fmt.Errorf("group %q: affinity: %w", g.Name, err)
+				}
+				p.company = append(p.company, &company{Company: c, weight: float64(a.Weight)})
+				p.weights += math.Abs(float64(a.Weight))
+				continue
+			}
 			check, err := expr.Compile(a.Operand, a.LTarget, a.RTarget)
 			if err != nil {
 				return fmt.Errorf("group %q: affinity: %w", g.Name, err)

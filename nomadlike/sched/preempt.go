@@ -44,11 +44,15 @@ func (r *run) preemptOn(p *placer, c *candidate, place *reconcile.Placement, d *
 }
 
 func (r *run) victims(p *placer, c *candidate) []*nl.Alloc {
+	id := c.node.Info.ID
 	return preempt.Victims(preempt.Input{
+		Keep: func(a *nl.Alloc) bool { return p.aloneWithout(id, []*nl.Alloc{a}) != "" },
 		Node: c.node, Priority: p.ask.Job.Priority, Namespace: p.ask.Job.Namespace, JobID: p.ask.Job.ID,
 		Need: p.ask.NeedOn(c.node), Ports: p.ask.StaticPorts(),
 		Evicted: func(a *nl.Alloc) int { return r.evictedOf[groupKey{a.Namespace, a.JobID, a.TaskGroup}] },
-		Fits:    func(victims []*nl.Alloc) bool { return p.ask.Fits(without(c.node, victims)) == "" },
+		Fits: func(victims []*nl.Alloc) bool {
+			return p.ask.Fits(without(c.node, victims)) == "" && p.aloneWithout(id, victims) == ""
+		},
 	})
 }
 

@@ -33,7 +33,8 @@ type run struct {
 	queued      map[string]int
 	freed       bool // something moved since the last try
 	failures    map[string]*nl.AllocMetric
-	victimsOf   []*nl.Alloc // evicted so far
+	held        map[string]*held // groups of which nothing may be placed
+	victimsOf   []*nl.Alloc      // evicted so far
 	evictedOf   map[groupKey]int
 	failedNodes []string // of jobs that run on every node
 	allowance   *allowance
@@ -158,6 +159,9 @@ func (r *run) generic() (*Outcome, error) {
 	if err := r.place(result); err != nil {
 		return nil, err
 	}
+	if gang := r.broken(); gang != nil {
+		return r.without(gang, result)
+	}
 	return r.finish(result), nil
 }
 
@@ -187,7 +191,7 @@ func (r *run) inPlace(a *nl.Alloc, g *nl.Group) bool {
 	if err != nil {
 		return false
 	}
-	return p.checks.Node(n.Info) == "" && inPool(n.Info, r.job.NodePool)
+	return p.checks.Node(n.Info) == "" && inPool(n.Info, r.job.NodePool) && r.stays(a, p)
 }
 
 // applyResult puts what needs no node into the plan.

@@ -32,6 +32,9 @@ func (p *placer) score(c *candidate, used fit.Vector) rank.Parts {
 		Count:      p.ask.Group.Count,
 	}
 	parts.Affinity = c.liked
+	if len(p.company) > 0 && p.weights > 0 {
+		parts.Affinity += p.welcome(c.node.Info.ID) / p.weights
+	}
 	parts.Device, parts.HasDevice = p.ask.DeviceScore(c.node)
 	return parts
 }
@@ -52,6 +55,9 @@ func (p *placer) distinct(c *candidate) string {
 	id := c.node.Info.ID
 	if p.checks.HostsJob && p.run.jobCount(id) > 0 || p.checks.HostsGroup && p.run.count(p.ask.Group.Name, id) > 0 {
 		return feasible.DistinctHosts
+	}
+	if reason := p.alone(id); reason != "" {
+		return reason
 	}
 	for _, d := range p.properties {
 		value, ok := d.Target.Resolve(c.node.Info)

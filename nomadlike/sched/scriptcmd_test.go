@@ -93,7 +93,7 @@ func (a args) get(key string) string {
 //	job ID k=v...         registers a job; indented "group NAME k=v" lines add groups, "task NAME k=v" tasks
 //	stop|purgejob JOB
 //	config k=v...         scheduler configuration
-//	run JOB [trigger=T] [node=N]   schedules, checks the relations, commits
+//	run JOB [trigger=T] [node=N] [namespace=N]   schedules, checks the relations, commits
 //	again                 runs every blocked evaluation
 //	due                   runs every delayed evaluation whose time has come
 //	plan JOB              schedules without committing

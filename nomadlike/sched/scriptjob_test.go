@@ -158,6 +158,11 @@ func (w *world) registerJob(id string, a args, below []string) {
 			j.Datacenters = strings.Split(p[1], ",")
 		case "pool":
 			j.NodePool = p[1]
+		case "namespace":
+			j.Namespace = p[1]
+			w.apply(&op.UpsertNamespaces{Namespaces: []*nl.Namespace{{Name: p[1]}}})
+		case "allornothing":
+			j.AllOrNothing = p[1] == "true"
 		case "allatonce":
 			j.AllAtOnce = p[1] == "true"
 		case "jobmeta":
@@ -247,6 +252,8 @@ func (w *world) setGroup(j *nl.Job, g *nl.Group, t *nl.Task, key, value string) 
 		t.Resources.SecretsMB = number
 	case "disk":
 		g.EphemeralDisk.SizeMB = number
+	case "gang":
+		g.AllOrNothing = value == "true"
 	case "sticky":
 		g.EphemeralDisk.Sticky = true
 	case "cores":
@@ -257,6 +264,8 @@ func (w *world) setGroup(j *nl.Job, g *nl.Group, t *nl.Task, key, value string) 
 		t.Env = map[string]string{"E": value}
 	case "meta":
 		g.Meta = map[string]string{"m": value}
+	case "taskmeta":
+		t.Meta = map[string]string{"m": value}
 	case "check":
 		g.Services = []*nl.Service{{Name: value, Provider: "nomad"}}
 	case "kill":

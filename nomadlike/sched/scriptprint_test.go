@@ -131,6 +131,9 @@ func (w *world) printEval(e, done *nl.Eval) {
 		line += updatesLine(e.PlanAnnotations)
 	case e.Status == nl.EvalStatusBlocked:
 		line += blockedBy(e)
+		if reason, said := strings.CutPrefix(e.StatusDescription, "created to place remaining allocations; "); said {
+			line += ": " + reason
+		}
 	default:
 		line += " " + e.TriggeredBy
 		if !e.WaitUntil.IsZero() {
@@ -152,6 +155,9 @@ func (w *world) printEval(e, done *nl.Eval) {
 }
 
 func blockedBy(e *nl.Eval) string {
+	if len(e.AwaitedJobs) > 0 {
+		return " escaped, awaiting " + strings.Join(e.AwaitedJobs, ",")
+	}
 	quota := ""
 	if e.QuotaLimitReached != "" {
 		quota = " quota=" + e.QuotaLimitReached
@@ -206,6 +212,9 @@ func metricLine(m *nl.AllocMetric) string {
 	}
 	for _, q := range m.QuotaExhausted {
 		line += fmt.Sprintf(" quota(%s)", q)
+	}
+	if m.Reason != "" {
+		line += fmt.Sprintf(" (%s)", m.Reason)
 	}
 	if m.CoalescedFailures > 0 {
 		line += fmt.Sprintf(" coalesced=%d", m.CoalescedFailures)

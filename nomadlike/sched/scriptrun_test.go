@@ -14,15 +14,19 @@ import (
 
 // newEval makes a pending evaluation of a job and stores it.
 func (w *world) newEval(job string, a args) *nl.Eval {
+	namespace := "default"
+	if other := a.get("namespace"); other != "" {
+		namespace = other
+	}
 	e := &nl.Eval{
-		ID: w.newID(), Namespace: "default", JobID: job, Priority: 50, Type: nl.JobTypeService,
+		ID: w.newID(), Namespace: namespace, JobID: job, Priority: 50, Type: nl.JobTypeService,
 		TriggeredBy: nl.TriggerJobRegister, Status: nl.EvalStatusPending, NodeID: a.get("node"),
 		CreateTime: w.now.UnixNano(), ModifyTime: w.now.UnixNano(),
 	}
 	if trigger := a.get("trigger"); trigger != "" {
 		e.TriggeredBy = trigger
 	}
-	if j := w.state.Job("default", job); j != nil {
+	if j := w.state.Job(namespace, job); j != nil {
 		e.Type, e.Priority, e.JobModifyIndex = j.Type, j.Priority, j.ModifyIndex
 	}
 	w.apply(&op.UpsertEvals{Evals: []*nl.Eval{e}})

@@ -20,7 +20,7 @@ func (r *run) system() (*Outcome, error) {
 		p.prepare()
 		var out []*nl.Node
 		for n := range r.snapshot.Nodes() {
-			if c := p.byID[n.ID]; c != nil && c.static == "" {
+			if c := p.byID[n.ID]; c != nil && r.wanted(p, c) {
 				out = append(out, n)
 			}
 		}
@@ -46,6 +46,13 @@ func (r *run) system() (*Outcome, error) {
 	}
 	r.explainNowhere()
 	return r.finish(result), nil
+}
+
+// wanted tells whether a node should run the group: it may, and what else is
+// there suits it. Where the group runs already that is not asked again.
+func (r *run) wanted(p *placer, c *candidate) bool {
+	id := c.node.Info.ID
+	return c.static == "" && (p.alone(id) == "" || r.count(p.ask.Group.Name, id) > 0)
 }
 
 // placeOnNode places an allocation on the node it must go to.
@@ -146,7 +153,7 @@ func (r *run) explainNowhere() {
 		}
 		somewhere := false
 		for _, c := range p.candidates {
-			somewhere = somewhere || c.static == ""
+			somewhere = somewhere || r.wanted(p, c)
 		}
 		if !somewhere {
 			r.failures[g.Name] = p.metric(nil)

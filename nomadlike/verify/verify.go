@@ -11,6 +11,7 @@ import (
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
@@ -23,9 +24,10 @@ type part struct {
 
 // Plan returns what of the plan can be committed beside what is ahead of it, and
 // the nodes whose part was left out. Without rejected nodes the plan itself is
-// returned. Otherwise it carries no evaluations, since the work is not done; one that wants all or
-// nothing comes back empty, and so does one that exceeds a quota: then all its
-// nodes count as rejected, and QuotaExceeded says why.
+// returned. Otherwise it carries no evaluations, since the work is not done, and
+// nothing of gangs that lost a member; one that wants all at once comes back
+// empty, and so does one that exceeds a quota: then all its nodes count as
+// rejected, and QuotaExceeded says why.
 func Plan(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
 	accepted, rejected = fitting(s, ahead, p)
 	if over := overQuota(s, ahead, accepted); len(over) > 0 {
@@ -45,12 +47,7 @@ func nothing(p *nl.Plan) *nl.Plan {
 
 // fitting is what of the plan its nodes have room for.
 func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
-	parts := split(p)
-	for _, id := range slices.Sorted(maps.Keys(parts)) {
-		if !parts[id].fits(s, ahead, id, p.SnapshotIndex) {
-			rejected = append(rejected, id)
-		}
-	}
+	rejected = misfits(s, ahead, p)
 	if len(rejected) == 0 {
 		return p, nil
 	}
@@ -59,9 +56,30 @@ func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, 
 	}
 	out := *p
 	out.Evals = nil
-	drop(&out, rejected)
+	out.Place = slices.Clone(p.Place)
+	for more := rejected; len(more) > 0; {
+		dropNodes(&out, more)
+		dropGangs(s, p, &out)
+		// What keeps running after all may be in the way of others.
+		more = misfits(s, ahead, &out)
+		rejected = append(rejected, more...)
+	}
+	slices.Sort(rejected)
 	out.Deployment = withoutUnplaced(s, &out)
 	return &out, rejected
+}
+
+// misfits lists the nodes that cannot take their part of the plan.
+func misfits(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) []string {
+	var out []string
+	parts := split(p)
+	shunned := shunnedBy(p.Job)
+	for _, id := range slices.Sorted(maps.Keys(parts)) {
+		if !parts[id].fits(s, ahead, id, p.SnapshotIndex, shunned) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // split sorts the plan by node. Nodes on which it only stops are left out: that
@@ -98,7 +116,7 @@ func split(p *nl.Plan) map[string]*part {
 }
 
 // fits tells whether the node can take its part.
-func (n *part) fits(s *store.Snapshot, ahead []*Ahead, id string, decidedOn uint64) bool {
+func (n *part) fits(s *store.Snapshot, ahead []*Ahead, id string, decidedOn uint64, shunned map[string][]*feasible.Company) bool {
 	news, grows := false, false
 	for _, a := range n.place {
 		stored := s.Alloc(a.ID)
@@ -130,6 +148,9 @@ func (n *part) fits(s *store.Snapshot, ahead []*Ahead, id string, decidedOn uint
 	for _, h := range ahead {
 		h.putOn(node, s, n.removed)
 	}
+	if len(shunned) > 0 && !n.apart(node, decidedOn, shunned) {
+		return false
+	}
 	for _, a := range n.place {
 		if !a.Terminal() {
 			node.Add(a)
@@ -138,27 +159,58 @@ func (n *part) fits(s *store.Snapshot, ahead []*Ahead, id string, decidedOn uint
 	return node.Check() == ""
 }
 
-// drop takes the parts of the rejected nodes out of the plan. What was to be
-// replaced by them keeps running; other stops stay, they always fit.
-func drop(p *nl.Plan, rejected []string) {
+// dropNodes takes the parts of the nodes out of the plan.
+func dropNodes(p *nl.Plan, nodes []string) {
 	gone := map[string]bool{}
-	for _, id := range rejected {
+	for _, id := range nodes {
 		gone[id] = true
 	}
+	drop(p, func(a *nl.Alloc) bool { return gone[a.NodeID] })
+	p.Stop = slices.DeleteFunc(p.Stop, func(st nl.AllocStop) bool {
+		return gone[st.NodeID] && st.Desired == nl.AllocDesiredRun
+	})
+}
+
+// drop takes placements out of the plan, with what they evict. What was to be
+// replaced by them keeps running; other stops stay, they always fit.
+func drop(p *nl.Plan, which func(*nl.Alloc) bool) {
 	kept := map[string]bool{} // allocations whose replacement was dropped
-	var place []*nl.Alloc
-	for _, a := range p.Place {
-		if gone[a.NodeID] {
-			kept[a.PreviousAllocation] = true
-		} else {
-			place = append(place, a)
+	dropped := map[string]bool{}
+	p.Place = slices.DeleteFunc(p.Place, func(a *nl.Alloc) bool {
+		if !which(a) {
+			return false
+		}
+		dropped[a.ID] = true
+		kept[a.PreviousAllocation] = true
+		return true
+	})
+	p.Stop = slices.DeleteFunc(slices.Clone(p.Stop), func(st nl.AllocStop) bool {
+		return kept[st.AllocID] && st.ClientStatus == ""
+	})
+	p.Preempt = slices.DeleteFunc(slices.Clone(p.Preempt), func(e nl.AllocPreemption) bool { return dropped[e.ByAlloc] })
+}
+
+// dropGangs takes out of what is accepted what is left of gangs that lost a
+// member.
+func dropGangs(s *store.Snapshot, p, accepted *nl.Plan) {
+	for _, gang := range p.Gangs {
+		member := func(a *nl.Alloc) bool {
+			return a.JobID == p.Job.ID && slices.Contains(gang, a.TaskGroup) && s.Alloc(a.ID) == nil
+		}
+		if left := count(accepted.Place, member); left > 0 && left < count(p.Place, member) {
+			drop(accepted, member)
 		}
 	}
-	p.Place = place
-	p.Stop = slices.DeleteFunc(slices.Clone(p.Stop), func(st nl.AllocStop) bool {
-		return gone[st.NodeID] && (kept[st.AllocID] && st.ClientStatus == "" || st.Desired == nl.AllocDesiredRun)
-	})
-	p.Preempt = slices.DeleteFunc(slices.Clone(p.Preempt), func(e nl.AllocPreemption) bool { return gone[e.NodeID] })
+}
+
+func count(list []*nl.Alloc, which func(*nl.Alloc) bool) int {
+	n := 0
+	for _, a := range list {
+		if which(a) {
+			n++
+		}
+	}
+	return n
 }
 
 // withoutUnplaced is the plan's deployment without canaries that are not placed.

@@ -287,3 +287,94 @@ func TestAhead(t *testing.T) {
 		t.Error("an allocation is rewritten that is about to be stopped")
 	}
 }
+
+// gang makes a plan's new allocations of group g belong together.
+func gang(p *nl.Plan) *nl.Plan {
+	p.Job = &nl.Job{ID: "web"}
+	p.Gangs = [][]string{{"g"}}
+	return p
+}
+
+func TestGangs(t *testing.T) {
+	c := newCluster(t)
+	c.commit(c.plan(c.alloc("x", "n1", 600)))
+	c.commit(c.plan(c.alloc("old", "n2", 600)))
+	c.commit(c.plan(c.alloc("low", "n3", 600)))
+
+	// One member has no room any more: the whole gang goes, with what it would
+	// have replaced and evicted, and then what stood on that room.
+	replacing, evicting, other := c.alloc("b", "n2", 600), c.alloc("c", "n3", 600), c.alloc("d", "n2", 400)
+	replacing.PreviousAllocation = "old"
+	other.TaskGroup = "other"
+	p := gang(c.plan(c.alloc("a", "n1", 600), replacing, evicting, other))
+	p.Stop = []nl.AllocStop{{AllocID: "old", NodeID: "n2"}}
+	p.Preempt = []nl.AllocPreemption{{AllocID: "low", NodeID: "n3", ByAlloc: "c"}}
+	accepted, rejected := verify.Plan(c.s, nil, p)
+	if got := ids(accepted); !slices.Equal(got, []string{"d"}) || !slices.Equal(rejected, []string{"n1"}) {
+		t.Errorf("accepted %v, rejected %v", got, rejected)
+	}
+	if len(accepted.Stop)+len(accepted.Preempt) > 0 {
+		t.Errorf("still stops %v and evicts %v", accepted.Stop, accepted.Preempt)
+	}
+	if len(p.Place) != 4 || len(p.Stop) != 1 || len(p.Preempt) != 1 {
+		t.Error("the given plan was changed")
+	}
+
+	// What keeps running because of that may be in the way of others.
+	other.AllocatedResources = c.alloc("", "", 401).AllocatedResources
+	accepted, rejected = verify.Plan(c.s, nil, p)
+	if got := ids(accepted); len(got) > 0 || !slices.Equal(rejected, []string{"n1", "n2"}) {
+		t.Errorf("accepted %v, rejected %v", got, rejected)
+	}
+
+	// Another gang is not concerned, nor is what exists already.
+	rest := gang(c.plan(c.s.Alloc("old").Copy(), c.alloc("e", "n1", 300), c.alloc("f", "n1", 600)))
+	rest.Place[2].TaskGroup = "other"
+	rest.Gangs = [][]string{{"g"}, {"other"}}
+	if accepted, _ = verify.Plan(c.s, nil, rest); !slices.Equal(ids(accepted), []string{"old"}) {
+		t.Errorf("accepted %v", ids(accepted))
+	}
+	rest.Place[2].NodeID = "n3"
+	if accepted, rejected = verify.Plan(c.s, nil, rest); !slices.Equal(ids(accepted), []string{"old", "e"}) || !slices.Equal(rejected, []string{"n3"}) {
+		t.Errorf("accepted %v, rejected %v", ids(accepted), rejected)
+	}
+}
+
+// What a job keeps away from may have come to the node meanwhile.
+func TestShunnedCompany(t *testing.T) {
+	shy := func(p *nl.Plan) *nl.Plan {
+		p.Job = &nl.Job{ID: "shy", TaskGroups: []*nl.Group{{Name: "g", Constraints: []*nl.Constraint{
+			{LTarget: "${alloc.job}", Operand: "!=", RTarget: "web"}, {LTarget: "${alloc.job}", Operand: "=", RTarget: "gone"},
+		}}}}
+		for _, a := range p.Place {
+			a.JobID = "shy"
+		}
+		return p
+	}
+	rejects := func(c *cluster, ahead []*verify.Ahead, p *nl.Plan) bool {
+		_, rejected := verify.Plan(c.s, ahead, p)
+		return len(rejected) > 0
+	}
+	c := newCluster(t)
+	early := shy(c.plan(c.alloc("a", "n1", 10)))
+	if rejects(c, nil, early) {
+		t.Error("rejected on an empty node")
+	}
+	beside := c.plan(c.alloc("x", "n1", 10))
+	var held verify.Ahead
+	held.Add(store.PlanDelta(beside, 1))
+	if !rejects(c, []*verify.Ahead{&held}, early) {
+		t.Error("accepted beside what is on its way")
+	}
+	c.commit(beside)
+	if !rejects(c, nil, early) {
+		t.Error("accepted beside what came meanwhile")
+	}
+	if rejects(c, nil, shy(c.plan(c.alloc("a", "n1", 10)))) {
+		t.Error("rejected for what the scheduler knew of")
+	}
+	c.commit(&nl.Plan{Stop: []nl.AllocStop{{AllocID: "x", NodeID: "n1"}}})
+	if rejects(c, nil, early) {
+		t.Error("rejected for what is over")
+	}
+}

@@ -58,7 +58,7 @@ func (b *Broker) commit(c store.Commit) {
 // RoomMade tells what of a write may let blocked evaluations place something. s
 // is the state after it.
 func RoomMade(index uint64, s *store.Snapshot, changes []store.Change) blocked.Changes {
-	room := blocked.Changes{Index: index, Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}}
+	room := blocked.Changes{Index: index, Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}, Placed: map[blocked.Job]bool{}}
 	for _, change := range changes {
 		switch change.Table {
 		case store.TableNodes:
@@ -118,13 +118,17 @@ func noteNode(room *blocked.Changes, change store.Change) {
 	room.Nodes[n.ID] = true
 }
 
-// noteAlloc notes the node of an allocation that gave its resources back.
+// noteAlloc notes the node of an allocation that gave its resources back, and
+// the job of one that is new.
 func noteAlloc(room *blocked.Changes, s *store.Snapshot, change store.Change) {
 	old, _ := change.Before.(*nl.Alloc)
+	a, _ := change.After.(*nl.Alloc)
 	if old == nil {
+		if a != nil {
+			room.Placed[blocked.Job{Namespace: a.Namespace, ID: a.JobID}] = true
+		}
 		return
 	}
-	a, _ := change.After.(*nl.Alloc)
 	freed := a == nil && !old.Terminal() ||
 		a != nil && (a.TerminalClient() && !old.TerminalClient() || a.TerminalDesired() && !old.TerminalDesired())
 	if !freed {
@@ -172,10 +176,11 @@ func (b *Broker) rebuild(s *store.Snapshot) {
 // remember tells the blocked evaluations' tracker what made room while nobody
 // listened, as far as the state still shows it.
 func (b *Broker) remember(now time.Time, s *store.Snapshot) {
-	oldest := ^uint64(0)
+	oldest, awaited := ^uint64(0), false
 	for e := range s.Evals(nl.AllNamespaces) {
 		if e.Status == nl.EvalStatusBlocked {
 			oldest = min(oldest, e.SnapshotIndex)
+			awaited = awaited || len(e.AwaitedJobs) > 0
 		}
 	}
 	if oldest == ^uint64(0) {
@@ -195,6 +200,11 @@ func (b *Broker) remember(now time.Time, s *store.Snapshot) {
 	for a := range s.Allocs(nl.AllNamespaces) {
 		if class, ok := classes[a.NodeID]; ok && a.ModifyIndex > oldest && a.Terminal() {
 			b.rememberNode(now, a.NodeID, class, a.ModifyIndex)
+		}
+		if awaited && a.CreateIndex > oldest {
+			b.blocked.Remember(now, blocked.Changes{
+				Index: a.CreateIndex, Placed: map[blocked.Job]bool{{Namespace: a.Namespace, ID: a.JobID}: true},
+			})
 		}
 	}
 }

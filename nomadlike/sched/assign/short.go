@@ -36,7 +36,10 @@ func (a *Ask) Shortages(n *fit.Node) []Shortage {
 			out = append(out, Shortage{Reason: fit.CoreClash, Asked: int64(a.Cores), Free: int64(free), Total: int64(n.Cores().Len())})
 		}
 	}
-	need := a.NeedOn(n)
+	need := a.shareOn(n).need
+	if got, reason := a.own(n); reason == "" {
+		need.CPU += got.mhz
+	}
 	for _, d := range [...]struct {
 		name              string
 		asked, used, have int64
@@ -115,7 +118,7 @@ func (a *Ask) networks() []*nl.Network {
 // deviceShortages counts each request on its own: requests that would fit
 // alone but not together are told as one shortage.
 func (a *Ask) deviceShortages(n *fit.Node) []Shortage {
-	if _, fits := a.chooseDevices(n); fits {
+	if _, reason := a.own(n); reason != noDevices {
 		return nil
 	}
 	var out []Shortage

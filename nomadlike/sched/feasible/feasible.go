@@ -88,6 +88,11 @@ func New(job *nl.Job, g *nl.Group, devices Devices) (*Checks, error) {
 
 func (c *Checks) constraints(list []*nl.Constraint, ofJob bool) error {
 	for _, k := range list {
+		if isCompany(k.LTarget) {
+			// Classes tell nothing about what is on their nodes.
+			c.Escapes = true
+			continue
+		}
 		compiled, err := expr.Compile(k.Operand, k.LTarget, k.RTarget)
 		if err != nil {
 			return fmt.Errorf("constraint %q: %w", text(k), err)

@@ -31,6 +31,8 @@ type Input struct {
 	// Evicted is how many allocations of the same job and group are evicted
 	// already.
 	Evicted func(a *nl.Alloc) int
+	// Keep tells what must stay, however unimportant; nil when nothing must.
+	Keep func(a *nl.Alloc) bool
 	// Fits tells whether the ask fits once these are gone.
 	Fits func(victims []*nl.Alloc) bool
 }
@@ -60,7 +62,9 @@ func candidates(in Input) []*nl.Alloc {
 		if a.Job == nil || a.Job.Priority > in.Priority-priorityGap || a.JobID == in.JobID && a.Namespace == in.Namespace {
 			continue
 		}
-		out = append(out, a)
+		if in.Keep == nil || !in.Keep(a) {
+			out = append(out, a)
+		}
 	}
 	slices.SortStableFunc(out, func(a, b *nl.Alloc) int {
 		if a.Job.Priority != b.Job.Priority {

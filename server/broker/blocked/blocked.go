@@ -7,7 +7,8 @@
 // class that it found eligible, or did not know, releases it. When its
 // constraints escape classes, any change does. Those of system jobs wait for
 // one node each. Those that hit a quota wait for that quota, and, where some group
-// lacked a node as well, for nodes, too.
+// lacked a node as well, for nodes, too. Whatever holds an evaluation, new
+// allocations of a job that it wants to be near release it.
 package blocked
 
 import (
@@ -27,6 +28,8 @@ const (
 	rememberFor = 15 * time.Minute
 	// forgetEvery is how often older ones are dropped.
 	forgetEvery = 5 * time.Minute
+	// anyJob stands for every job of the namespace among awaited ones.
+	anyJob = "*"
 )
 
 // key names what has one blocked evaluation at most: a job, or for system jobs
@@ -39,10 +42,14 @@ type Changes struct {
 	Classes map[string]bool // computed classes of the nodes concerned
 	Nodes   map[string]bool // IDs of the nodes concerned
 	Quotas  map[string]bool // names of quotas with less used or more allowed
+	Placed  map[Job]bool    // jobs with new allocations
 }
 
+// Job names a job.
+type Job struct{ Namespace, ID string }
+
 // Empty tells whether there is nothing in c.
-func (c *Changes) Empty() bool { return len(c.Classes)+len(c.Nodes)+len(c.Quotas) == 0 }
+func (c *Changes) Empty() bool { return len(c.Classes)+len(c.Nodes)+len(c.Quotas)+len(c.Placed) == 0 }
 
 // held is one blocked evaluation.
 type held struct {
@@ -63,8 +70,11 @@ type Tracker struct {
 	byKey  map[key]*held
 	retry  map[string]*held // by ID, those with a time
 	excess []*nl.Eval       // duplicates, to be cancelled
+	// awaiting is how many wait for allocations of other jobs.
+	awaiting int
 
 	classes, nodes, quotas map[string]seen
+	placed                 map[Job]seen
 	forgotten              time.Time
 }
 
@@ -73,6 +83,7 @@ func New() *Tracker {
 	return &Tracker{
 		byID: map[string]*held{}, byKey: map[key]*held{}, retry: map[string]*held{},
 		classes: map[string]seen{}, nodes: map[string]seen{}, quotas: map[string]seen{},
+		placed: map[Job]seen{},
 	}
 }
 
@@ -106,6 +117,9 @@ func (t *Tracker) Remove(id string) {
 	if h == nil {
 		return
 	}
+	if len(h.eval.AwaitedJobs) > 0 {
+		t.awaiting--
+	}
 	delete(t.byID, id)
 	delete(t.retry, id)
 	delete(t.byKey, h.key)
@@ -115,6 +129,9 @@ func (t *Tracker) Remove(id string) {
 // for those that come later but were decided before.
 func (t *Tracker) Release(now time.Time, c Changes) []*nl.Eval {
 	t.Remember(now, c)
+	if t.awaiting == 0 && len(c.Classes)+len(c.Nodes)+len(c.Quotas) == 0 {
+		return nil // placements are no news to anyone
+	}
 	return t.take(t.byID, func(h *held) bool { return concerns(h.eval, c) })
 }
 
@@ -123,6 +140,7 @@ func (t *Tracker) Remember(now time.Time, c Changes) {
 	note(t.classes, c.Classes, c.Index, now)
 	note(t.nodes, c.Nodes, c.Index, now)
 	note(t.quotas, c.Quotas, c.Index, now)
+	note(t.placed, c.Placed, c.Index, now)
 }
 
 // Tick gives the evaluations that are tried again because of the time.
@@ -132,6 +150,7 @@ func (t *Tracker) Tick(now time.Time) []*nl.Eval {
 		forget(t.classes, now)
 		forget(t.nodes, now)
 		forget(t.quotas, now)
+		forget(t.placed, now)
 	}
 	return t.take(t.retry, func(h *held) bool { return !h.retry.After(now) })
 }
@@ -186,6 +205,9 @@ func (t *Tracker) Evals() []*nl.Eval {
 }
 
 func (t *Tracker) add(h *held) {
+	if len(h.eval.AwaitedJobs) > 0 {
+		t.awaiting++
+	}
 	t.byID[h.eval.ID] = h
 	t.byKey[h.key] = h
 	if !h.retry.IsZero() {
@@ -211,14 +233,15 @@ func (t *Tracker) take(from map[string]*held, want func(*held) bool) []*nl.Eval 
 // missed tells whether a remembered change came after the state e was decided
 // on.
 func (t *Tracker) missed(e *nl.Eval) bool {
-	c := Changes{Classes: after(t.classes, e.SnapshotIndex), Nodes: after(t.nodes, e.SnapshotIndex), Quotas: after(t.quotas, e.SnapshotIndex)}
+	c := Changes{Classes: after(t.classes, e.SnapshotIndex), Nodes: after(t.nodes, e.SnapshotIndex), Quotas: after(t.quotas, e.SnapshotIndex),
+		Placed: after(t.placed, e.SnapshotIndex)}
 	return concerns(e, c)
 }
 
 // concerns tells whether c may have made room for e.
 func concerns(e *nl.Eval, c Changes) bool {
 	switch {
-	case e.QuotaLimitReached != "" && c.Quotas[e.QuotaLimitReached]:
+	case e.QuotaLimitReached != "" && c.Quotas[e.QuotaLimitReached], awaits(e, c.Placed):
 		return true
 	case onNode(e):
 		return c.Nodes[e.NodeID]
@@ -229,6 +252,25 @@ func concerns(e *nl.Eval, c Changes) bool {
 	}
 	for class := range c.Classes {
 		if eligible, known := e.ClassEligibility[class]; eligible || !known {
+			return true
+		}
+	}
+	return false
+}
+
+// awaits tells whether e waits for one of the jobs that have new allocations.
+func awaits(e *nl.Eval, placed map[Job]bool) bool {
+	for _, id := range e.AwaitedJobs {
+		if placed[Job{e.Namespace, id}] || id == anyJob && inNamespace(placed, e.Namespace) {
+			return true
+		}
+	}
+	return false
+}
+
+func inNamespace(placed map[Job]bool, namespace string) bool {
+	for j := range placed {
+		if j.Namespace == namespace {
 			return true
 		}
 	}
@@ -268,7 +310,7 @@ func sortByAge(evals []*nl.Eval) {
 	})
 }
 
-func note(m map[string]seen, names map[string]bool, index uint64, now time.Time) {
+func note[K comparable](m map[K]seen, names map[K]bool, index uint64, now time.Time) {
 	for name := range names {
 		if m[name].index <= index {
 			m[name] = seen{index: index, at: now}
@@ -276,12 +318,12 @@ func note(m map[string]seen, names map[string]bool, index uint64, now time.Time)
 	}
 }
 
-func after(m map[string]seen, index uint64) map[string]bool {
-	var out map[string]bool
+func after[K comparable](m map[K]seen, index uint64) map[K]bool {
+	var out map[K]bool
 	for name, s := range m {
 		if s.index > index {
 			if out == nil {
-				out = map[string]bool{}
+				out = map[K]bool{}
 			}
 			out[name] = true
 		}
@@ -289,7 +331,7 @@ func after(m map[string]seen, index uint64) map[string]bool {
 	return out
 }
 
-func forget(m map[string]seen, now time.Time) {
+func forget[K comparable](m map[K]seen, now time.Time) {
 	for name, s := range m {
 		if now.Sub(s.at) > rememberFor {
 			delete(m, name)

@@ -74,7 +74,7 @@ func (p *player) number(s string) uint64 {
 }
 
 func (p *player) changes(l script.Line) Changes {
-	c := Changes{Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}}
+	c := Changes{Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}, Placed: map[Job]bool{}}
 	for key, value := range l.Set {
 		switch key {
 		case "class":
@@ -83,6 +83,9 @@ func (p *player) changes(l script.Line) Changes {
 			c.Nodes[value] = true
 		case "quota":
 			c.Quotas[value] = true
+		case "placed":
+			namespace, id, _ := strings.Cut(value, "/")
+			c.Placed[Job{namespace, id}] = true
 		case "index":
 			c.Index = p.number(value)
 		default:
@@ -106,6 +109,8 @@ func (p *player) eval(l script.Line) *nl.Eval {
 			for _, class := range strings.Split(value, ",") {
 				e.ClassEligibility[class] = key == "yes"
 			}
+		case "awaits":
+			e.AwaitedJobs = strings.Split(value, ",")
 		case "escaped":
 			e.EscapedComputedClass = value == "true"
 		case "system":
