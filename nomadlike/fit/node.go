@@ -48,11 +48,11 @@ func special(r *nl.AllocatedResources) bool {
 	if r == nil {
 		return false
 	}
-	if len(r.Shared.Ports) > 0 || len(r.Shared.Networks) > 0 {
+	if HasPorts(r) {
 		return true
 	}
 	for _, t := range r.Tasks {
-		if len(t.Networks) > 0 || len(t.Devices) > 0 || len(t.Cpu.ReservedCores) > 0 {
+		if len(t.Devices) > 0 || len(t.Cpu.ReservedCores) > 0 {
 			return true
 		}
 	}
@@ -69,6 +69,8 @@ type Node struct {
 	stored func(yield func(*nl.Alloc) bool) // of the state; nil when allocs has them
 	gone   map[string]bool                  // of those in the state
 	allocs []*nl.Alloc
+	// resting is what left the node so recently that its ports are avoided.
+	resting []*nl.AllocatedResources
 
 	// Built when first asked for, dropped when an allocation leaves.
 	ports   *Ports
@@ -154,6 +156,7 @@ func (n *Node) Remove(a *nl.Alloc) bool {
 		n.Special--
 	}
 	n.ports, n.cores, n.devices = nil, nil, nil
+	n.Rest(a.AllocatedResources)
 	return true
 }
 
@@ -163,6 +166,9 @@ func (n *Node) Ports() *Ports {
 		n.ports = newPorts(n.Info)
 		for _, a := range n.telling() {
 			n.ports.add(a)
+		}
+		for _, r := range n.resting {
+			n.ports.rest(r)
 		}
 	}
 	return n.ports
@@ -218,12 +224,7 @@ func (n *Node) Check() string {
 func (n *Node) Clash() bool { return n.Ports().clash }
 
 func (n *Node) hasPorts() bool {
-	for _, a := range n.telling() {
-		if r := a.AllocatedResources; r != nil && (len(r.Shared.Ports) > 0 || len(r.Shared.Networks) > 0) {
-			return true
-		}
-	}
-	return n.has(func(t *nl.AllocatedTaskResources) bool { return len(t.Networks) > 0 })
+	return slices.ContainsFunc(n.telling(), func(a *nl.Alloc) bool { return HasPorts(a.AllocatedResources) })
 }
 
 func (n *Node) has(test func(*nl.AllocatedTaskResources) bool) bool {

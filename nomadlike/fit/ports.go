@@ -21,6 +21,7 @@ const defaultNetwork = "default"
 type Address struct {
 	IP, Alias, Device string
 	used              Bitmap
+	resting           map[int]bool // given back of late
 }
 
 // Ports is the use of a node's ports.
@@ -113,33 +114,34 @@ func (p *Ports) Network(alias string) []*Address {
 
 // add marks the ports of an allocation as used. Two allocations with one port
 // are noted as a clash.
-func (p *Ports) add(a *nl.Alloc) {
-	r := a.AllocatedResources
+func (p *Ports) add(a *nl.Alloc) { each(a.AllocatedResources, p.take) }
+
+// each yields the ports that an allocation holds.
+func each(r *nl.AllocatedResources, yield func(ip string, port int)) {
 	if r == nil {
 		return
 	}
-	for _, m := range r.Shared.Ports {
-		if !m.IgnoreCollision {
-			p.take(m.HostIP, m.Value)
-		}
-	}
-	if len(r.Shared.Ports) == 0 {
-		p.addNetworks(r.Shared.Networks)
-	}
-	for _, t := range r.Tasks {
-		p.addNetworks(t.Networks)
-	}
-}
-
-func (p *Ports) addNetworks(networks []*nl.Network) {
-	for _, nw := range networks {
-		for _, list := range [2][]*nl.Port{nw.ReservedPorts, nw.DynamicPorts} {
-			for _, port := range list {
-				if !port.IgnoreCollision {
-					p.take(nw.IP, port.Value)
+	networks := func(list []*nl.Network) {
+		for _, nw := range list {
+			for _, ports := range [2][]*nl.Port{nw.ReservedPorts, nw.DynamicPorts} {
+				for _, port := range ports {
+					if !port.IgnoreCollision {
+						yield(nw.IP, port.Value)
+					}
 				}
 			}
 		}
+	}
+	for _, m := range r.Shared.Ports {
+		if !m.IgnoreCollision {
+			yield(m.HostIP, m.Value)
+		}
+	}
+	if len(r.Shared.Ports) == 0 {
+		networks(r.Shared.Networks)
+	}
+	for _, t := range r.Tasks {
+		networks(t.Networks)
 	}
 }
 

@@ -91,6 +91,11 @@ func (r *run) node(id string) *fit.Node {
 		return nil
 	}
 	n := fit.StoredNode(info, r.snapshot.NodeUsage(id), r.snapshot.AllocsByNode(id))
+	for _, f := range r.snapshot.FreedPorts(id) {
+		if f.At > r.in.Now.Add(-fit.PortRest).UnixNano() {
+			n.Rest(f.Resources)
+		}
+	}
 	r.nodes[id] = n
 	return n
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,11 @@ func runFile(t *testing.T, file string) {
 			out.WriteString("\n")
 		}
 		title, _, _ := strings.Cut(one, "\n")
-		t.Run(strings.Trim(title, "# "), func(t *testing.T) { out.WriteString(runCase(t, one)) })
+		t.Run(strings.Trim(title, "# "), func(t *testing.T) {
+			got := runCase(t, one, 1)
+			out.WriteString(got)
+			checkDoubled(t, got, one)
+		})
 	}
 	switch got := out.String(); {
 	case got == string(text):
@@ -81,8 +86,26 @@ func firstDifference(want, got string) string {
 
 const dashes = "----"
 
-func runCase(t *testing.T, text string) string {
+// amounts are what doubling doubles of what is printed.
+var amounts = regexp.MustCompile(`\d+ (MHz|MB)`)
+
+// checkDoubled: with all asks and capacities doubled, everything goes as before.
+func checkDoubled(t *testing.T, got, text string) {
+	t.Helper()
+	if strings.Contains(text, "explain ") {
+		return // it is all about amounts
+	}
+	twice := amounts.ReplaceAllString(runCase(t, text, 2), "N $1")
+	if once := amounts.ReplaceAllString(got, "N $1"); once != twice {
+		t.Errorf("doubling all asks and capacities changes the plan: %s", firstDifference(once, twice))
+	}
+}
+
+// runCase runs a case in a world whose amounts of CPU, memory and disk are all
+// multiplied.
+func runCase(t *testing.T, text string, scale int64) string {
 	w := newWorld(t)
+	w.scale = scale
 	var out strings.Builder
 	for i, block := range strings.Split(strings.TrimRight(text, "\n"), "\n\n") {
 		commands, _, _ := strings.Cut(block, "\n"+dashes)
@@ -110,12 +133,13 @@ type world struct {
 	given map[string]int    // how many allocations had the name
 	out   strings.Builder
 	echo  bool // commands are printed too
+	scale int64
 }
 
 func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, state: store.Empty(), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
-		names: map[string]string{}, given: map[string]int{}, seed: 1,
+		names: map[string]string{}, given: map[string]int{}, seed: 1, scale: 1,
 	}
 }
 

@@ -37,8 +37,37 @@ func (w *world) putNode(id string, pairs [][2]string, i int) {
 		values := strings.Split(p[1], ",")
 		w.setNode(n, p[0], values[i%len(values)])
 	}
+	w.scaleNode(n)
 	n.ComputedClass = nl.ComputedClass(n)
 	w.apply(&op.RegisterNode{Node: n, Time: w.now.UnixNano(), NodePool: &nl.NodePool{Name: n.NodePool}})
+}
+
+func (w *world) scaleNode(n *nl.Node) {
+	r, reserved := n.NodeResources, n.ReservedResources
+	for _, amount := range []*int64{
+		&r.Cpu.CpuShares, &r.Memory.MemoryMB, &r.Disk.DiskMB,
+		&reserved.Cpu.CpuShares, &reserved.Memory.MemoryMB, &reserved.Disk.DiskMB,
+	} {
+		*amount *= w.scale
+	}
+	if t := r.Processors.Topology; t != nil {
+		for _, c := range t.Cores {
+			c.BaseSpeed *= uint64(w.scale)
+		}
+	}
+}
+
+func (w *world) scaleJob(j *nl.Job) {
+	for _, g := range j.TaskGroups {
+		g.EphemeralDisk.SizeMB *= int(w.scale)
+		for _, t := range g.Tasks {
+			r := t.Resources
+			r.CPU *= int(w.scale)
+			r.SecretsMB *= int(w.scale)
+			r.MemoryMB *= w.scale
+			r.MemoryMaxMB *= w.scale
+		}
+	}
 }
 
 func (w *world) setNode(n *nl.Node, key, value string) {
@@ -198,6 +227,7 @@ func (w *world) registerJob(id string, a args, below []string) {
 	if g == nil {
 		j.TaskGroups = []*nl.Group{w.group(j, "g", own)}
 	}
+	w.scaleJob(j)
 	w.apply(&op.RegisterJob{Job: j})
 }
 

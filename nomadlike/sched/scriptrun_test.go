@@ -59,6 +59,7 @@ func (w *world) process(e *nl.Eval) {
 	w.t.Helper()
 	before := w.state
 	w.checkUnfitNode(e)
+	w.checkMore(e)
 	out := w.schedule(before, e)
 	accepted, rejected := verify.Plan(before, nil, out.Plan)
 	if len(rejected) > 0 || accepted != out.Plan {
@@ -131,6 +132,75 @@ func (w *world) checkUnfitNode(e *nl.Eval) {
 	if a, b := placements(plain.Plan), placements(with.Plan); a != b {
 		w.t.Errorf("a node nobody can use changes the plan:\n%s\nbecomes\n%s", a, b)
 	}
+}
+
+// checkMore: one more of the last group, which is placed behind all others, only
+// adds. What would have been kept is kept, and what would have been placed anew
+// still is.
+func (w *world) checkMore(e *nl.Eval) {
+	w.t.Helper()
+	job := w.state.Job(e.Namespace, e.JobID)
+	if job == nil || job.Stop || job.AllOrNothing || e.Type == nl.JobTypeSystem || e.Type == nl.JobTypeSysBatch {
+		return
+	}
+	ids := w.ids
+	defer func() { w.ids = ids }()
+	for _, g := range job.TaskGroups {
+		if g.AllOrNothing {
+			return // one more may be one too many
+		}
+	}
+	// Both are new versions, by something that is changed in place.
+	job = nl.DeepCopy(job)
+	last := job.TaskGroups[len(job.TaskGroups)-1]
+	last.Tasks[0].KillTimeout++
+	same := w.reregistered(e, nl.DeepCopy(job))
+	last.Count++
+	more := w.reregistered(e, job)
+	wanted := w.stopped(same)
+	for id := range w.stopped(more) {
+		if !wanted[id] {
+			w.t.Errorf("one more of the last group stops %s", w.names[id])
+		}
+	}
+	added := fresh(more)
+	for name := range fresh(same) {
+		if !added[name] {
+			w.t.Errorf("one more of the last group leaves %s unplaced", name)
+		}
+	}
+}
+
+// reregistered is the plan once the job has been written anew.
+func (w *world) reregistered(e *nl.Eval, job *nl.Job) *nl.Plan {
+	w.t.Helper()
+	next, _, _, err := store.Apply(w.state, w.state.Index()+1, &op.RegisterJob{Job: job})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.schedule(next, e).Plan
+}
+
+// stopped is what a plan stops that runs, by ID.
+func (w *world) stopped(p *nl.Plan) map[string]bool {
+	out := map[string]bool{}
+	for _, s := range p.Stop {
+		if s.Desired != nl.AllocDesiredRun && !w.state.Alloc(s.AllocID).Terminal() {
+			out[s.AllocID] = true
+		}
+	}
+	return out
+}
+
+// fresh is the names of what a plan places that replaces nothing.
+func fresh(p *nl.Plan) map[string]bool {
+	out := map[string]bool{}
+	for _, a := range p.Place {
+		if a.CreateIndex == 0 && a.PreviousAllocation == "" {
+			out[a.Name] = true
+		}
+	}
+	return out
 }
 
 func placements(p *nl.Plan) string {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 )
 
@@ -71,7 +72,7 @@ func (t *tx) nodeAllocs(nodeID string) *allocSet {
 		set = &allocSet{owner: t.owner, key: nodeID}
 		t.allocsByNode.Set(t.owner, set)
 	case set.owner != t.owner:
-		set = &allocSet{owner: t.owner, key: set.key, allocs: set.allocs, usage: set.usage}
+		set = &allocSet{owner: t.owner, key: set.key, allocs: set.allocs, usage: set.usage, freed: set.freed}
 		t.allocsByNode.Set(t.owner, set)
 	}
 	return set
@@ -91,12 +92,37 @@ func (t *tx) onNode(old, next *nl.Alloc) {
 		set.usage.Add(next, +1)
 	}
 	set.allocs.Set(t.owner, allocRow{next})
+	if endsNow(old, next) && fit.HasPorts(next.AllocatedResources) {
+		set.freed = withFreed(set.freed, fit.Freed{AllocID: next.ID, At: next.ModifyTime, Resources: next.AllocatedResources})
+	}
+}
+
+// endsNow tells that an allocation is over since this write, by the servers or
+// by what its node tells.
+func endsNow(old, next *nl.Alloc) bool {
+	return next.Terminal() && (old == nil || !old.Terminal() || next.TerminalClient() && !old.TerminalClient())
+}
+
+// withFreed is the list with one more, without what is long ago.
+func withFreed(list []fit.Freed, f fit.Freed) []fit.Freed {
+	newest := f.At
+	for i := range list {
+		newest = max(newest, list[i].At)
+	}
+	var out []fit.Freed
+	for _, other := range append(slices.Clip(list), f) {
+		if other.At > newest-int64(fit.PortRest) {
+			out = append(out, other)
+		}
+	}
+	return out
 }
 
 func (t *tx) leaveNode(a *nl.Alloc) {
 	set := t.nodeAllocs(a.NodeID)
 	set.usage.Add(a, -1)
 	set.allocs.Delete(t.owner, a.ID)
+	set.freed = slices.DeleteFunc(slices.Clone(set.freed), func(f fit.Freed) bool { return f.AllocID == a.ID })
 	if set.allocs.Len() == 0 {
 		t.allocsByNode.Delete(t.owner, a.NodeID)
 	}

@@ -45,6 +45,15 @@ func (s *Snapshot) NodeUsage(nodeID string) fit.Usage {
 	return fit.Usage{}
 }
 
+// FreedPorts is what allocations of a node gave back of late that held ports;
+// some of it may be longer ago than ports rest.
+func (s *Snapshot) FreedPorts(nodeID string) []fit.Freed {
+	if set, _ := s.allocsByNode.Get(nodeID); set != nil {
+		return set.freed
+	}
+	return nil
+}
+
 // AllocsByNode yields the allocations of a node, by ID.
 func (s *Snapshot) AllocsByNode(nodeID string) iter.Seq[*nl.Alloc] {
 	set, _ := s.allocsByNode.Get(nodeID)

@@ -96,13 +96,15 @@ func (r *jobRow) empty() bool {
 		r.children.Len() == 0
 }
 
-// allocSet is the allocations of a node and what the live ones take; idSet those of an evaluation, by ID
-// only: it is read seldom and need not change when an allocation does.
+// allocSet is the allocations of a node and what the live ones take; idSet those
+// of an evaluation, by ID only: it is read seldom and need not change when an
+// allocation does.
 type allocSet struct {
 	owner  *cow.Owner
 	key    string
 	allocs cow.Tree[allocRow]
 	usage  fit.Usage
+	freed  []fit.Freed // ports of those that ended of late
 }
 
 type idSet struct {

@@ -226,6 +226,11 @@ func checkCounters(t *testing.T, s *Snapshot) {
 		for a := range set.allocs.All() {
 			usage.Add(a.Alloc, +1)
 		}
+		for _, f := range s.FreedPorts(set.key) {
+			if a := s.Alloc(f.AllocID); a == nil || a.NodeID != set.key {
+				t.Errorf("node %q freed ports of %s, which is not there", set.key, f.AllocID)
+			}
+		}
 		if usage != s.NodeUsage(set.key) {
 			t.Errorf("node %q counts %+v and has %+v", set.key, s.NodeUsage(set.key), usage)
 		}

@@ -192,21 +192,28 @@ func (t *taking) dynamic(p *nl.Port) (*nl.Port, *nl.AllocatedPortMapping, string
 	return nil, nil, dynamicExhausted
 }
 
+// findDynamic finds a free port, if possible one that nobody gave back of late;
+// 0 when there is none.
 func (t *taking) findDynamic(ports *fit.Ports, a *fit.Address) int {
 	if ports.Max < ports.Min {
 		return 0
 	}
 	for range dynamicTriesMax {
-		if port := ports.Min + t.random.IntN(ports.Max-ports.Min+1); t.free(a, port) {
+		if port := ports.Min + t.random.IntN(ports.Max-ports.Min+1); t.free(a, port) && a.Rested(port) {
 			return port
 		}
 	}
+	resting := 0
 	for port := ports.Min; port <= ports.Max; port++ {
-		if t.free(a, port) {
+		switch {
+		case !t.free(a, port):
+		case a.Rested(port):
 			return port
+		case resting == 0:
+			resting = port
 		}
 	}
-	return 0
+	return resting
 }
 
 // assigned is a port with its value in both forms; a port mapped to -1 is
