@@ -6,6 +6,7 @@ import (
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/expr"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
 	"github.com/nomadlike/nomadlike/nomadlike/sched/rank"
 	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
@@ -191,7 +192,8 @@ func (r *run) inPlace(a *nl.Alloc, g *nl.Group) bool {
 	if err != nil {
 		return false
 	}
-	return p.checks.Node(n.Info) == "" && inPool(n.Info, r.job.NodePool) && r.stays(a, p)
+	return inPool(n.Info, r.job.NodePool) && expr.GlobAny(r.job.Datacenters, n.Info.Datacenter) &&
+		p.checks.Node(n.Info) == "" && r.stays(a, p)
 }
 
 // applyResult puts what needs no node into the plan.

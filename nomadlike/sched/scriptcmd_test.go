@@ -90,7 +90,8 @@ func (a args) get(key string) string {
 //	nodes N k=v...        nodes n1 to nN; a value a,b,c goes round
 //	node NAME k=v...      one node; keys see setNode
 //	down|up|disconnect|ineligible|eligible|drain|undrain|purge NODE...   @ALLOC is the node it is on
-//	job ID k=v...         registers a job; indented "group NAME k=v" lines add groups, "task NAME k=v" tasks
+//	job ID k=v...         registers a job; indented "group NAME k=v" lines add groups, "task NAME k=v" tasks,
+//	                      "json job|group|task {...}" set fields as the API spells them
 //	stop|purgejob JOB
 //	config k=v...         scheduler configuration
 //	run JOB [trigger=T] [node=N] [namespace=N]   schedules, checks the relations, commits

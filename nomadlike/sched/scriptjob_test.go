@@ -1,6 +1,7 @@
 package sched_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -204,6 +205,14 @@ func (w *world) registerJob(id string, a args, below []string) {
 	}
 	var g *nl.Group
 	for _, line := range below {
+		if text, ok := strings.CutPrefix(line, "json "); ok {
+			if g == nil {
+				g = w.group(j, "g", own)
+				j.TaskGroups = append(j.TaskGroups, g)
+			}
+			w.setJSON(j, g, text)
+			continue
+		}
 		b := fields(line)
 		switch b.words[0] {
 		case "group":
@@ -229,6 +238,22 @@ func (w *world) registerJob(id string, a args, below []string) {
 	}
 	w.scaleJob(j)
 	w.apply(&op.RegisterJob{Job: j})
+}
+
+// setJSON reads "job {...}", "group {...}" or "task {...}": fields of the job,
+// its last group or that one's last task, as the API spells them.
+func (w *world) setJSON(j *nl.Job, g *nl.Group, text string) {
+	what, value, _ := strings.Cut(text, " ")
+	var to any = j
+	switch what {
+	case "group":
+		to = g
+	case "task":
+		to = g.Tasks[len(g.Tasks)-1]
+	}
+	if err := json.Unmarshal([]byte(value), to); err != nil {
+		w.t.Fatalf("%s of job %s: %v", what, j.ID, err)
+	}
 }
 
 func (w *world) group(j *nl.Job, name string, pairs [][2]string) *nl.Group {

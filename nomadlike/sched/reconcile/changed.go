@@ -19,7 +19,7 @@ func Changed(old, job *nl.Job, group string) bool {
 		return true
 	}
 	if !same(a.EphemeralDisk, b.EphemeralDisk) || !same(a.Volumes, b.Volumes) ||
-		!same(a.Consul, b.Consul) || networksChanged(a.Networks, b.Networks) || meshChanged(a.Services, b.Services) {
+		!same(a.Consul, b.Consul) || rendersAnew(a.RestartPolicy) != rendersAnew(b.RestartPolicy) || networksChanged(a.Networks, b.Networks) || meshChanged(a.Services, b.Services) {
 		return true
 	}
 	for _, t := range b.Tasks {
@@ -38,8 +38,10 @@ func taskChanged(a, b *nl.Task) bool {
 		!same(a.Templates, b.Templates) || !same(a.Vault, b.Vault) || !same(a.Consul, b.Consul) ||
 		!same(a.Secrets, b.Secrets) || !same(a.Identity, b.Identity) || !same(a.Identities, b.Identities) ||
 		!same(a.VolumeMounts, b.VolumeMounts) || !same(a.CSIPluginConfig, b.CSIPluginConfig) ||
-		logsDisabled(a) != logsDisabled(b) || resourcesChanged(a.Resources, b.Resources)
+		logsDisabled(a) != logsDisabled(b) || rendersAnew(a.RestartPolicy) != rendersAnew(b.RestartPolicy) || resourcesChanged(a.Resources, b.Resources)
 }
+
+func rendersAnew(p *nl.RestartPolicy) bool { return p != nil && p.RenderTemplates }
 
 func logsDisabled(t *nl.Task) bool { return t.LogConfig != nil && t.LogConfig.Disabled }
 
