@@ -17,7 +17,8 @@ import (
 // class, driver (comma separated with +), port (reserved host ports), ports
 // (dynamic range a-b), host (extra host network alias), volume (host volumes,
 // with +; a trailing ! is read only), gpu (count of nvidia/gpu/a100), bridge,
-// max (allocations), numa (count of NUMA nodes; after cores and gpu); attr.X and meta.X set attributes and meta.
+// max (allocations), numa (count of NUMA nodes; after cores and gpu); attr.X and meta.X set attributes and meta,
+// where ; stands for a comma.
 func (w *world) putNode(id string, pairs [][2]string, i int) {
 	n := &nl.Node{
 		ID: id, Name: id, SecretID: "secret-" + id, Datacenter: "dc1", NodePool: "default",
@@ -137,7 +138,9 @@ func (w *world) setNode(n *nl.Node, key, value string) {
 	default:
 		switch kind, name, _ := strings.Cut(key, "."); kind {
 		case "attr":
-			n.Attributes[name] = value
+			if value != "" {
+				n.Attributes[name] = strings.ReplaceAll(value, ";", ",")
+			}
 		case "meta":
 			n.Meta[name] = value
 		default:

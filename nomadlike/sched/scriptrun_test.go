@@ -266,7 +266,9 @@ func (w *world) checkCapacity(s *store.Snapshot) {
 			count++
 			disk += a.AllocatedResources.Shared.DiskMB
 			for _, p := range a.AllocatedResources.Shared.Ports {
-				take(fmt.Sprintf("port %s:%d", p.HostIP, p.Value), a.Name)
+				if !p.IgnoreCollision {
+					take(fmt.Sprintf("port %s:%d", p.HostIP, p.Value), a.Name)
+				}
 			}
 			plain := true
 			for _, l := range a.AllocatedResources.TaskLifecycles {

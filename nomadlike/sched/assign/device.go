@@ -3,6 +3,7 @@ package assign
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -15,6 +16,8 @@ type deviceAsk struct {
 	name        string
 	count       int
 	constraints []deviceCheck
+	// only are the IDs of instances that a constraint names, nil when none does.
+	only []string
 	affinities  []deviceAffinity
 	weights     float64 // sum of the absolute weights
 }
@@ -40,6 +43,11 @@ func newDevice(d *nl.RequestedDevice) (deviceAsk, error) {
 			return out, fmt.Errorf("device %q: %w", d.Name, err)
 		}
 		out.constraints = append(out.constraints, check)
+		if op := check.check.Operand(); c.LTarget == "${device.ids}" && (op == expr.SetContainsAll || op == expr.SetContainsAny) {
+			for _, id := range strings.Split(c.RTarget, ",") {
+				out.only = append(out.only, strings.TrimSpace(id))
+			}
+		}
 	}
 	for _, f := range d.Affinities {
 		check, err := newDeviceCheck(f.LTarget, f.Operand, f.RTarget)
@@ -136,6 +144,19 @@ func deviceValue(target string, info *nl.NodeDeviceResource) *nl.Attribute {
 
 func textual(s string) *nl.Attribute { return &nl.Attribute{String: &s} }
 
+// KnowsDevices tells whether a node has devices of every kind that the group
+// asks for, however many.
+func (a *Ask) KnowsDevices(n *nl.Node) bool {
+	for _, t := range a.tasks {
+		for i := range t.devices {
+			if n.NodeResources == nil || !slices.ContainsFunc(n.NodeResources.Devices, t.devices[i].matches) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // HasDevices tells whether a node has, at all, the devices the group asks for.
 func (a *Ask) HasDevices(n *nl.Node) bool {
 	left := map[string]int{}
@@ -199,7 +220,8 @@ func (d *deviceAsk) choose(n *fit.Node, task string, may func(*fit.DeviceGroup, 
 		}
 		var ids []string
 		for _, i := range g.Free() {
-			if len(ids) < d.count && may(g, i) {
+			named := d.only == nil || slices.Contains(d.only, i.ID)
+			if len(ids) < d.count && named && may(g, i) {
 				ids = append(ids, i.ID)
 			}
 		}

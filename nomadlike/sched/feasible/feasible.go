@@ -58,6 +58,9 @@ type check struct {
 // Devices tells whether a node has the devices that a group asks for.
 type Devices interface {
 	WantsDevices() bool
+	// KnowsDevices tells whether the node has such devices at all, which all of
+	// its class have or have not; HasDevices whether they are enough.
+	KnowsDevices(*nl.Node) bool
 	HasDevices(*nl.Node) bool
 }
 
@@ -77,7 +80,8 @@ func New(job *nl.Job, g *nl.Group, devices Devices) (*Checks, error) {
 		}
 	}
 	if devices != nil && devices.WantsDevices() {
-		c.class = append(c.class, check{MissingDevices, devices.HasDevices})
+		c.class = append(c.class, check{MissingDevices, devices.KnowsDevices})
+		c.node = append(c.node, check{MissingDevices, devices.HasDevices})
 	}
 	c.cores(g)
 	c.networks(g)
