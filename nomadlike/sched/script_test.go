@@ -87,7 +87,7 @@ func firstDifference(want, got string) string {
 const dashes = "----"
 
 // amounts are what doubling doubles of what is printed.
-var amounts = regexp.MustCompile(`\d+ (MHz|MB)`)
+var amounts = regexp.MustCompile(`\d+ (MHz|MB|needed|limit)`)
 
 // checkDoubled: with all asks and capacities doubled, everything goes as before.
 func checkDoubled(t *testing.T, got, text string) {

@@ -19,6 +19,12 @@ func (w *world) putQuota(name string, a args) {
 	pools := map[string]*nl.NodePoolLimit{}
 	for _, p := range a.pairs {
 		n, _ := strconv.Atoi(p[1])
+		switch key := p[0][strings.LastIndexByte(p[0], '.')+1:]; key {
+		case "cpu", "mem", "memmax", "secrets":
+			if n > 0 {
+				n *= int(w.scale)
+			}
+		}
 		long := int64(n)
 		device := func(name string) {
 			r.Devices = append(r.Devices, &nl.RequestedDevice{Name: name, Count: uint64(n)})

@@ -17,9 +17,9 @@ type deviceAsk struct {
 	count       int
 	constraints []deviceCheck
 	// only are the IDs of instances that a constraint names, nil when none does.
-	only []string
-	affinities  []deviceAffinity
-	weights     float64 // sum of the absolute weights
+	only       []string
+	affinities []deviceAffinity
+	weights    float64 // sum of the absolute weights
 }
 
 type deviceCheck struct {
