@@ -11,6 +11,10 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 )
 
+// countMax bounds the sum of the counts of a job's groups, as servers do unless
+// they are configured otherwise.
+const countMax = 50_000
+
 // register admits and registers the jobs of the question as servers do.
 func (e *engine) register() error {
 	jobs, err := e.counted()
@@ -46,6 +50,7 @@ func (e *engine) launched(job *nl.Job) *nl.Job {
 func (e *engine) admit(job *nl.Job) error {
 	s := e.c.Snapshot()
 	settings := admit.Settings{
+		MaxCount:               countMax,
 		MemoryOversubscription: s.SchedulerConfig().MemoryOversubscriptionEnabled,
 		Namespace:              s.Namespace(job.Namespace),
 		NodePoolExists:         func(name string) bool { return s.NodePool(name) != nil },

@@ -12,8 +12,9 @@ const (
 	// first.
 	kindsMax = 4
 	// addTriesMax bounds the tries with one kind; each adds at least as many as
-	// what is left needs.
-	addTriesMax = 6
+	// what is left needs. More than a few are only needed where work that waited
+	// before takes the new room.
+	addTriesMax = 12
 )
 
 // MoreNodes is how many nodes of a kind would make everything fit.
@@ -56,10 +57,10 @@ func (e *engine) enough(m *model) (int, error) {
 	defer func() { e.queued = queued }()
 	added := 0
 	for range addTriesMax {
-		before := e.short()
-		if before == 0 {
+		if e.short() == 0 {
 			return added, nil
 		}
+		before := e.waiting()
 		n := e.atLeast(m.capacity)
 		if n == 0 || added+n > addMax {
 			return 0, nil
@@ -71,7 +72,7 @@ func (e *engine) enough(m *model) (int, error) {
 		if err := f.Settle(); err != nil {
 			return 0, err
 		}
-		if e.short() >= before {
+		if e.waiting() >= before {
 			return 0, nil
 		}
 	}
@@ -86,6 +87,14 @@ func (e *engine) enough(m *model) (int, error) {
 func (e *engine) short() int {
 	n := 0
 	e.unplaced(func(_ fit.Vector, count int) { n += count })
+	return n
+}
+
+// waiting is how many allocations are without a place in all.
+func (e *engine) waiting() (n int) {
+	for _, count := range e.queued {
+		n += count
+	}
 	return n
 }
 

@@ -233,7 +233,7 @@ func (p *printer) more(a *Answer) {
 	}
 	p.title("What would make it fit")
 	if len(a.More) == 0 {
-		p.line("No number of nodes of the commonest kinds does.")
+		p.line("More nodes of the commonest kinds do not.")
 		return
 	}
 	for _, m := range a.More {
