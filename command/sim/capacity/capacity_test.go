@@ -41,8 +41,9 @@ func TestPlan(t *testing.T) {
 }
 
 // testArchive is a cluster of 16 small nodes in two racks and 4 large ones with
-// jobs: api (20, priority 50), low (6 on the large nodes, priority 20) and agent
-// (system). Evictions are allowed.
+// jobs: api (20, priority 50), low (6 on the large nodes, priority 20), agent
+// (system), and waiter, which waits for a large node of its own. Evictions are
+// allowed.
 func testArchive(t *testing.T) []byte {
 	t.Helper()
 	now := time.Date(2026, 4, 30, 8, 0, 0, 0, time.UTC)
@@ -62,6 +63,7 @@ func testArchive(t *testing.T) []byte {
 		testJob(t, "agent", nl.JobTypeSystem, 90, 1, 100, 100, ""),
 		testJob(t, "api", nl.JobTypeService, 50, 20, 1000, 1000, ""),
 		testJob(t, "low", nl.JobTypeService, 20, 6, 5000, 7000, "large"),
+		testJob(t, "waiter", nl.JobTypeBatch, 10, 1, 15000, 15000, "large"),
 	} {
 		do(&op.RegisterJob{Job: job, Eval: c.Eval(job, nl.TriggerJobRegister)})
 	}

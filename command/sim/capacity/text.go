@@ -41,7 +41,7 @@ func (a *Answer) Text(colour render.Palette, explained bool) string {
 	p.fills(a.Fill)
 	p.folds(a.Folds)
 	if n := len(a.Waiting); n > 0 {
-		p.line("\n%s waits for room already, whatever is tried: %s.", number(n, "other job"), names(a.Waiting))
+		p.line("\nWaiting for room already, whatever is tried: %s (%s).", number(n, "other job"), names(a.Waiting))
 	}
 	b.WriteString("\n")
 	if a.Fits() {
