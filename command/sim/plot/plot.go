@@ -15,10 +15,14 @@ import (
 // Sizes in pixels.
 const (
 	width, height = 760, 420
-	left, right   = 70, 20
-	top, bottom   = 46, 88
-	fontSize      = 13
-	legendSwatch  = 12
+	left, right   = 78, 20
+	// figures is the room right of the ends of lines.
+	figures = 64
+	// apart keeps the figures of lines that end together readable.
+	apart        = 13
+	top, bottom  = 46, 88
+	fontSize     = 13
+	legendSwatch = 12
 	// legendLetter is the width of a letter, near enough to part the entries.
 	legendLetter = 7.2
 	// yTicks is about how many lines a linear axis has.
@@ -74,7 +78,7 @@ func newCanvas(title, yName string) *canvas {
 	c.add(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="%d">`, width, height, fontSize)
 	c.add(`<rect width="%d" height="%d" fill="#ffffff"/>`, width, height)
 	c.text(left, 24, "start", ` font-size="16" font-weight="bold"`, title)
-	c.add(`<text transform="translate(18 %d) rotate(-90)" text-anchor="middle">%s</text>`, (top+height-bottom)/2, html.EscapeString(yName))
+	c.add(`<text transform="translate(14 %d) rotate(-90)" text-anchor="middle">%s</text>`, (top+height-bottom)/2, html.EscapeString(yName))
 	return c
 }
 
@@ -119,6 +123,22 @@ func (b *Bars) SVG() string {
 	return c.String()
 }
 
+// ends writes the last figure of every line beside it, the highest line first.
+func (l *Lines) ends(c *canvas, x, y func(float64) float64) {
+	last := len(l.X) - 1
+	values := make([]float64, 0, len(l.Series))
+	for _, s := range l.Series {
+		values = append(values, s.Values[last])
+	}
+	slices.Sort(values)
+	slices.Reverse(values)
+	above := math.Inf(-1)
+	for _, v := range values {
+		above = max(y(v)+4, above+apart)
+		c.text(x(l.X[last])+8, above, "start", ` font-size="11"`, l.Format(v))
+	}
+}
+
 // step parts an axis into about yTicks round pieces.
 func step(highest float64) float64 {
 	raw := highest / yTicks
@@ -140,7 +160,9 @@ func (l *Lines) SVG() string {
 	}
 	low, high = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
 	scale := func(v, from, to, at, size float64) float64 { return at + math.Log(v/from)/math.Log(to/from)*size }
-	x := func(v float64) float64 { return scale(v, l.X[0], l.X[len(l.X)-1], left+20, width-left-right-60) }
+	x := func(v float64) float64 {
+		return scale(v, l.X[0], l.X[len(l.X)-1], left+20, width-left-right-20-figures)
+	}
 	y := func(v float64) float64 { return scale(v, low, high, height-bottom, -(height - bottom - top)) }
 	for tick := low; tick <= high*1.001; tick *= 10 {
 		c.line(left, y(tick), width-right, y(tick), "#dddddd")
@@ -159,9 +181,8 @@ func (l *Lines) SVG() string {
 			c.add(`<circle cx="%s" cy="%s" r="3.5" fill="%s"/>`, num(x(l.X[j])), num(y(v)), colour)
 		}
 		c.add(`<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`, strings.Join(points, " "), colour)
-		last := len(s.Values) - 1
-		c.text(x(l.X[last])+8, y(s.Values[last])+4, "start", ` font-size="11"`, l.Format(s.Values[last]))
 	}
+	l.ends(c, x, y)
 	c.line(left, height-bottom, width-right, height-bottom, "#444444")
 	c.legend(l.Series)
 	return c.String()

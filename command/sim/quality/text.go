@@ -99,6 +99,19 @@ func GrowthText(rows []GrowthRow) string {
 	return "Time of one placement, median of " + strconv.Itoa(growthRounds) + ":\n\n" + t.String()
 }
 
+// short is a time in three digits.
+func short(d time.Duration) string {
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "us"}} {
+		if d >= unit.size {
+			return strconv.FormatFloat(float64(d)/float64(unit.size), 'g', 3, 64) + " " + unit.name
+		}
+	}
+	return strconv.FormatInt(int64(d), 10) + " ns"
+}
+
 func micros(d time.Duration) string {
 	return fmt.Sprintf("%.1f us", float64(d)/float64(time.Microsecond))
 }
@@ -106,14 +119,14 @@ func micros(d time.Duration) string {
 // GrowthPlot draws the growth.
 func GrowthPlot(rows []GrowthRow) string {
 	l := &plot.Lines{
-		Title: "Time of one placement by size of the cluster", XName: "nodes", Y: "microseconds",
-		Format: func(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) },
+		Title: "Time of one placement by size of the cluster", XName: "nodes", Y: "time of one placement",
+		Format: func(v float64) string { return short(time.Duration(v)) },
 		Series: []plot.Series{{Name: "1,000 in one evaluation"}, {Name: "1,000 spread over nodes"}, {Name: "one in each evaluation"}},
 	}
 	for _, r := range rows {
 		l.X = append(l.X, float64(r.Nodes))
 		for i, d := range []time.Duration{r.Plain, r.Spread, r.Single} {
-			l.Series[i].Values = append(l.Series[i].Values, float64(d)/float64(time.Microsecond))
+			l.Series[i].Values = append(l.Series[i].Values, float64(d))
 		}
 	}
 	return l.SVG()
