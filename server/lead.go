@@ -9,7 +9,7 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
-	"github.com/nomadlike/nomadlike/nomadlike/store"
+	"github.com/nomadlike/nomadlike/server/applier"
 	"github.com/nomadlike/nomadlike/server/consensus"
 	"github.com/nomadlike/nomadlike/server/endpoint"
 )
@@ -189,21 +189,6 @@ func (p servedPlans) Submit(ctx context.Context, plan *nl.Plan) (*nl.PlanResult,
 	if plan == nil {
 		return nil, nl.Errorf(nl.CodeInvalid, "the request holds no plan")
 	}
-	attachJobs(p.s.store.Snapshot(), plan)
+	applier.AttachJobs(p.s.store.Snapshot(), plan)
 	return p.s.applier.Submit(ctx, plan)
-}
-
-// attachJobs gives the allocations of a plan their jobs, which do not travel
-// with them.
-func attachJobs(s *store.Snapshot, plan *nl.Plan) {
-	for _, a := range plan.Place {
-		if a.Job != nil {
-			continue
-		}
-		if j := plan.Job; j != nil && j.Namespace == a.Namespace && j.ID == a.JobID && j.Version == a.JobVersion {
-			a.Job = j
-			continue
-		}
-		a.Job = s.JobVersion(a.Namespace, a.JobID, a.JobVersion)
-	}
 }

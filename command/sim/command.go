@@ -32,6 +32,7 @@ func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 		"sim nodes":   meta.Factory(m, NodesCommand),
 		"sim plan":    meta.Factory(m, PlanCommand),
 		"sim quality": meta.Factory(m, QualityCommand),
+		"sim run":     meta.Factory(m, RunCommand),
 	}
 }
 

@@ -67,7 +67,9 @@ func (t *tx) stopAlloc(stop *nl.AllocStop, time int64) {
 	} else {
 		next.DesiredDescription = stop.Description
 	}
-	if stop.ClientStatus != "" && stop.ClientStatus != old.ClientStatus {
+	// How an allocation ended is not forgotten: what the scheduler did not know
+	// yet when it gave it up stands.
+	if stop.ClientStatus != "" && stop.ClientStatus != old.ClientStatus && !old.TerminalClient() {
 		next.ClientStatus = constant(stop.ClientStatus)
 		next.AllocStates = withClientStatus(old, stop.ClientStatus, time)
 	}
@@ -134,7 +136,7 @@ func (t *tx) placeAlloc(a *nl.Alloc, time int64) {
 func keepClientFields(old, next *nl.Alloc) {
 	next.CreateIndex, next.CreateTime = old.CreateIndex, old.CreateTime
 	next.TaskStates, next.NetworkStatus = old.TaskStates, old.NetworkStatus
-	if next.ClientStatus != nl.AllocClientLost && next.ClientStatus != nl.AllocClientUnknown {
+	if old.TerminalClient() || next.ClientStatus != nl.AllocClientLost && next.ClientStatus != nl.AllocClientUnknown {
 		next.ClientStatus, next.ClientDescription = old.ClientStatus, old.ClientDescription
 	}
 	next.ClientStatus, next.DesiredStatus = constant(next.ClientStatus), constant(next.DesiredStatus)

@@ -163,6 +163,21 @@ func TestPlan(t *testing.T) {
 			placed: []string{}, rejected: []string{"n1"},
 		},
 		{
+			name: "what a placement elsewhere would replace keeps running when that is rejected",
+			meanwhile: func(c *cluster) {
+				c.commit(c.plan(c.alloc("x", "n1", 600)))
+				c.commit(c.plan(c.alloc("y", "n2", 600)))
+			},
+			plan: func(c *cluster) *nl.Plan {
+				a := c.alloc("a", "n2", 600)
+				a.PreviousAllocation = "x"
+				p := c.plan(a)
+				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1"}}
+				return p
+			},
+			placed: []string{}, rejected: []string{"n2"},
+		},
+		{
 			name:      "room made by an eviction counts",
 			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
 			plan: func(c *cluster) *nl.Plan {

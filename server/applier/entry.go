@@ -243,3 +243,18 @@ func (a *Applier) RejectionScores() map[string]int {
 	}
 	return a.cfg.Rejections.Scores()
 }
+
+// AttachJobs gives the allocations of a plan their jobs, which do not travel
+// with them.
+func AttachJobs(s *store.Snapshot, plan *nl.Plan) {
+	for _, a := range plan.Place {
+		if a.Job != nil {
+			continue
+		}
+		if j := plan.Job; j != nil && j.Namespace == a.Namespace && j.ID == a.JobID && j.Version == a.JobVersion {
+			a.Job = j
+			continue
+		}
+		a.Job = s.JobVersion(a.Namespace, a.JobID, a.JobVersion)
+	}
+}

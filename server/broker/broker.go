@@ -240,7 +240,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			continue
 		case <-reaper.C:
 			reaping = false
-			b.writeOff(ctx)
+			b.WriteOff(ctx)
 			continue
 		}
 		timer.Stop()

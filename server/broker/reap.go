@@ -22,10 +22,18 @@ const (
 	followUpSpread = 5 * time.Minute
 )
 
-// writeOff writes what failed or was superseded, until nothing is left.
-func (b *Broker) writeOff(ctx context.Context) {
+// Due tells whether there is something to write off.
+func (b *Broker) Due() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.queue.Due() || b.blocked.Due()
+}
+
+// WriteOff writes what failed or was superseded, until nothing is left. Run
+// does it for those that call Run.
+func (b *Broker) WriteOff(ctx context.Context) {
 	for {
-		evals := b.WrittenOff()
+		evals := b.takeReaped()
 		if len(evals) == 0 {
 			return
 		}
@@ -38,9 +46,8 @@ func (b *Broker) writeOff(ctx context.Context) {
 	}
 }
 
-// WrittenOff takes one batch of evaluations that failed or were superseded, in
-// the form to be written.
-func (b *Broker) WrittenOff() []*nl.Eval {
+// takeReaped gives one batch of evaluations in the form to be written.
+func (b *Broker) takeReaped() []*nl.Eval {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.leader {

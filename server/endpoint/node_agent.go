@@ -121,6 +121,11 @@ func (e *Endpoints) nodeUpdateAllocs(ctx context.Context, req *query.NodeAllocUp
 	if err != nil {
 		return err
 	}
+	if n.Status == nl.NodeStatusDown || n.Status == nl.NodeStatusDisconnected {
+		// The scheduler would take what it runs for unreachable still, and decide
+		// against what the node tells.
+		return nl.Errorf(nl.CodeConflict, "updates of allocations refused: node %s is %s; it must be heard of first", n.ID, n.Status)
+	}
 	s := e.snapshot()
 	var updates []*nl.AllocUpdate
 	for _, u := range req.Updates {

@@ -48,7 +48,8 @@ func EvalsForJoiningNode(s *store.Snapshot, n *nl.Node, trigger string, now int6
 		evals = append(evals, e)
 	}
 	for a := range s.AllocsByNode(n.ID) {
-		if !a.Terminal() {
+		// One that is to stop and has not said so is lost with its node, too.
+		if !a.TerminalClient() {
 			add(a.Job)
 		}
 	}

@@ -101,11 +101,44 @@ func (a *allocation) taskEffect(now time.Time, name string, e task.Effect) {
 			r.stopAt = now.Add(wait)
 			return
 		}
-		r.endAt = time.Time{}
+		r.endAt, r.live = time.Time{}, false
 		a.answer(name, task.Ended{Exit: r.does.killed})
 	case task.Delay:
 		r.wakeAt, r.wakeSeq = now.Add(e.For), e.Seq
 	}
+}
+
+// restarted goes on after the agent was killed, as the real client does: with
+// what it had noted of every task, which is then looked for.
+func (a *allocation) restarted(now time.Time, random func() float64) {
+	var tasks []*task.Machine
+	g := a.alloc.Job.Group(a.alloc.TaskGroup)
+	for _, old := range a.machine.Tasks {
+		m := task.NewMachine(task.SpecOf(a.alloc.Job, g, g.Task(old.Spec.Name), 0), old.State, now, random)
+		m.Tries = old.Tries
+		r := a.runs[old.Spec.Name]
+		if r.live && m.Phase == task.PhaseWaiting {
+			m.Phase = task.PhaseRestoring // the agent died between the start and its news
+		}
+		r.launchAt, r.stopAt, r.wakeAt = time.Time{}, time.Time{}, time.Time{}
+		tasks = append(tasks, m)
+	}
+	a.machine = alloc.NewMachine(tasks)
+	a.deregAt, a.sent, a.dirty, a.inputs = time.Time{}, nil, true, nil
+	for _, m := range tasks {
+		if m.Phase == task.PhaseRestoring {
+			in := task.Restored{Found: a.runs[m.Spec.Name].live}
+			if !in.Found {
+				in.Event = task.Message(now, task.EventRestoreFailed, "failed to restore task: the process is gone")
+			}
+			a.step(now, alloc.TaskInput{Task: m.Spec.Name, In: in})
+		}
+	}
+	if a.alloc.TerminalDesired() {
+		a.step(now, alloc.Stop{})
+	}
+	a.follow(now)
+	a.step(now, alloc.Begin{})
 }
 
 // answer queues inputs of a task.

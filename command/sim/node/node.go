@@ -25,6 +25,9 @@ const (
 	lazyDelay = 200 * time.Millisecond
 	// updatesMax is how many allocations one call tells of.
 	updatesMax = 1000
+	// stoppedEarly describes an allocation that was stopped before the node knew
+	// of it.
+	stoppedEarly = "stopped before it was started"
 	// jobsSpare is how many job versions without allocations a node keeps.
 	jobsSpare = 32
 )
@@ -60,6 +63,10 @@ type (
 	Changes struct{ Message *query.NodeAllocChanges }
 	// Tick says that the time has come that Step asked for.
 	Tick struct{}
+	// Restarted is the start of an agent that was killed: what it had on disk
+	// is still there, calls and streams are not. Tasks went on meanwhile,
+	// unless PowerOff was called.
+	Restarted struct{}
 )
 
 // Event is one of the types above.
@@ -133,6 +140,8 @@ func (n *Node) Step(now time.Time, ev Event) Output {
 		out.Follow = n.answered(now, ev)
 	case Changes:
 		out.Reopen = n.changes(now, ev.Message)
+	case Restarted:
+		n.restarted(now)
 	}
 	n.tick(now)
 	n.collect(now)
@@ -283,6 +292,10 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		delete(n.allocs, id)
 		delete(n.pending, id)
 	}
+	for _, a := range d.Over {
+		n.pending[a.ID] = &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: stoppedEarly}
+		n.sendAt = earliest(n.sendAt, now)
+	}
 	if m.Reset {
 		// What the servers may have missed while they were away is told again.
 		for _, a := range m.Allocs {
@@ -297,6 +310,38 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 	}
 	n.forgetJobs()
 	return false
+}
+
+// restarted goes on with what is on disk.
+func (n *Node) restarted(now time.Time) {
+	n.known, n.following, n.calling = false, false, false
+	n.contactAt, n.pause, n.updateWait, n.sendAt = now, 0, 0, time.Time{}
+	clear(n.pending)
+	for _, id := range slices.Sorted(maps.Keys(n.allocs)) {
+		n.allocs[id].restarted(now, n.cfg.Random)
+	}
+}
+
+// PowerOff ends every process on the node. The agent must be down.
+func (n *Node) PowerOff() {
+	for _, a := range n.allocs {
+		for _, r := range a.runs {
+			*r = run{task: r.task, does: r.does}
+		}
+	}
+}
+
+// Runs tells which allocations have a process on the node.
+func (n *Node) Runs() map[string]bool {
+	out := map[string]bool{}
+	for id, a := range n.allocs {
+		for _, r := range a.runs {
+			if r.live {
+				out[id] = true
+			}
+		}
+	}
+	return out
 }
 
 // forgetJobs drops jobs that no allocation needs, once there are many.

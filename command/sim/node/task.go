@@ -93,6 +93,7 @@ type run struct {
 	stopAt   time.Time // because it is being stopped
 	wakeAt   time.Time // restart delay
 	wakeSeq  int
+	live     bool // there is a process
 }
 
 // due are the inputs whose time has come.
@@ -101,11 +102,11 @@ func (r *run) due(now time.Time) (out []task.Input) {
 		out = append(out, r.launch(now))
 	}
 	if passed(&r.stopAt, now) {
-		r.endAt = time.Time{}
+		r.endAt, r.live = time.Time{}, false
 		out = append(out, task.Ended{Exit: r.does.killed})
 	}
 	if passed(&r.endAt, now) {
-		r.stopAt = time.Time{}
+		r.stopAt, r.live = time.Time{}, false
 		out = append(out, task.Ended{Exit: r.does.exit})
 	}
 	if passed(&r.wakeAt, now) {
@@ -141,6 +142,7 @@ func (r *run) launch(now time.Time) task.Input {
 	if r.does.startErr != "" {
 		return task.Launched{Err: r.does.startErr, Recoverable: r.does.recoverable}
 	}
+	r.live = true
 	if r.does.runFor > 0 {
 		r.endAt = now.Add(r.does.runFor)
 	}

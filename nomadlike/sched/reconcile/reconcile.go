@@ -91,6 +91,7 @@ func Run(in Input) *Result {
 	groups := map[string][]*nl.Alloc{}
 	for _, a := range sorted(in.Allocs) {
 		groups[a.TaskGroup] = append(groups[a.TaskGroup], a)
+		s.loseStopping(a)
 	}
 	if s.stopped {
 		for _, name := range slices.Sorted(maps.Keys(groups)) {
@@ -175,6 +176,16 @@ func (s *state) stopOf(a *nl.Alloc, description string) nl.AllocStop {
 		stop.ClientStatus = nl.AllocClientLost
 	}
 	return stop
+}
+
+// loseStopping counts an allocation as lost that was to stop on a node that is
+// gone: nobody will ever tell that it has.
+func (s *state) loseStopping(a *nl.Alloc) {
+	if a.TerminalDesired() && !a.TerminalClient() && s.nodeGone(a) {
+		stop := s.stopOf(a, a.DesiredDescription)
+		stop.Desired = a.DesiredStatus
+		s.out.Stop = append(s.out.Stop, stop)
+	}
 }
 
 func (s *state) nodeGone(a *nl.Alloc) bool {

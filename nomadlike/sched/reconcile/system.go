@@ -27,6 +27,7 @@ func RunSystem(in SystemInput) *Result {
 	groups := map[string][]*nl.Alloc{}
 	for _, a := range sorted(in.Allocs) {
 		groups[a.TaskGroup] = append(groups[a.TaskGroup], a)
+		s.loseStopping(a)
 	}
 	complete := true
 	if !s.stopped {

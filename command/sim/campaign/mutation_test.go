@@ -1,0 +1,218 @@
+package campaign
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nomadlike/nomadlike/command/sim/check"
+	"github.com/nomadlike/nomadlike/command/sim/cluster"
+	"github.com/nomadlike/nomadlike/command/sim/work"
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// mutation is a defect that one checker must find. Ops are replaced as servers
+// apply them, events as the checker is told of them; either may be nil.
+type mutation struct {
+	ops    func() func(server int, index uint64, o op.Op) op.Op
+	events func() func(ev check.Event) check.Event
+}
+
+// lying tells a checker of other events than happened.
+type lying struct {
+	check.Checker
+	twist func(check.Event) check.Event
+}
+
+func (l lying) Observe(ev check.Event) error { return l.Checker.Observe(l.twist(ev)) }
+
+// mutations are by the name of the checker.
+func mutations() map[string]mutation {
+	return map[string]mutation{
+		"equal fingerprint at equal index": {ops: func() func(int, uint64, op.Op) op.Op {
+			return func(server int, _ uint64, o op.Op) op.Op {
+				if r, ok := o.(*op.RegisterJob); ok && server == 1 {
+					c := *r
+					c.Job = r.Job.Copy()
+					c.Job.Priority++
+					return &c
+				}
+				return o
+			}
+		}},
+		"acknowledged ops survive": {events: func() func(check.Event) check.Event {
+			return func(ev check.Event) check.Event {
+				if a, ok := ev.(check.Applied); ok && a.Server == 2 && a.Index == 30 {
+					a.Sum++
+					return a
+				}
+				return ev
+			}
+		}},
+		"consistent reads never go back": {events: func() func(check.Event) check.Event {
+			reads := map[string]int{}
+			return func(ev check.Event) check.Event {
+				if r, ok := ev.(check.Read); ok {
+					if reads[r.Key]++; reads[r.Key] > 1 {
+						r.Index = 1
+					}
+					return r
+				}
+				return ev
+			}
+		}},
+		"no node over capacity": {ops: func() func(int, uint64, op.Op) op.Op {
+			target := ""
+			return plans(func(p *op.PlanDelta) {
+				for i, a := range p.Place {
+					if target == "" {
+						target = a.NodeID
+					}
+					moved := *a
+					moved.NodeID = target
+					p.Place[i] = &moved
+				}
+			})
+		}},
+		"every evaluation ends": {events: func() func(check.Event) check.Event {
+			return func(ev check.Event) check.Event {
+				end, ok := ev.(check.Settled)
+				if !ok {
+					return ev
+				}
+				// An evaluation of a job that is gone waits for room.
+				s := end.Snapshots[0]
+				stuck := &nl.Eval{ID: "stuck", Namespace: nl.DefaultNamespace, JobID: "gone", Type: nl.JobTypeService, Status: nl.EvalStatusBlocked}
+				next, _, _, err := store.Apply(s, s.Index()+1, &op.UpsertEvals{Evals: []*nl.Eval{stuck}})
+				if err == nil {
+					end.Snapshots = []*store.Snapshot{next}
+				}
+				return end
+			}
+		}},
+		"allocations per group within count and surge": {ops: func() func(int, uint64, op.Op) op.Op {
+			return plans(func(p *op.PlanDelta) {
+				for _, a := range slices.Clone(p.Place) {
+					twin := *a
+					twin.ID = "twin" + a.ID[4:]
+					p.Place = append(p.Place, &twin)
+				}
+			})
+		}},
+		"state enums only advance": {events: func() func(check.Event) check.Event {
+			return func(ev check.Event) check.Event {
+				a, ok := ev.(check.Applied)
+				if !ok {
+					return ev
+				}
+				a.Changes = slices.Clone(a.Changes)
+				for i, c := range a.Changes {
+					if e, _ := c.After.(*nl.Eval); e != nil && e.Status == nl.EvalStatusComplete {
+						a.Changes[i].Before, a.Changes[i].After = c.After, c.Before
+					}
+				}
+				return a
+			}
+		}},
+		"a stopped allocation never restarts": {events: func() func(check.Event) check.Event {
+			ended := ""
+			return func(ev check.Event) check.Event {
+				switch ev := ev.(type) {
+				case check.Applied:
+					for _, c := range ev.Changes {
+						if a, _ := c.After.(*nl.Alloc); a != nil && a.ClientStatus == nl.AllocClientComplete {
+							ended = a.ID
+						}
+					}
+				case check.Ran:
+					if ended != "" {
+						return check.Ran{At: ev.At, Node: ev.Node, Alloc: ended, Running: true}
+					}
+				}
+				return ev
+			}
+		}},
+		"drain-complete means nothing runs there": {ops: func() func(int, uint64, op.Op) op.Op {
+			node := ""
+			return func(_ int, _ uint64, o op.Op) op.Op {
+				switch o := o.(type) {
+				case *op.SetNodeDrain:
+					if o.Strategy != nil {
+						node = o.NodeID
+					}
+				case *op.TransitionAllocs:
+					if node != "" {
+						return &op.SetNodeDrain{NodeID: node, LastDrain: &nl.DrainMetadata{Status: "complete"}}
+					}
+				}
+				return o
+			}
+		}},
+		"restored snapshot equals the original": {events: func() func(check.Event) check.Event {
+			return func(ev check.Event) check.Event {
+				if s, ok := ev.(check.Saved); ok {
+					s.Data = slices.Clone(s.Data)
+					s.Data[len(s.Data)/2] ^= 1
+					return s
+				}
+				return ev
+			}
+		}},
+		"running is desired, or there is no place": {ops: func() func(int, uint64, op.Op) op.Op {
+			return plans(func(p *op.PlanDelta) { p.Place, p.Deployment = nil, nil })
+		}},
+	}
+}
+
+// plans changes every plan.
+func plans(change func(*op.PlanDelta)) func(int, uint64, op.Op) op.Op {
+	return func(_ int, _ uint64, o op.Op) op.Op {
+		p, ok := o.(*op.ApplyPlans)
+		if !ok {
+			return o
+		}
+		out := &op.ApplyPlans{}
+		for _, d := range p.Plans {
+			c := *d
+			c.Place, c.Evals = slices.Clone(d.Place), slices.Clone(d.Evals)
+			change(&c)
+			out.Plans = append(out.Plans, &c)
+		}
+		return out
+	}
+}
+
+// TestMutations injects, for every checker, the defect that it looks for.
+func TestMutations(t *testing.T) {
+	all := mutations()
+	for _, c := range check.All() {
+		m, ok := all[c.Name()]
+		if !ok {
+			t.Errorf("no defect is known that %q would find", c.Name())
+			continue
+		}
+		t.Run(c.Name(), func(t *testing.T) {
+			t.Parallel()
+			cfg := Draw(2, Options{Servers: 3, Nodes: 8, Span: 90 * time.Second})
+			cfg.SnapshotEvery = 50
+			cfg.Steps = append(cfg.Steps,
+				work.Step{ID: -2, At: 80 * time.Second, Verb: work.Drain, Node: 0, For: 5 * time.Second},
+				work.Step{ID: -3, At: 85 * time.Second, Verb: work.Stop, Job: 0})
+			cfg.Checkers = []check.Checker{c}
+			if m.ops != nil {
+				cfg.Tamper = m.ops()
+			}
+			if m.events != nil {
+				cfg.Checkers[0] = lying{c, m.events()}
+			}
+			r := cluster.Run(cfg)
+			var v *check.Violation
+			if !errors.As(r.Err, &v) || v.Checker != c.Name() {
+				t.Errorf("the defect is not found: %v", r.Err)
+			}
+		})
+	}
+}

@@ -1,0 +1,59 @@
+package sim
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nomadlike/nomadlike/command/sim/campaign"
+	"github.com/nomadlike/nomadlike/command/sim/cluster"
+)
+
+func TestRunReport(t *testing.T) {
+	var out strings.Builder
+	now := time.Unix(1000, 0)
+	o := &runOptions{runs: 3, faults: "all", span: 20 * time.Second}
+	opts, err := o.check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := runner{o: o, opts: opts, out: &out, began: now, now: func() time.Time { return now.Add(time.Second) }}
+	r.all(t.Context(), 1)
+	if err := r.report(); err != nil {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	if want := regexp.MustCompile(`^3 runs, 0 failed, in 1\.0 s \(333 ms each\); [0-9ms]+ of virtual time, \d+ entries of the log, history [0-9a-f]{16}\n$`); !want.MatchString(out.String()) {
+		t.Errorf("report: %s", &out)
+	}
+	out.Reset()
+	r.note(7, cluster.Result{Err: errDisconnected}, "")
+	if want := "seed 7: there is no connection to a server\n  nomadlike sim run -seed 7 -runs 1 -faults all -time 20s\n"; out.String() != want {
+		t.Errorf("failure: %swant: %s", &out, want)
+	}
+	if r.report() == nil {
+		t.Error("a failure is no error")
+	}
+}
+
+func TestRunOptions(t *testing.T) {
+	good := runOptions{runs: 1, faults: "none", span: campaign.SpanDefault}
+	for name, change := range map[string]func(*runOptions){
+		`-faults: "rain" is no kind of fault`: func(o *runOptions) { o.faults = "rain" },
+		`-keep: "x" is no list of steps`:      func(o *runOptions) { o.keep = "x" },
+		"a cluster has 1, 3 or 5 servers":     func(o *runOptions) { o.servers = 2 },
+		"1 to 500 nodes":                      func(o *runOptions) { o.nodes = 501 },
+		"-runs 0":                             func(o *runOptions) { o.runs = 0 },
+		"at least a second":                   func(o *runOptions) { o.span = 0 },
+		"seeds are not negative":              func(o *runOptions) { o.seed = -1 },
+	} {
+		o := good
+		change(&o)
+		if _, err := o.check(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, want %q", err, name)
+		}
+	}
+	if _, err := good.check(); err != nil {
+		t.Error(err)
+	}
+}
