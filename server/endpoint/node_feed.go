@@ -171,28 +171,64 @@ func (fs *allocFeeds) take(f *allocFeed) (changes []allocChange, reset bool) {
 	return changes, reset
 }
 
+// NodeFeed is a node's stream of allocations, for a caller that waits by other
+// means than a goroutine.
+type NodeFeed struct {
+	e     *Endpoints
+	node  string
+	feed  *allocFeed
+	index uint64
+}
+
+// OpenFeed begins a stream of a node's allocations; Close ends it.
+func (e *Endpoints) OpenFeed(nodeID, secret string) (*NodeFeed, error) {
+	if _, err := e.authNode(nodeID, secret); err != nil {
+		return nil, err
+	}
+	return &NodeFeed{e: e, node: nodeID, feed: e.feeds.open(nodeID)}, nil
+}
+
+// Close ends the stream.
+func (n *NodeFeed) Close() { n.e.feeds.close(n.node, n.feed) }
+
+// Woken tells whether something has changed since it was asked last.
+func (n *NodeFeed) Woken() bool {
+	select {
+	case <-n.feed.woken:
+		return true
+	default:
+		return false
+	}
+}
+
+// Next is what the node was not told yet: everything at first, then what has
+// changed, which may be nothing.
+func (n *NodeFeed) Next() (*query.NodeAllocChanges, error) {
+	changes, reset := n.e.feeds.take(n.feed)
+	var msg *query.NodeAllocChanges
+	if reset {
+		msg = n.feed.everything(n.e.snapshot(), n.node)
+	} else {
+		msg = n.feed.message(changes, n.index)
+	}
+	n.index = max(n.index, msg.Index)
+	return msg, n.e.feeds.addJobs(n.feed, msg)
+}
+
 // nodeAllocs streams a node its allocations: all of them first, then what
 // changes.
 func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, stream session.Stream) error {
-	if _, err := e.authNode(req.NodeID, req.SecretID); err != nil {
+	n, err := e.OpenFeed(req.NodeID, req.SecretID)
+	if err != nil {
 		return err
 	}
+	defer n.Close()
 	e.cfg.Nodes.Bind(ctx, req.NodeID)
-	f := e.feeds.open(req.NodeID)
-	defer e.feeds.close(req.NodeID, f)
 	timer := time.NewTimer(nodeAllocsWait)
 	defer timer.Stop()
-	index := uint64(0)
 	for {
-		changes, reset := e.feeds.take(f)
-		var msg *query.NodeAllocChanges
-		if reset {
-			msg = f.everything(e.snapshot(), req.NodeID)
-		} else {
-			msg = f.message(changes, index)
-		}
-		index = max(index, msg.Index)
-		if err := e.feeds.addJobs(f, msg); err != nil {
+		msg, err := n.Next()
+		if err != nil {
 			return err
 		}
 		// An empty message tells a broken connection from a quiet one.
@@ -201,7 +237,7 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 		}
 		timer.Reset(nodeAllocsWait)
 		select {
-		case <-f.woken:
+		case <-n.feed.woken:
 		case <-timer.C:
 		case <-ctx.Done():
 			return ctx.Err()

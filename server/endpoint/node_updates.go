@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// updateEntriesMax bounds the entries of the log that carry status and are
+	// StatusEntriesMax bounds the entries of the log that carry status and are
 	// not committed: while one is on its way to disk, the next gathers.
-	updateEntriesMax = 2
+	StatusEntriesMax = 2
 	// updateCallsMax and updateAllocsMax bound what one entry carries; a single
 	// larger call is not split.
 	updateCallsMax  = 1024
@@ -47,7 +47,7 @@ func (q *statusQueue) write(ctx context.Context, u *op.UpdateAllocs) (uint64, er
 	c := &statusCall{update: u, turn: make(chan struct{}, 1), done: make(chan struct{})}
 	q.mu.Lock()
 	q.waiting = append(q.waiting, c)
-	mine := q.flying < updateEntriesMax
+	mine := q.flying < StatusEntriesMax
 	if mine {
 		q.flying++
 	}

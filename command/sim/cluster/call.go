@@ -101,14 +101,33 @@ func (l *life) serve(k call, deadline time.Duration, answer func(any, error)) {
 	}
 }
 
-// run runs a call on this server.
+// run runs a call on this server. Calls that would wait for others to share an
+// entry with wait here: a process waits for the log only.
 func (l *life) run(k call, answer func(any, error)) {
+	if k.method == updateAllocs {
+		if l.updates >= endpoint.StatusEntriesMax {
+			l.waiting = append(l.waiting, func() { l.run(k, answer) })
+			return
+		}
+		l.updates++
+	}
 	l.process(func() {
 		reply := k.reply()
 		err := l.api.Mux().Call(l.ctx, k.method, k.req, reply)
 		if !l.dead() {
 			answer(reply, err)
 		}
+		if k.method == updateAllocs {
+			l.updates--
+			if len(l.waiting) > 0 {
+				next := l.waiting[0]
+				l.waiting = l.waiting[1:]
+				l.s.c.w.After(0, next)
+			}
+		}
 		l.touch()
 	})
 }
+
+// updateAllocs is the method that nodes tell of their allocations with.
+const updateAllocs = "Node.UpdateAllocs"

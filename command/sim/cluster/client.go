@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -108,7 +107,7 @@ func (n *client) call(k node.Call) {
 		req.method = "Node.Heartbeat"
 		req.req = &query.NodeHeartbeat{NodeID: n.nodeID, SecretID: n.secret}
 	case node.CallUpdate:
-		req.method = "Node.UpdateAllocs"
+		req.method = updateAllocs
 		req.req = &query.NodeAllocUpdates{NodeID: n.nodeID, SecretID: n.secret, Updates: k.Updates}
 		req.reply = func() any { return &query.Written{} }
 	}
@@ -207,11 +206,8 @@ func (n *client) restart() {
 
 // stream is a node's stream of allocations on a server.
 type stream struct {
-	id    int // orders them
-	node  string
-	feed  *endpoint.AllocFeed
-	line  *world.Line
-	first bool
+	feed *endpoint.NodeFeed
+	line *world.Line
 	// wanted tells whether the node still listens; deliver brings a message.
 	wanted  func() bool
 	deliver func(*query.NodeAllocChanges)
@@ -220,48 +216,39 @@ type stream struct {
 // stream begins a stream; what a real server does with goroutines that wait is
 // done here after every entry.
 func (l *life) stream(n *client, wanted func() bool, deliver func(*query.NodeAllocChanges), broken func()) {
-	s := l.store.Snapshot().Node(n.nodeID)
-	if s == nil || s.SecretID != n.secret {
+	feed, err := l.api.OpenFeed(n.nodeID, n.secret)
+	if err != nil {
 		return // refused; the node asks again
 	}
-	l.opened++
-	st := &stream{id: l.opened, node: n.nodeID, feed: endpoint.NewAllocFeed(), first: true, wanted: wanted, deliver: deliver}
+	st := &stream{feed: feed, wanted: wanted, deliver: deliver}
 	st.line = l.s.c.net.NewLine(place(l.s.id), n.place(), func() {
-		delete(l.streams, st)
+		l.drop(st)
 		l.s.c.w.After(time.Duration(n.random.Int64N(int64(noticeMax))), broken)
 	})
-	l.streams[st] = true
+	l.streams = append(l.streams, st)
 	l.send(st)
+}
+
+func (l *life) drop(st *stream) {
+	st.feed.Close()
+	l.streams = slices.DeleteFunc(l.streams, func(o *stream) bool { return o == st })
 }
 
 // feed sends nodes what changed.
 func (l *life) feed() {
-	if len(l.touched) == 0 {
-		return
-	}
-	for _, st := range l.sortedStreams() {
-		if l.touched[st.node] {
+	for _, st := range slices.Clone(l.streams) {
+		if st.feed.Woken() {
 			l.send(st)
 		}
 	}
-	clear(l.touched)
 }
 
 func (l *life) send(st *stream) {
 	if !st.wanted() {
-		delete(l.streams, st)
+		l.drop(st)
 		return
 	}
-	msg := st.feed.Changes(l.store.Snapshot(), st.node, st.first)
-	if msg == nil {
-		return
-	}
-	st.first = false
-	msg.Index = l.store.Snapshot().Index()
-	st.feed.Sent(msg)
+	msg, err := st.feed.Next()
+	l.s.c.must(err)
 	st.line.Send(func() { st.deliver(msg) })
-}
-
-func (l *life) sortedStreams() []*stream {
-	return slices.SortedFunc(maps.Keys(l.streams), func(a, b *stream) int { return a.id - b.id })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -47,10 +48,10 @@ type life struct {
 
 	term    *term // while it leads
 	workers []*simWorker
-	streams map[*stream]bool
-	opened  int             // streams so far
-	touched map[string]bool // nodes whose allocations changed
-	changes []store.Change  // of the entry being applied
+	streams []*stream
+	updates int            // calls under way that tell of allocations
+	waiting []func()       // such calls that wait
+	changes []store.Change // of the entry being applied
 	pumping bool
 }
 
@@ -67,7 +68,7 @@ type term struct {
 
 // start begins a life with what is on the disk.
 func (s *server) start() {
-	l := &life{s: s, streams: map[*stream]bool{}, touched: map[string]bool{}}
+	l := &life{s: s}
 	l.ctx, l.end = context.WithCancel(context.Background())
 	l.store = store.New(s.c.log.open(s.id))
 	s.life = l
@@ -125,7 +126,7 @@ func (s *server) crash() {
 		l.term.end()
 	}
 	s.c.log.crash(s.id)
-	for _, st := range l.sortedStreams() {
+	for _, st := range slices.Clone(l.streams) {
 		st.line.Break()
 	}
 }
@@ -170,25 +171,7 @@ func (l *life) decode(e *entry) (op.Op, error) {
 }
 
 // commit notes what an entry changed.
-func (l *life) commit(c store.Commit) {
-	l.changes = c.Changes
-	if c.Replaced {
-		for st := range l.streams {
-			l.touched[st.node] = true
-		}
-	}
-	for _, change := range c.Changes {
-		if change.Table != store.TableAllocs {
-			continue
-		}
-		if a, ok := change.Before.(*nl.Alloc); ok {
-			l.touched[a.NodeID] = true
-		}
-		if a, ok := change.After.(*nl.Alloc); ok {
-			l.touched[a.NodeID] = true
-		}
-	}
-}
+func (l *life) commit(c store.Commit) { l.changes = c.Changes }
 
 // process runs f as a process of this server.
 func (l *life) process(f func()) {
