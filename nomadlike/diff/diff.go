@@ -26,7 +26,7 @@ const (
 // Job compares two versions of a job; either may be nil. A contextual
 // difference also lists the unchanged fields of objects that changed.
 func Job(old, updated *nomadlike.Job, contextual bool) *nomadlike.JobDiff {
-	w := walker{contextual: contextual}
+	w := walker{contextual: contextual, layouts: layouts{}}
 	d := &nomadlike.JobDiff{Type: presence(old == nil, updated == nil)}
 	for _, j := range [...]*nomadlike.Job{updated, old} {
 		if j != nil && d.ID == "" {
@@ -43,8 +43,10 @@ func Job(old, updated *nomadlike.Job, contextual bool) *nomadlike.JobDiff {
 	if updated != nil {
 		after = updated.TaskGroups
 	}
-	for _, name := range unionNames(before, after, func(g *nomadlike.Group) string { return g.Name }) {
-		g := w.group(find(before, name), find(after, name))
+	nameOf := func(g *nomadlike.Group) string { return g.Name }
+	was, is := byName(before, nameOf), byName(after, nameOf)
+	for _, name := range unionNames(before, after, nameOf) {
+		g := w.group(was[name], is[name])
 		d.TaskGroups = append(d.TaskGroups, g)
 		changed = changed || g.Type != None
 	}
@@ -52,13 +54,15 @@ func Job(old, updated *nomadlike.Job, contextual bool) *nomadlike.JobDiff {
 	return d
 }
 
-func find(groups []*nomadlike.Group, name string) *nomadlike.Group {
-	for _, g := range groups {
-		if g.Name == name {
-			return g
+// byName indexes a list; the first of several with one name counts.
+func byName[T any](list []T, name func(T) string) map[string]T {
+	out := make(map[string]T, len(list))
+	for _, e := range list {
+		if _, taken := out[name(e)]; !taken {
+			out[name(e)] = e
 		}
 	}
-	return nil
+	return out
 }
 
 // unionNames is every name of both lists, ordered.
@@ -104,18 +108,19 @@ func (w walker) group(old, updated *nomadlike.Group) *nomadlike.GroupDiff {
 	if updated != nil {
 		d.Name, after = updated.Name, updated.Tasks
 	}
-	d.Fields = w.ownFields(groupShape, reflect.ValueOf(old), reflect.ValueOf(updated))
-	d.Objects = w.children(groupShape, reflect.ValueOf(old), reflect.ValueOf(updated))
+	same := equal(reflect.ValueOf(old), reflect.ValueOf(updated))
+	if !same {
+		d.Fields = w.ownFields(groupShape, reflect.ValueOf(old), reflect.ValueOf(updated))
+		d.Objects = w.children(groupShape, reflect.ValueOf(old), reflect.ValueOf(updated))
+	}
 	changed := len(d.Fields) > 0 || len(d.Objects) > 0
-	for _, name := range unionNames(before, after, func(t *nomadlike.Task) string { return t.Name }) {
-		var a, b *nomadlike.Task
-		if old != nil {
-			a = old.Task(name)
+	nameOf := func(t *nomadlike.Task) string { return t.Name }
+	was, is := byName(before, nameOf), byName(after, nameOf)
+	for _, name := range unionNames(before, after, nameOf) {
+		t := &nomadlike.TaskDiff{Type: None, Name: name}
+		if !same {
+			t = w.task(name, was[name], is[name])
 		}
-		if updated != nil {
-			b = updated.Task(name)
-		}
-		t := w.task(name, a, b)
 		d.Tasks = append(d.Tasks, t)
 		changed = changed || t.Type != None
 	}

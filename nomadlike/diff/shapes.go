@@ -1,11 +1,5 @@
 package diff
 
-import (
-	"reflect"
-	"slices"
-	"strings"
-)
-
 // matching is how the members of both sides pair.
 type matching uint8
 
@@ -35,40 +29,6 @@ type shape struct {
 	joined   []string
 	sparse   []string
 	children []child
-}
-
-// flat is the scalars and string maps of one side.
-func (s *shape) flat(v reflect.Value) map[string]string {
-	out := map[string]string{}
-	if isNil(v) {
-		return out
-	}
-	v = reflect.Indirect(v)
-	t := v.Type()
-	for i := range t.NumField() {
-		name := t.Field(i).Name
-		if t.Field(i).PkgPath != "" || slices.Contains(s.hidden, name) {
-			continue
-		}
-		f := v.Field(i)
-		if f.IsZero() && slices.Contains(s.sparse, name) {
-			continue
-		}
-		if slices.Contains(s.joined, name) {
-			out[name] = strings.Join(stringsOf(f), ",")
-			continue
-		}
-		if f.Kind() == reflect.Map && f.Type().Elem().Kind() == reflect.String {
-			for it := f.MapRange(); it.Next(); {
-				out[name+"["+it.Key().String()+"]"] = it.Value().String()
-			}
-			continue
-		}
-		if value, ok := text(f); ok {
-			out[name] = value
-		}
-	}
-	return out
 }
 
 // leaf is a noun without objects in it.

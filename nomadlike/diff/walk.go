@@ -13,6 +13,7 @@ import (
 // walker compares by the tables.
 type walker struct {
 	contextual bool
+	layouts    layouts
 }
 
 // isNil tells whether a side is absent.
@@ -27,7 +28,7 @@ func isNil(v reflect.Value) bool {
 	return false
 }
 
-// member is the field of a side; invalid when the side is absent.
+// member is the named field of a side; invalid when the side is absent.
 func member(v reflect.Value, field string) reflect.Value {
 	if isNil(v) {
 		return reflect.Value{}
@@ -71,13 +72,13 @@ func fields(old, updated map[string]string, context bool) []*nomadlike.FieldDiff
 // ownFields compares the scalars of a job, group or task, which list only what
 // changed.
 func (w walker) ownFields(s *shape, old, updated reflect.Value) []*nomadlike.FieldDiff {
-	return fields(s.flat(old), s.flat(updated), false)
+	return fields(w.flat(s, old), w.flat(s, updated), false)
 }
 
 // object compares two objects of a shape; nil when they are equal.
 func (w walker) object(s *shape, name string, old, updated reflect.Value) *nomadlike.ObjectDiff {
 	d := &nomadlike.ObjectDiff{Name: name}
-	d.Fields = fields(s.flat(old), s.flat(updated), w.contextual)
+	d.Fields = fields(w.flat(s, old), w.flat(s, updated), w.contextual)
 	d.Objects = w.children(s, old, updated)
 	d.Type = fieldsType(d.Fields)
 	holds := len(s.children) > 0 && (d.Type != None || len(d.Objects) > 0)
@@ -123,8 +124,11 @@ func fieldsType(fields []*nomadlike.FieldDiff) string {
 // children compares what an object holds, in the order of its table.
 func (w walker) children(s *shape, old, updated reflect.Value) []*nomadlike.ObjectDiff {
 	var out []*nomadlike.ObjectDiff
-	for _, c := range s.children {
-		a, b := member(old, c.field), member(updated, c.field)
+	for n, c := range s.children {
+		a, b := w.member(s, old, n), w.member(s, updated, n)
+		if equal(a, b) {
+			continue
+		}
 		var found []*nomadlike.ObjectDiff
 		switch c.match {
 		case single:
@@ -167,16 +171,21 @@ func stringsOf(v reflect.Value) []string {
 // set compares lists as sets: one field a member, all of the set's name.
 func (w walker) set(name string, old, updated []string) []*nomadlike.ObjectDiff {
 	d := &nomadlike.ObjectDiff{Name: name}
-	for _, m := range distinct(updated) {
+	before, after := distinct(old), distinct(updated)
+	in := func(sorted []string, m string) bool {
+		_, found := slices.BinarySearch(sorted, m)
+		return found
+	}
+	for _, m := range after {
 		switch {
-		case !slices.Contains(old, m):
+		case !in(before, m):
 			d.Fields = append(d.Fields, &nomadlike.FieldDiff{Type: Added, Name: name, New: m})
 		case w.contextual:
 			d.Fields = append(d.Fields, &nomadlike.FieldDiff{Type: None, Name: name, Old: m, New: m})
 		}
 	}
-	for _, m := range distinct(old) {
-		if !slices.Contains(updated, m) {
+	for _, m := range before {
+		if !in(after, m) {
 			d.Fields = append(d.Fields, &nomadlike.FieldDiff{Type: Deleted, Name: name, Old: m})
 		}
 	}
@@ -282,17 +291,11 @@ func content(v reflect.Value) string {
 // ordered by what changed.
 func (w walker) list(c child, old, updated reflect.Value) []*nomadlike.ObjectDiff {
 	before, after := elements(c, old), elements(c, updated)
-	at := func(list []element, key string) reflect.Value {
-		for _, e := range list {
-			if e.key == key {
-				return e.value
-			}
-		}
-		return reflect.Value{}
-	}
+	keyOf := func(e element) string { return e.key }
+	was, is := byName(before, keyOf), byName(after, keyOf)
 	var out []*nomadlike.ObjectDiff
-	for _, key := range unionNames(before, after, func(e element) string { return e.key }) {
-		out = append(out, w.one(c.shape, c.name, at(before, key), at(after, key))...)
+	for _, key := range unionNames(before, after, keyOf) {
+		out = append(out, w.one(c.shape, c.name, was[key].value, is[key].value)...)
 	}
 	sortObjects(out)
 	return out
