@@ -45,8 +45,8 @@ func (d *decoder) job(block *hclsyntax.Block, ctx *hcl.EvalContext) spec.Documen
 
 // body decodes the body of a block that has a schema.
 func (d *decoder) body(s *shape, b scoped) object {
-	out := object{}
-	d.meter.charge(blockCost, b.TypeRange.Ptr())
+	out := make(object, len(s.attrs)+len(s.blocks))
+	d.meter.charge(s.cost(), b.TypeRange.Ptr())
 	d.attributes(s, b, out)
 	d.blocks(s, b, out)
 	for _, a := range s.attrs {

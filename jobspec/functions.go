@@ -41,7 +41,7 @@ func numberFunctions() map[string]function.Function {
 		"pow":      stdlib.PowFunc,
 		"max":      stdlib.MaxFunc,
 		"min":      stdlib.MinFunc,
-		"parseint": stdlib.ParseIntFunc,
+		"parseint": parseInt(),
 	}
 }
 

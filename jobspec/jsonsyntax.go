@@ -1,6 +1,10 @@
 package jobspec
 
 import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/json"
@@ -21,6 +25,7 @@ func (e *jsonValue) UnwrapExpression() hcl.Expression { return e.Expression }
 // there on.
 type jsonReader struct {
 	key   string
+	text  []byte
 	meter *meter
 	diags hcl.Diagnostics
 }
@@ -43,7 +48,7 @@ func readJSON(text []byte, key string, sch *schema, m *meter) (*hclsyntax.Body, 
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	r := &jsonReader{key: key, meter: m}
+	r := &jsonReader{key: key, text: text, meter: m}
 	out := r.shape(body, sch.shapes[topShape], sch)
 	return out, append(diags, r.diags...)
 }
@@ -51,7 +56,6 @@ func readJSON(text []byte, key string, sch *schema, m *meter) (*hclsyntax.Body, 
 // checkJSON bounds the size and depth of the syntax tree.
 func checkJSON(text []byte, key string) *hcl.Diagnostic {
 	depth, signs, inString := 0, 0, false
-	at := hcl.Range{Filename: key, Start: hcl.InitialPos, End: hcl.InitialPos}
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case inString && c == '\\':
@@ -67,15 +71,24 @@ func checkJSON(text []byte, key string) *hcl.Diagnostic {
 		case c == ',' || c == ':':
 			signs++
 		}
-		at.Start.Byte, at.End.Byte = i, i
-		if depth > nestingMax {
-			return problem(&at, "Nesting too deep", "Objects and lists may nest %d levels deep.", nestingMax)
-		}
-		if signs > tokensMax {
-			return tooManyTokens(at)
+		switch {
+		case depth > nestingMax:
+			return problem(signAt(text, key, i), "Nesting too deep", "Objects and lists may nest %d levels deep.", nestingMax)
+		case signs > jsonSignsMax:
+			return problem(signAt(text, key, i), "Source too large", "The source has more than %d brackets, commas and colons.", jsonSignsMax)
 		}
 	}
 	return nil
+}
+
+// signAt is the place of a byte.
+func signAt(text []byte, key string, offset int) *hcl.Range {
+	from := lineStart(text, offset)
+	at := hcl.Range{Filename: key, Start: hcl.Pos{
+		Line: bytes.Count(text[:from], []byte("\n")) + 1, Column: utf8.RuneCount(text[from:offset]) + 1, Byte: offset,
+	}}
+	at.End = hcl.Pos{Line: at.Start.Line, Column: at.Start.Column + 1, Byte: offset + 1}
+	return &at
 }
 
 // shape reads a body with a known shape.
@@ -201,19 +214,19 @@ func (r *jsonReader) keyword(e hcl.Expression) hclsyntax.Expression {
 // expr reads a value: strings are templates, also as keys of objects.
 func (r *jsonReader) expr(e hcl.Expression) hclsyntax.Expression {
 	at := e.Range()
-	if elems, diags := hcl.ExprList(e); !diags.HasErrors() {
-		tuple := &hclsyntax.TupleConsExpr{SrcRange: at, OpenRange: at}
-		for _, elem := range elems {
-			tuple.Exprs = append(tuple.Exprs, r.expr(elem))
+	switch first := r.text[at.Start.Byte]; first {
+	case '[':
+		elems, _ := hcl.ExprList(e)
+		tuple := &hclsyntax.TupleConsExpr{SrcRange: at, OpenRange: at, Exprs: make([]hclsyntax.Expression, len(elems))}
+		for i, elem := range elems {
+			tuple.Exprs[i] = r.expr(elem)
 		}
 		return &metered{Expression: tuple, meter: r.meter}
-	}
-	if pairs, diags := hcl.ExprMap(e); !diags.HasErrors() {
-		object := &hclsyntax.ObjectConsExpr{SrcRange: at, OpenRange: at}
-		for _, pair := range pairs {
-			object.Items = append(object.Items, hclsyntax.ObjectConsItem{
-				KeyExpr: r.expr(pair.Key), ValueExpr: r.expr(pair.Value),
-			})
+	case '{':
+		pairs, _ := hcl.ExprMap(e)
+		object := &hclsyntax.ObjectConsExpr{SrcRange: at, OpenRange: at, Items: make([]hclsyntax.ObjectConsItem, len(pairs))}
+		for i, pair := range pairs {
+			object.Items[i] = hclsyntax.ObjectConsItem{KeyExpr: r.expr(pair.Key), ValueExpr: r.expr(pair.Value)}
 		}
 		return &metered{Expression: object, meter: r.meter}
 	}
@@ -221,6 +234,9 @@ func (r *jsonReader) expr(e hcl.Expression) hclsyntax.Expression {
 	r.diags = append(r.diags, diags...)
 	if v.Type() != cty.String || v.IsNull() || diags.HasErrors() {
 		return &metered{Expression: &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}, meter: r.meter}
+	}
+	if !isTemplate(v.AsString()) {
+		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}
 	}
 	text, start := []byte(v.AsString()), stringStart(at)
 	expr, diags := readTemplate(text, r.key, start)
@@ -230,6 +246,11 @@ func (r *jsonReader) expr(e hcl.Expression) hclsyntax.Expression {
 	}
 	rw := rewriter{meter: r.meter, text: text, base: start.Byte, deferring: true}
 	return rw.expr(expr)
+}
+
+// isTemplate tells whether a string may hold more than itself.
+func isTemplate(text string) bool {
+	return strings.Contains(text, "${") || strings.Contains(text, "%{")
 }
 
 // stringStart is where the content of a quoted string starts.

@@ -6,9 +6,19 @@ const (
 	// sourceBytesMax bounds the job file and each file of variables, in bytes.
 	// It is twice the size of source a server keeps by default.
 	sourceBytesMax = 2 << 20
-	// tokensMax bounds the words and signs of a source; the tree made of them
-	// takes about a kilobyte for each.
-	tokensMax = 250_000
+	// tokensMax bounds the words and signs of a source, of which each takes
+	// about 200 bytes while it is read and as much in the tree made of it.
+	// runTokensMax bounds those of one text or value, which cannot be read in
+	// pieces.
+	tokensMax    = 260_000
+	runTokensMax = 150_000
+	// copiedBytesMax bounds the bytes that are copied to join the lines of one
+	// text, which takes about a second. It allows for half a mebibyte in lines of
+	// the usual length.
+	copiedBytesMax = 2 << 30
+	// jsonSignsMax bounds the brackets, commas and colons of a source in JSON, of
+	// which each takes about 500 bytes while it is read.
+	jsonSignsMax = 90_000
 	// nestingMax bounds how deep blocks, brackets, templates and directives
 	// nest: reading and evaluating are recursive.
 	nestingMax = 200
@@ -25,9 +35,11 @@ const (
 	// evaluationCost is charged for every evaluated expression, in bytes.
 	evaluationCost = 256
 	// attributeCost and blockCost are charged for every decoded attribute and
-	// block, in bytes: what they take in a document.
+	// block, in bytes: what they take in a document. There a block has all the
+	// members of its shape, said or not: memberCost is charged for each.
 	attributeCost = 128
-	blockCost     = 4 << 10
+	blockCost     = 1 << 10
+	memberCost    = 64
 	// failureCost is charged for every expression that fails, in bytes: a
 	// failing loop makes a diagnostic per element.
 	failureCost = 32 << 10

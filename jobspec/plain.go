@@ -9,31 +9,33 @@ import (
 // leaves room for the string, and the expression in it, that may stand inside.
 const plainDepthMax = nestingMax - 3
 
-// isPlain tells whether a file is made of ordinary blocks, lists and strings
+// scanPlain tells whether a file is made of ordinary blocks, lists and strings
 // well within the bounds on words and nesting. Nearly all job files are, and
 // this is much cheaper than reading the words: "false" only means that they
-// have to be read. Heredocs, block comments, directives and strings within
+// have to be read. It also notes where the file can be read in pieces. Heredocs, block comments, directives and strings within
 // strings are not plain.
-func isPlain(text []byte) bool {
+func scanPlain(text []byte) (at seams, plain bool) {
 	if !utf8.Valid(text) {
-		return false // bytes that are no text may take the next one with them
+		return seams{}, false // bytes that are no text may take the next one with them
 	}
 	s := plainScan{text: text, open: make([]level, 1, plainDepthMax+1)}
 	s.open[0].lines = true
 	for s.at < len(text) {
-		if !s.step() {
-			return false
+		if !s.step() || s.words-s.run > runTokensMax {
+			return seams{}, false
 		}
 	}
-	return s.words <= tokensMax
+	return s.seams, s.words <= tokensMax
 }
 
-// plainScan counts, from above, what checkTokens would.
+// plainScan counts, from above, what checkText would.
 type plainScan struct {
 	text  []byte
 	at    int
 	words int
+	run   int // words when the last member of a block ended
 	open  []level
+	seams seams
 }
 
 // peek is the byte at an offset from the current one; 0 outside of the text.
@@ -71,14 +73,17 @@ func (s *plainScan) step() bool {
 		if top.lines {
 			top.links = 0
 		}
+		s.line()
 	case '{', '[', '(':
 		top.links++
 		fits := top.links <= operatorsMax // before top is moved
 		s.open = append(s.open, level{lines: c == '{'})
+		s.seams.opened(s.at-1, len(s.open))
 		return fits && len(s.open) <= plainDepthMax
 	case '}', ']', ')':
 		if len(s.open) > 1 {
 			s.open = s.open[:len(s.open)-1]
+			s.seams.closed(s.at-1, len(s.open))
 		}
 	case ',':
 		top.links = 0
@@ -109,7 +114,16 @@ func (s *plainScan) comment() bool {
 		end = len(s.text) - s.at - 1
 	}
 	s.at += end + 1
+	s.line()
 	return true
+}
+
+// line notes the end of a line, which was just passed.
+func (s *plainScan) line() {
+	if len(s.open) <= bodyLevel {
+		s.run = s.words
+	}
+	s.seams.line(s.at-1, len(s.open))
 }
 
 // quoted goes past a string, in which only names may be interpolated.
@@ -123,9 +137,9 @@ func (s *plainScan) quoted() bool {
 			return true
 		case c == '\\':
 			s.at++
-		case c == '\n', c == '%' && s.peek(1) == '{', c == '$' && s.peek(1) == '$':
+		case c == '\n', c == '%', c == '$' && s.peek(1) != '{':
 			return false
-		case c == '$' && s.peek(1) == '{':
+		case c == '$':
 			length := bytes.IndexByte(s.text[s.at:], '}')
 			if length < 0 || length > operatorsMax {
 				return false

@@ -13,11 +13,10 @@ import (
 // mustFit fails if a text that is called plain is out of bounds.
 func mustFit(t *testing.T, text []byte) {
 	t.Helper()
-	if !isPlain(text) {
+	if _, plain := scanPlain(text); !plain {
 		return
 	}
-	tokens, _ := hclsyntax.LexConfig(text, "x", hcl.InitialPos)
-	if d := checkTokens(tokens); d != nil {
+	if _, d := checkText(text, "x", hcl.InitialPos, hclsyntax.LexConfig); d != nil {
 		t.Errorf("plain, but %s: %q", d.Summary, text[:min(len(text), 200)])
 	}
 }
@@ -41,6 +40,7 @@ func TestIsPlain_Refuses(t *testing.T) {
 		"heredoc":      "x = <<E\n" + strings.Repeat("}\n", deep) + "E\n",
 		"comment":      "/*\n" + strings.Repeat("}\n", deep) + "*/",
 		"escapes":      `x = "$${"`,
+		"dollars":      `x = "` + strings.Repeat("$a", deep) + `"`,
 		"no text":      strings.Repeat("0!\xe8\n", deep),
 		"returns":      strings.Repeat("\r", deep),
 		"no index":     strings.Repeat(`= "${a.b[0}"`+"\x00", deep),
@@ -48,7 +48,7 @@ func TestIsPlain_Refuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mustFit(t, []byte(text))
-			if isPlain([]byte(text)) {
+			if _, plain := scanPlain([]byte(text)); plain {
 				t.Error("called plain")
 			}
 		})
@@ -68,7 +68,7 @@ func TestIsPlain_Accepts(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustFit(t, text)
-		if isPlain(text) {
+		if _, ok := scanPlain(text); ok {
 			plain++
 		}
 	}

@@ -30,6 +30,9 @@ func (r rewriter) expr(e hclsyntax.Expression) hclsyntax.Expression {
 		}
 		return e
 	case *hclsyntax.TemplateExpr:
+		if text, ok := e.Parts[0].(*hclsyntax.LiteralValueExpr); ok && e.IsStringLiteral() {
+			return &hclsyntax.LiteralValueExpr{Val: text.Val, SrcRange: e.SrcRange}
+		}
 		whole := &templateMeter{TemplateExpr: e}
 		for i, part := range e.Parts {
 			e.Parts[i] = &templatePart{Expression: r.templatePart(part), whole: whole}
@@ -68,7 +71,9 @@ func (r rewriter) expr(e hclsyntax.Expression) hclsyntax.Expression {
 func (r rewriter) operator(e hclsyntax.Expression) hclsyntax.Expression {
 	switch e := e.(type) {
 	case *hclsyntax.LiteralValueExpr:
-		return r.metered(e)
+		if _, fault := valueSize(e.Val); fault != "" {
+			return r.metered(e)
+		}
 	case *hclsyntax.RelativeTraversalExpr:
 		e.Source = r.expr(e.Source)
 	case *hclsyntax.ConditionalExpr:
@@ -108,7 +113,8 @@ func (r rewriter) always(e hclsyntax.Expression) hclsyntax.Expression {
 		return nil
 	}
 	out := r.expr(e)
-	if _, done := out.(*metered); done {
+	switch out.(type) {
+	case *metered, *hclsyntax.LiteralValueExpr:
 		return out
 	}
 	return r.metered(out)
@@ -117,7 +123,11 @@ func (r rewriter) always(e hclsyntax.Expression) hclsyntax.Expression {
 // converted prepares an expression whose value may be converted, which for
 // tuples and objects compares each element with every other.
 func (r rewriter) converted(e hclsyntax.Expression) hclsyntax.Expression {
-	return &metered{Expression: r.expr(e), meter: r.meter, pairs: true}
+	out := r.expr(e)
+	if _, constant := out.(*hclsyntax.LiteralValueExpr); constant {
+		return out
+	}
+	return &metered{Expression: out, meter: r.meter, pairs: true}
 }
 
 // key prepares the key of an object element; a bare name is the key itself.

@@ -79,6 +79,11 @@ type shape struct {
 	blocks []*blockDef
 }
 
+// cost is what a block of the shape is charged for, in bytes.
+func (s *shape) cost() int64 {
+	return blockCost + memberCost*int64(len(s.attrs)+len(s.blocks))
+}
+
 func (s *shape) attr(name string) *attrDef {
 	i := slices.IndexFunc(s.attrs, func(a *attrDef) bool { return a.name == name })
 	if i < 0 {
