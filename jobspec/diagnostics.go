@@ -39,6 +39,9 @@ type Diagnostic struct {
 type Diagnostics struct {
 	list    hcl.Diagnostics
 	sources map[string]source
+	// secrets and the source at hidden are never shown.
+	secrets Secrets
+	hidden  []hcl.Range
 }
 
 // add notes problems, each once: what a loop or dynamic block repeats is said
@@ -96,7 +99,7 @@ func (d *Diagnostics) Error() string {
 			r.Filename = d.sources[r.Filename].name
 			place = r.String()
 		}
-		lines[i] = fmt.Sprintf("%s: %s; %s", place, n.Summary, n.Detail)
+		lines[i] = fmt.Sprintf("%s: %s; %s", place, n.Summary, d.secrets.Mask(n.Detail))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -111,7 +114,7 @@ func (d *Diagnostics) All() []Diagnostic {
 }
 
 func (d *Diagnostics) export(n *hcl.Diagnostic) Diagnostic {
-	out := Diagnostic{Severity: SeverityError, Summary: n.Summary, Detail: n.Detail}
+	out := Diagnostic{Severity: SeverityError, Summary: n.Summary, Detail: d.secrets.Mask(n.Detail)}
 	if n.Severity == hcl.DiagWarning {
 		out.Severity = SeverityWarning
 	}
@@ -122,8 +125,20 @@ func (d *Diagnostics) export(n *hcl.Diagnostic) Diagnostic {
 	out.File, out.InVariables = src.name, src.variables
 	out.Line, out.Column = n.Subject.Start.Line, n.Subject.Start.Column
 	out.EndLine, out.EndColumn = n.Subject.End.Line, n.Subject.End.Column
-	out.Snippet = sourceLine(src.body, out.Line)
+	if !d.hides(*n.Subject) {
+		out.Snippet = d.secrets.Mask(sourceLine(src.body, out.Line))
+	}
 	return out
+}
+
+// hides tells whether a line of the source may hold a sensitive value.
+func (d *Diagnostics) hides(at hcl.Range) bool {
+	for _, h := range d.hidden {
+		if h.Filename == at.Filename && h.Start.Line <= at.Start.Line && at.Start.Line <= h.End.Line && h.End.Line > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Render writes the problems for a person: place, source line with a marker
@@ -158,8 +173,10 @@ func (n Diagnostic) text() string {
 	if n.Line > 0 {
 		number := fmt.Sprintf("%4d", n.Line)
 		fmt.Fprintf(&b, "\n  on %s line %d, column %d:\n", n.File, n.Line, n.Column)
-		fmt.Fprintf(&b, "%s: %s\n", number, n.Snippet)
-		fmt.Fprintf(&b, "%s  %s\n", strings.Repeat(" ", len(number)), n.marker())
+		if n.Snippet != "" {
+			fmt.Fprintf(&b, "%s: %s\n", number, n.Snippet)
+			fmt.Fprintf(&b, "%s  %s\n", strings.Repeat(" ", len(number)), n.marker())
+		}
 	}
 	if n.Detail != "" {
 		fmt.Fprintf(&b, "\n%s\n", n.Detail)

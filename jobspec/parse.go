@@ -46,15 +46,25 @@ type VarFile struct {
 // Parse reads a job file. It returns the job without any defaults but with
 // every member of its shape, or nil and all problems of the first stage that
 // failed.
-func Parse(in Input) (doc spec.Document, problems *Diagnostics) {
+func Parse(in Input) (spec.Document, *Diagnostics) {
+	file, problems := ParseFile(in)
+	if problems != nil {
+		return nil, problems
+	}
+	return file.Job, nil
+}
+
+// ParseFile is Parse for those who also need to know about the variables.
+func ParseFile(in Input) (file *File, problems *Diagnostics) {
 	p := newParser(in)
-	defer p.recoverInto(&doc, &problems)
-	doc = p.parse()
+	defer p.recoverInto(&file, &problems)
+	file = &File{}
+	p.parse(file)
 	if p.diags.hasErrors() {
 		p.diags.sortByPlace()
 		return nil, p.diags
 	}
-	return doc, nil
+	return file, nil
 }
 
 // parser is the state of one call of Parse.
@@ -67,6 +77,7 @@ type parser struct {
 	declared []*variable
 	byName   map[string]*variable
 	locals   []*local
+	varKeys  []string // sources of the files of variables
 }
 
 func newParser(in Input) *parser {
@@ -87,12 +98,12 @@ func newParser(in Input) *parser {
 // recoverInto turns the end of the evaluation budget, and any fault that a
 // strange file provokes in the expression library, into a diagnostic: a
 // request must not end the process.
-func (p *parser) recoverInto(doc *spec.Document, problems **Diagnostics) {
+func (p *parser) recoverInto(file **File, problems **Diagnostics) {
 	fault := recover()
 	if fault == nil {
 		return
 	}
-	*doc, *problems = nil, p.diags
+	*file, *problems = nil, p.diags
 	var spent budgetError
 	if err, ok := fault.(error); ok && errors.As(err, &spent) {
 		p.diags.add(problem(spent.subject(), "Job file too expensive to evaluate",
@@ -104,34 +115,35 @@ func (p *parser) recoverInto(doc *spec.Document, problems **Diagnostics) {
 }
 
 // parse goes through the stages; each ends the work when it found errors.
-func (p *parser) parse() spec.Document {
+func (p *parser) parse(file *File) {
 	values := p.readVarFiles()
 	if p.diags.hasErrors() {
-		return nil
+		return
 	}
 	body, src, ok := p.readJobFile()
 	if !ok {
-		return nil
+		return
 	}
 	job := p.readTop(body, src)
 	if p.diags.hasErrors() {
-		return nil
+		return
 	}
 	p.assign(values)
 	if p.diags.hasErrors() {
-		return nil
+		return
 	}
 	ctx := p.evalContext()
 	p.evalVariables(ctx)
 	if p.diags.hasErrors() {
-		return nil
+		return
 	}
 	p.evalLocals(ctx, src)
 	if p.diags.hasErrors() {
-		return nil
+		return
 	}
 	d := &decoder{diags: p.diags, schema: p.schema, meter: p.meter, src: src}
-	return d.job(job, ctx)
+	file.Job = d.job(job, ctx)
+	p.given(file, values)
 }
 
 // evalContext is what expressions may call; variables and locals come into it

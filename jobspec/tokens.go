@@ -227,5 +227,5 @@ func tooManyTokens(at hcl.Range) *hcl.Diagnostic {
 }
 
 func tooLongRun(at hcl.Range) *hcl.Diagnostic {
-	return problem(&at, "Value too large", "A text or value may have %d words and signs.", runTokensMax)
+	return problem(&at, "Source too large", "A text or value may have %d words and signs.", runTokensMax)
 }

@@ -24,6 +24,8 @@ type variable struct {
 	// is neither.
 	value  cty.Value
 	checks []validation
+	// sensitive is set when its value must not be shown or kept.
+	sensitive bool
 	// at is where the variable is declared.
 	at hcl.Range
 }
@@ -48,6 +50,8 @@ func (p *parser) declare(b *hclsyntax.Block, src source) {
 		case "type", "default":
 		case "description":
 			p.literalText(attr)
+		case "sensitive":
+			v.sensitive = p.literal(attr, toBool) == true
 		default:
 			p.diags.add(unknownArgument(shape, attr))
 		}
@@ -74,17 +78,23 @@ func (p *parser) declare(b *hclsyntax.Block, src source) {
 
 // literalText reads an argument that must be text without references.
 func (p *parser) literalText(attr *hclsyntax.Attribute) string {
+	text, _ := p.literal(attr, toString).(string)
+	return text
+}
+
+// literal reads an argument without references; nil when it is not suitable.
+func (p *parser) literal(attr *hclsyntax.Attribute, convert converter) any {
 	v, diags := attr.Expr.Value(nil)
 	p.diags.add(diags...)
 	if diags.HasErrors() {
-		return ""
+		return nil
 	}
-	text, err := toString(v)
+	out, err := convert(v)
 	if err != nil {
 		p.diags.add(problem(attr.Expr.Range().Ptr(), "Unsuitable value type", "Unsuitable value for %q: %s.", attr.Name, err))
-		return ""
+		return nil
 	}
-	return text.(string)
+	return out
 }
 
 // setDefault reads a default; without a declared type, it decides the type.
@@ -95,6 +105,7 @@ func (p *parser) setDefault(v *variable, attr *hclsyntax.Attribute) {
 	if diags.HasErrors() {
 		return
 	}
+	p.hide(v, value, at)
 	value, err := v.accept(value)
 	if err != nil {
 		p.diags.add(problem(&at, "Invalid default value for variable",
@@ -184,9 +195,10 @@ func (p *parser) register(v *variable) {
 
 // assignment is a value for a variable from a file.
 type assignment struct {
-	name string
-	expr hcl.Expression
-	at   hcl.Range // of the name
+	name  string
+	expr  hcl.Expression
+	at    hcl.Range // of the name
+	whole hcl.Range // of name and value
 }
 
 // readVarFiles reads the syntax of the files of variables.
@@ -199,6 +211,7 @@ func (p *parser) readVarFiles() []assignment {
 		}
 		src.json = isJSON(src.body)
 		key := p.addSource(src)
+		p.varKeys = append(p.varKeys, key)
 		if d := checkSize(key, src.body); d != nil {
 			p.diags.add(d)
 			continue
@@ -217,7 +230,7 @@ func (p *parser) readVarFiles() []assignment {
 		attrs, diags := body.JustAttributes()
 		p.diags.add(diags...)
 		for _, a := range hclOrder(attrs) {
-			out = append(out, assignment{name: a.Name, expr: a.Expr, at: a.NameRange})
+			out = append(out, assignment{name: a.Name, expr: a.Expr, at: a.NameRange, whole: a.Range})
 		}
 	}
 	return out
@@ -247,6 +260,7 @@ func (p *parser) assign(files []assignment) {
 			p.undeclared(a.name, a.at)
 			continue
 		}
+		p.hide(v, cty.NilVal, a.expr.Range())
 		value, diags := a.expr.Value(nil)
 		p.diags.add(diags...)
 		if !diags.HasErrors() {
@@ -299,6 +313,7 @@ func (p *parser) assignText(v *variable, text string) {
 }
 
 func (p *parser) set(v *variable, value cty.Value, at hcl.Range) {
+	p.hide(v, value, at)
 	value, err := v.accept(value)
 	if err != nil {
 		p.diags.add(problem(&at, "Invalid value for variable",

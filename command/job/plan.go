@@ -85,6 +85,7 @@ func (o *planOptions) plan(ctx context.Context, c *meta.Call, job *jobfile.Job) 
 	if err != nil {
 		return fmt.Errorf("planning job %q: %w", job.Text("ID"), err)
 	}
+	hideSecrets(reply.Diff, job.Secrets)
 	if o.json || o.template != "" {
 		if err := o.printStructured(c, &reply); err != nil {
 			return err

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -27,8 +26,8 @@ const (
 	downloadTimeout = 30 * time.Second
 	// stdinPath means standard input.
 	stdinPath = "-"
-	// variablePrefix marks the environment variables that set job variables.
-	variablePrefix = "NOMAD_VAR_"
+	// stdinName is what diagnostics call it.
+	stdinName = "stdin"
 )
 
 // Flags say how a job file is read. The zero value must be declared.
@@ -84,6 +83,8 @@ func quote(s string) string {
 type Job struct {
 	Doc        spec.Document
 	Submission *nl.JobSubmission
+	// Secrets are the values of sensitive variables, which are not to be shown.
+	Secrets jobspec.Secrets
 }
 
 // Text is a member of the job that is a text, "" when it is not said.
@@ -136,21 +137,16 @@ func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
 		AllowFS: true, LaxVariables: !f.Strict,
 	}
 	if path == stdinPath {
-		in.Path = "stdin.hcl"
-	} else if !isURL(path) {
-		in.BaseDir = filepath.Dir(path)
+		in.Path = stdinName
 	}
-	var values strings.Builder
 	for _, name := range f.VarFiles {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("reading the variables: %w", err)
 		}
 		in.VarFiles = append(in.VarFiles, jobspec.VarFile{Path: name, Body: text})
-		values.Write(text)
-		values.WriteByte('\n')
 	}
-	doc, problems := jobspec.Parse(in)
+	file, problems := jobspec.ParseFile(in)
 	if problems != nil {
 		var text strings.Builder
 		if err := problems.Render(&text); err != nil {
@@ -158,30 +154,9 @@ func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
 		}
 		return nil, fmt.Errorf("the job file cannot be read\n\n%s", strings.TrimSpace(text.String()))
 	}
-	return &Job{Doc: doc, Submission: &nl.JobSubmission{
-		Format: "hcl2", Source: string(body),
-		Variables: strings.TrimSuffix(values.String(), "\n"), VariableFlags: f.values(m.Environ()),
+	return &Job{Doc: file.Job, Secrets: file.Secrets, Submission: &nl.JobSubmission{
+		Format: "hcl2", Source: string(body), Variables: file.Values, VariableFlags: file.Flags,
 	}}, nil
-}
-
-// values are the variables that environment and flags set.
-func (f *Flags) values(environ []string) map[string]string {
-	out := map[string]string{}
-	for _, entry := range environ {
-		name, value, _ := strings.Cut(entry, "=")
-		if name, ok := strings.CutPrefix(name, variablePrefix); ok {
-			out[name] = value
-		}
-	}
-	for _, v := range f.Vars {
-		if name, value, ok := strings.Cut(v, "="); ok {
-			out[name] = value
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	return out
 }
 
 func isURL(path string) bool {

@@ -68,6 +68,8 @@ func checkJob(p *Problems, job *nomadlike.Job, s Settings) {
 			p.addf("Job task group %d missing name", i+1)
 		case seen[g.Name]:
 			p.addf("Job task group %d redefines %q", i+1, g.Name)
+		case strings.ContainsRune(g.Name, 0):
+			p.addf("Job task group %d has a null character in its name", i+1)
 		}
 		seen[g.Name] = true
 		total += max(g.Count, 0)
