@@ -7,6 +7,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
 // expand lists the blocks of a body with the dynamic ones replaced by what
@@ -69,7 +71,7 @@ func (d *decoder) dynamicSpec(s *shape, b scoped) (*dynamicSpec, bool) {
 	sp := &dynamicSpec{block: b.Block, def: s.block(b.Labels[0]), iterator: b.Labels[0]}
 	if sp.def == nil {
 		d.diags.add(problem(b.LabelRanges[0].Ptr(), "Unsupported block type",
-			"Blocks of type %q are not expected here.%s", b.Labels[0], suggestion(b.Labels[0], s.blockNames())))
+			"Blocks of type %q are not expected here.%s", b.Labels[0], spell.Hint(b.Labels[0], s.blockNames())))
 		return nil, false
 	}
 	for _, attr := range inOrder(b.Body.Attributes) {
@@ -87,7 +89,7 @@ func (d *decoder) dynamicSpec(s *shape, b scoped) (*dynamicSpec, bool) {
 		default:
 			d.diags.add(problem(attr.NameRange.Ptr(), "Unsupported argument",
 				"An argument named %q is not expected in a dynamic block.%s", attr.Name,
-				suggestion(attr.Name, []string{"for_each", "labels", "iterator"})))
+				spell.Hint(attr.Name, []string{"for_each", "labels", "iterator"})))
 		}
 	}
 	return sp, d.dynamicContent(sp) && d.dynamicElements(sp, b)

@@ -5,29 +5,11 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
-
-// suggestionDistance is in how many letters a name must at least differ not to
-// be taken for the other; half of the letters must be right in any case.
-const suggestionDistance = 3
-
-// suggestion proposes the known name nearest to an unknown one, as a sentence
-// to append; it is empty when none is near.
-func suggestion(given string, known []string) string {
-	best, distance := "", suggestionDistance
-	for _, name := range known {
-		if d := levenshtein.Distance(given, name, nil); d < distance && 2*d <= len(name) {
-			best, distance = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" Did you mean %q?", best)
-}
 
 // memberHint proposes what may have been meant by an unknown variable or local.
 func memberHint(n *hcl.Diagnostic) string {
@@ -42,7 +24,7 @@ func memberHint(n *hcl.Diagnostic) string {
 	for ctx := n.EvalContext; ctx != nil; ctx = ctx.Parent() {
 		root, known := ctx.Variables[reference.Traversal.RootName()]
 		if known && root.Type().IsObjectType() && !root.Type().HasAttribute(member.Name) {
-			return suggestion(member.Name, slices.Sorted(maps.Keys(root.Type().AttributeTypes())))
+			return spell.Hint(member.Name, slices.Sorted(maps.Keys(root.Type().AttributeTypes())))
 		}
 	}
 	return ""
@@ -67,7 +49,7 @@ func (s *shape) blockNames() []string {
 // unknownArgument says that a body has no such attribute, and what may have
 // been meant.
 func unknownArgument(s *shape, attr *hclsyntax.Attribute) *hcl.Diagnostic {
-	hint := suggestion(attr.Name, s.attrNames())
+	hint := spell.Hint(attr.Name, s.attrNames())
 	if s.block(attr.Name) != nil {
 		hint = fmt.Sprintf(" Did you mean to define a block of type %q?", attr.Name)
 	}
@@ -78,7 +60,7 @@ func unknownArgument(s *shape, attr *hclsyntax.Attribute) *hcl.Diagnostic {
 // unknownBlock says that a body has no such block, and what may have been
 // meant.
 func unknownBlock(s *shape, b *hclsyntax.Block) *hcl.Diagnostic {
-	hint := suggestion(b.Type, s.blockNames())
+	hint := spell.Hint(b.Type, s.blockNames())
 	if s.attr(b.Type) != nil {
 		hint = fmt.Sprintf(" Did you mean to define argument %q? If so, use the equals sign to assign it a value.", b.Type)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
+
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
 // environPrefix marks environment entries that give values to variables.
@@ -289,7 +291,7 @@ func (p *parser) undeclared(name string, at hcl.Range) {
 		known[i] = v.name
 	}
 	p.diags.add(about(at, "Undefined variable",
-		"A value is given for variable %q, which the job file does not declare.%s", name, suggestion(name, known)))
+		"A value is given for variable %q, which the job file does not declare.%s", name, spell.Hint(name, known)))
 }
 
 // assignText gives a variable a value written on the command line or in the

@@ -2,7 +2,6 @@ package admit
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
@@ -104,9 +103,7 @@ func checkRestart(p *Problems, r *nomadlike.RestartPolicy) {
 		p.addf("Missing restart policy")
 		return
 	}
-	if r.Mode != "fail" && r.Mode != "delay" {
-		p.addf("Unsupported restart mode: %q", r.Mode)
-	}
+	p.oneOf(r.Mode, []string{"fail", "delay"}, "Unsupported restart mode")
 	switch {
 	case r.Attempts < 0:
 		p.addf("Restart policy attempts can't be negative")
@@ -158,7 +155,7 @@ func checkReschedule(p *Problems, job *nomadlike.Job, r *nomadlike.ReschedulePol
 			p.addf("Max Delay cannot be less than Delay %v (got %v)", r.Delay, r.MaxDelay)
 		}
 	default:
-		p.addf("Invalid delay function %q, must be one of [constant exponential fibonacci]", r.DelayFunction)
+		p.oneOf(r.DelayFunction, []string{"constant", "exponential", "fibonacci"}, "Invalid delay function")
 		return
 	}
 	if !r.Unlimited {
@@ -216,9 +213,7 @@ func checkDisconnect(p *Problems, job *nomadlike.Job, d *nomadlike.Disconnect) {
 			p.addf("disconnect.stop_on_client_after can only be used with service and batch jobs")
 		}
 	}
-	if !slices.Contains([]string{"best_score", "longest_running", "keep_original", "keep_replacement"}, d.Reconcile) {
-		p.addf("Invalid disconnect reconcile option %q", d.Reconcile)
-	}
+	p.oneOf(d.Reconcile, []string{"best_score", "longest_running", "keep_original", "keep_replacement"}, "Invalid disconnect reconcile option")
 }
 
 func checkUpdate(p *Problems, job *nomadlike.Job, u *nomadlike.UpdateStrategy) {
@@ -229,9 +224,7 @@ func checkUpdate(p *Problems, job *nomadlike.Job, u *nomadlike.UpdateStrategy) {
 		p.addf("%s jobs may not have an update block", job.Type)
 		return
 	}
-	if !slices.Contains([]string{"checks", "task_states", "manual"}, u.HealthCheck) {
-		p.addf("Invalid health check given: %q", u.HealthCheck)
-	}
+	p.oneOf(u.HealthCheck, []string{"checks", "task_states", "manual"}, "Invalid health check given")
 	if u.MaxParallel < 0 {
 		p.addf("Max parallel can not be less than zero: %d < 0", u.MaxParallel)
 	}
@@ -272,9 +265,7 @@ func checkMigrate(p *Problems, job *nomadlike.Job, m *nomadlike.MigrateStrategy)
 	if m.MaxParallel < 0 {
 		p.addf("MaxParallel must be >= 0 but found %d", m.MaxParallel)
 	}
-	if m.HealthCheck != "checks" && m.HealthCheck != "task_states" {
-		p.addf("Invalid migrate health check %q", m.HealthCheck)
-	}
+	p.oneOf(m.HealthCheck, []string{"checks", "task_states"}, "Invalid migrate health check")
 	if m.MinHealthyTime < 0 || m.HealthyDeadline < 0 {
 		p.addf("MinHealthyTime and HealthyDeadline of migrate must not be negative")
 	}

@@ -7,7 +7,14 @@ import (
 
 	"github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/expr"
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
+
+// operands are the words among the operators, which may be misspelt.
+var operands = []string{
+	"regexp", "version", "semver", "set_contains", "set_contains_all", "set_contains_any",
+	"is_set", "is_not_set", "distinct_hosts", "distinct_property",
+}
 
 // constraintProblems tells what is wrong with a constraint. Only constraints of
 // jobs and groups may look at other allocations.
@@ -17,7 +24,7 @@ func constraintProblems(c *nomadlike.Constraint, distinct bool) []string {
 		return []string{"Missing constraint operand"}
 	}
 	if !known {
-		return []string{fmt.Sprintf("Unknown constraint type %q", c.Operand)}
+		return []string{fmt.Sprintf("Unknown constraint type %q.%s", c.Operand, spell.Hint(c.Operand, operands))}
 	}
 	if expr.ParseTarget(c.LTarget).OfAllocs() {
 		return companyProblems(op, c.Operand, c.LTarget, c.RTarget)
@@ -130,7 +137,7 @@ func affinityProblems(a *nomadlike.Affinity) []string {
 		return []string{"Missing affinity operand"}
 	}
 	if !known {
-		return []string{fmt.Sprintf("Unknown affinity operator %q", a.Operand)}
+		return []string{fmt.Sprintf("Unknown affinity operator %q.%s", a.Operand, spell.Hint(a.Operand, operands))}
 	}
 	var out []string
 	switch {

@@ -3,7 +3,10 @@ package admit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
 // Problems is an error made of several: everything that is wrong with a job, in
@@ -48,6 +51,16 @@ func (p Problems) err() error {
 
 func (p *Problems) addf(format string, args ...any) {
 	*p = append(*p, fmt.Sprintf(format, args...))
+}
+
+// oneOf refuses a value that is none of those that are allowed, which the
+// problem lists; what the value is for is told first.
+func (p *Problems) oneOf(value string, allowed []string, format string, args ...any) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	said := slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" })
+	p.addf("%s %q; must be one of: %s.%s", fmt.Sprintf(format, args...), value, strings.Join(said, ", "), spell.Hint(value, said))
 }
 
 // within folds the problems of a part into one of the whole.

@@ -75,8 +75,8 @@ func checkTask(p *Problems, job *nomadlike.Job, g *nomadlike.Group, t *nomadlike
 			p.addf("dispatch payload path escapes the allocation directory: %q", d.File)
 		}
 	}
-	if l := t.Lifecycle; l != nil && !slices.Contains([]string{"prestart", "poststart", "poststop"}, l.Hook) {
-		p.addf("invalid lifecycle hook %q; use prestart, poststart or poststop", l.Hook)
+	if l := t.Lifecycle; l != nil {
+		p.oneOf(l.Hook, []string{"prestart", "poststart", "poststop"}, "invalid lifecycle hook")
 	}
 	checkMounts(p, g, t)
 	checkCSIPlugin(p, t.CSIPluginConfig)
@@ -207,9 +207,7 @@ func checkArtifacts(p *Problems, t *nomadlike.Task) {
 		if a.GetterSource == "" {
 			inner.addf("source must be specified")
 		}
-		if !slices.Contains([]string{"", "any", "file", "dir"}, a.GetterMode) {
-			inner.addf("invalid artifact mode %q; must be one of: any, file, dir", a.GetterMode)
-		}
+		inner.oneOf(a.GetterMode, []string{"", "any", "file", "dir"}, "invalid artifact mode")
 		if escapes("task", a.RelativeDest) {
 			inner.addf("destination escapes allocation directory: %q", a.RelativeDest)
 		}
@@ -247,7 +245,7 @@ func checkTaskVault(p *Problems, t *nomadlike.Task) {
 		}
 	case "noop", "restart":
 	default:
-		p.addf("Unknown change mode %q", v.ChangeMode)
+		p.oneOf(v.ChangeMode, []string{"noop", "restart", "signal"}, "Unknown change mode")
 	}
 }
 
@@ -330,7 +328,7 @@ func checkIdentity(p *Problems, id *nomadlike.WorkloadIdentity) {
 			p.addf("identity %q: change_signal must be specified when using change_mode=\"signal\"", id.Name)
 		}
 	default:
-		p.addf("identity %q: invalid change_mode %q", id.Name, id.ChangeMode)
+		p.oneOf(id.ChangeMode, []string{"noop", "restart", "signal"}, "identity %q: invalid change_mode", id.Name)
 	}
 	if id.Filepath != "" && !id.File {
 		p.addf("identity %q: filepath needs file = true", id.Name)

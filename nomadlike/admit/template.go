@@ -48,7 +48,7 @@ func checkTemplate(p *Problems, t *nomadlike.Template) {
 			p.addf("must specify change script configuration value when change mode is script")
 		}
 	default:
-		p.addf("Invalid change mode given: %q", t.ChangeMode)
+		p.oneOf(t.ChangeMode, []string{"noop", "restart", "signal", "script"}, "Invalid change mode given:")
 	}
 	if t.Splay < 0 {
 		p.addf("Must specify positive splay value")

@@ -29,14 +29,12 @@ func Validate(job *nomadlike.Job, s Settings) ([]string, error) {
 
 func checkJob(p *Problems, job *nomadlike.Job, s Settings) {
 	checkNames(p, job)
-	known := slices.Contains([]string{
-		nomadlike.JobTypeService, nomadlike.JobTypeBatch, nomadlike.JobTypeSystem, nomadlike.JobTypeSysBatch,
-	}, job.Type)
+	jobTypes := []string{nomadlike.JobTypeService, nomadlike.JobTypeBatch, nomadlike.JobTypeSystem, nomadlike.JobTypeSysBatch}
 	switch {
 	case job.Type == "":
 		p.addf("Missing job type")
-	case !known:
-		p.addf("Invalid job type: %q; use service, batch, system or sysbatch", job.Type)
+	default:
+		p.oneOf(job.Type, jobTypes, "Invalid job type:")
 	}
 	if job.Priority < 1 || job.Priority > s.maxPriority() {
 		p.addf("Job priority must be between [1, %d], got %d", s.maxPriority(), job.Priority)
@@ -186,7 +184,7 @@ func checkParameterized(p *Problems, job *nomadlike.Job) {
 		p.addf("Parameterized job can only be used with %q or %q jobs", nomadlike.JobTypeBatch, nomadlike.JobTypeSysBatch)
 	}
 	if !slices.Contains([]string{"optional", "required", "forbidden"}, c.Payload) {
-		p.addf("Unknown payload requirement %q; use optional, required or forbidden", c.Payload)
+		p.oneOf(c.Payload, []string{"optional", "required", "forbidden"}, "Unknown payload requirement")
 	}
 	var both []string
 	for _, k := range c.MetaRequired {

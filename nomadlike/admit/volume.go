@@ -115,9 +115,7 @@ func checkMounts(p *Problems, g *nomadlike.Group, t *nomadlike.Task) {
 		if _, ok := g.Volumes[m.Volume]; !ok {
 			p.addf("Volume Mount (%d) references undefined volume %q", i, m.Volume)
 		}
-		if !slices.Contains([]string{"private", "host-to-task", "bidirectional"}, m.PropagationMode) {
-			p.addf("Volume Mount (%d) has an invalid propagation mode %q", i, m.PropagationMode)
-		}
+		p.oneOf(m.PropagationMode, []string{"private", "host-to-task", "bidirectional"}, "Volume Mount (%d) has an invalid propagation mode", i)
 		if !slices.Contains([]string{"", "z", "Z"}, m.SELinuxLabel) {
 			p.addf("Volume Mount (%d) has an invalid SELinux label %q", i, m.SELinuxLabel)
 		}

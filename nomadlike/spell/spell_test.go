@@ -1,0 +1,19 @@
+package spell
+
+import "testing"
+
+func TestHint(t *testing.T) {
+	known := []string{"exponential", "constant", "=", "!=", "is_set", "is_not_set"}
+	for given, want := range map[string]string{
+		"exponentail": ` Did you mean "exponential"?`,
+		"costant":     ` Did you mean "constant"?`,
+		"isset":       ` Did you mean "is_set"?`,
+		"zzz":         "",
+		"~":           "",
+		"":            "",
+	} {
+		if got := Hint(given, known); got != want {
+			t.Errorf("Hint(%q) = %q, want %q", given, got, want)
+		}
+	}
+}
