@@ -13,7 +13,7 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/verify"
 )
 
-func benchApply(b *testing.B, s *store.Snapshot, o op.Op) *store.Snapshot {
+func benchApply(b testing.TB, s *store.Snapshot, o op.Op) *store.Snapshot {
 	b.Helper()
 	next, _, _, err := store.Apply(s, s.Index()+1, o)
 	if err != nil {
@@ -23,7 +23,7 @@ func benchApply(b *testing.B, s *store.Snapshot, o op.Op) *store.Snapshot {
 }
 
 // benchCluster has nodes alike but for four classes.
-func benchCluster(b *testing.B, nodes int) *store.Snapshot {
+func benchCluster(b testing.TB, nodes int) *store.Snapshot {
 	b.Helper()
 	s := store.Empty()
 	for i := range nodes {
@@ -188,65 +188,5 @@ func BenchmarkExplain(b *testing.B) {
 				}
 			})
 		}
-	}
-}
-
-// largeJobs are shapes of jobs that must not stall the scheduler. Scale divides
-// their size.
-func largeJobs(scale int) map[string]*nl.Job {
-	wide := benchJob(1, nil)
-	group := wide.TaskGroups[0]
-	wide.TaskGroups = nil
-	for i := range 2000 / scale {
-		g := *group
-		g.Name, g.Count = fmt.Sprintf("g%d", i), 5
-		wide.TaskGroups = append(wide.TaskGroups, &g)
-	}
-	deep := benchJob(1, nil)
-	deep.TaskGroups = nil
-	for i := range 5 {
-		g := *group
-		g.Name, g.Count = fmt.Sprintf("g%d", i), 2000/scale
-		deep.TaskGroups = append(deep.TaskGroups, &g)
-	}
-	batch := benchJob(25_000/scale, func(g *nl.Group) { g.Update = nil })
-	batch.Type = nl.JobTypeBatch
-	ports := benchJob(1, nil)
-	ports.TaskGroups[0].Tasks = nil
-	ports.TaskGroups[0].Count = 1000 / scale
-	for i := range 5 {
-		ports.TaskGroups[0].Tasks = append(ports.TaskGroups[0].Tasks, &nl.Task{
-			Name: fmt.Sprintf("t%d", i), Driver: "mock_driver", Resources: &nl.Resources{CPU: 20, MemoryMB: 20},
-		})
-		p := &nl.Port{Label: fmt.Sprintf("p%d", i), Value: 8000 + i}
-		if i == 0 {
-			ports.TaskGroups[0].Networks = []*nl.Network{{}}
-		}
-		ports.TaskGroups[0].Networks[0].ReservedPorts = append(ports.TaskGroups[0].Networks[0].ReservedPorts, p)
-	}
-	return map[string]*nl.Job{"2000 groups of 5": wide, "5 groups of 2000": deep, "batch of 25000": batch, "1000 with static ports": ports}
-}
-
-func wanted(job *nl.Job) int {
-	n := 0
-	for _, g := range job.TaskGroups {
-		n += g.Count
-	}
-	return n
-}
-
-func BenchmarkLarge(b *testing.B) {
-	for name, job := range largeJobs(1) {
-		b.Run(name, func(b *testing.B) {
-			s := benchApply(b, benchCluster(b, 2000), &op.RegisterJob{Job: job})
-			e := &nl.Eval{ID: "30000000-0000-0000-0000-000000000001", Namespace: "default", JobID: "bench", Type: job.Type, Priority: 50}
-			for b.Loop() {
-				out, err := sched.Schedule(s, e, benchInput())
-				if err != nil || len(out.Plan.Place) != wanted(job) {
-					b.Fatalf("placed %d of %d: %v", len(out.Plan.Place), wanted(job), err)
-				}
-			}
-			b.ReportMetric(float64(wanted(job))*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
-		})
 	}
 }

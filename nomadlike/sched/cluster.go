@@ -12,6 +12,7 @@ import (
 // cluster is the nodes a job may use by their state, pool and datacenter.
 type cluster struct {
 	nodes     []*nl.Node     // in the order that breaks ties
+	at        map[string]int // where a node stands in it, by ID
 	available map[string]int // by datacenter
 	inPool    int
 }
@@ -34,6 +35,10 @@ func (r *run) cluster(pool string) *cluster {
 		c.nodes = append(c.nodes, n)
 	}
 	shuffle(c.nodes, r.in.Seed)
+	c.at = make(map[string]int, len(c.nodes))
+	for i, n := range c.nodes {
+		c.at[n.ID] = i
+	}
 	r.clusters[pool] = c
 	return c
 }

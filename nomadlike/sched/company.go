@@ -95,7 +95,7 @@ func (c *company) holds(node string) bool {
 // note counts an allocation that the plan puts on a node or, with -1, takes
 // off it. The caller looks at the node again.
 func (r *run) note(a *nl.Alloc, by int) {
-	for _, p := range r.placers {
+	for _, p := range r.sociable {
 		if a.Namespace != p.ask.Job.Namespace {
 			continue
 		}

@@ -143,10 +143,10 @@ func (s *survey) see(n *nl.Node) *seen {
 // assigned.
 func (s *survey) refused(n *nl.Node) []*nl.NodeObstacle {
 	p := s.placer
-	if p.failed == nil || p.byID[n.ID] == nil {
+	if p.failed == nil || p.at(n.ID) == nil {
 		return nil
 	}
-	switch c := p.byID[n.ID]; {
+	switch c := p.at(n.ID); {
 	case c.filtered != "":
 		return []*nl.NodeObstacle{{Stage: nl.ObstacleFilter, Reason: c.filtered}}
 	case c.exhausted != "":

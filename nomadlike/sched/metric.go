@@ -24,6 +24,8 @@ const (
 // placement, as that one sees them.
 func (p *placer) metric(place *reconcile.Placement) *nl.AllocMetric {
 	m := p.run.baseMetric(p.ask.Job.NodePool)
+	p.prepare()
+	p.catchUp()
 	m.NodesEvaluated = len(p.candidates)
 	p.checks.Forget()
 	for _, c := range p.candidates {

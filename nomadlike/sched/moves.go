@@ -87,7 +87,7 @@ func (m *moves) canEmpty(n *fit.Node) bool {
 
 // of is where one allocation would go, nil when it would stay.
 func (m *moves) of(a *nl.Alloc, startFirst bool) *Move {
-	here := m.byID[a.NodeID]
+	here := m.at(a.NodeID)
 	if here == nil {
 		return nil
 	}

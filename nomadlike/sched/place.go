@@ -48,6 +48,10 @@ func (r *run) place(result *reconcile.Result) error {
 
 // placeAll tries every placement and returns those that failed.
 func (r *run) placeAll(pending []*reconcile.Placement, d *nl.Deployment) (failed []*reconcile.Placement, err error) {
+	left := map[*nl.Group]int{}
+	for _, place := range pending {
+		left[place.Group]++
+	}
 	for _, place := range pending {
 		p, err := r.placerOf(place)
 		if err != nil {
@@ -55,6 +59,9 @@ func (r *run) placeAll(pending []*reconcile.Placement, d *nl.Deployment) (failed
 		}
 		if !r.placeOne(p, place, d) {
 			failed = append(failed, place)
+		}
+		if left[place.Group]--; left[place.Group] == 0 {
+			p.rest()
 		}
 	}
 	return failed, nil
@@ -82,6 +89,7 @@ func (r *run) placeOne(p *placer, place *reconcile.Placement, d *nl.Deployment) 
 	live := replaces && !old.Terminal()
 	if live {
 		r.leave(old)
+		p.catchUp()
 	}
 	if r.try(p, place, d) {
 		if replaces {
@@ -92,6 +100,7 @@ func (r *run) placeOne(p *placer, place *reconcile.Placement, d *nl.Deployment) 
 	}
 	if live {
 		r.comeBack(old)
+		p.catchUp()
 	}
 	if p.failed == nil {
 		p.failed = p.failure(place)
@@ -203,16 +212,8 @@ func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) 
 	p.placed++
 	c.node.AddNeed(a, offer.Need)
 	r.allowance.count(a, +1)
-	r.addCount(a.NodeID, a.TaskGroup, +1)
-	if len(r.placers) == 1 {
-		p.countAt(a.NodeID, a.TaskGroup, +1)
-		p.touch(a.NodeID)
-		return
-	}
-	for _, other := range r.sortedPlacers() {
-		other.countAt(a.NodeID, a.TaskGroup, +1)
-		other.touch(a.NodeID)
-	}
+	r.moved(a, +1)
+	p.catchUp()
 }
 
 func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offer *assign.Offer) *nl.Alloc {

@@ -28,13 +28,13 @@ type placer struct {
 	company    []*company
 
 	candidates []*candidate
-	byID       map[string]*candidate
 	lanes      []*lane
 	lane       map[laneKey]*lane
 	buckets    map[string]*bucket
 	byCount    bool           // lanes are told apart by counts, not by values
 	alikes     map[int]*alike // by count
 	ready      bool           // lanes are built
+	known      int            // of the run's changes
 
 	placed int             // placements made
 	failed *nl.AllocMetric // of the first placement that failed
@@ -84,8 +84,8 @@ func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
 	}
 	p := &placer{
 		run: r, ask: ask, checks: checks, algorithm: r.algorithm(job),
-		byID: map[string]*candidate{}, lane: map[laneKey]*lane{}, buckets: map[string]*bucket{},
-		alikes: map[int]*alike{},
+		lane: map[laneKey]*lane{}, buckets: map[string]*bucket{},
+		alikes: map[int]*alike{}, known: len(r.changes),
 	}
 	if err := p.addCompany(job, g); err != nil {
 		return nil, err
@@ -171,6 +171,7 @@ func (p *placer) prepare() {
 	if p.ready {
 		return
 	}
+	p.catchUp()
 	p.ready = true
 	nodes := p.run.cluster(p.ask.Job.NodePool).nodes
 	p.candidates = make([]*candidate, 0, len(nodes))
@@ -185,7 +186,6 @@ func (p *placer) prepare() {
 			c.liked = p.affinity(info)
 		}
 		p.candidates = append(p.candidates, c)
-		p.byID[info.ID] = c
 	}
 	// With several spreads one placement changes the counts of many buckets.
 	p.byCount = len(p.buckets) > bucketsMax && len(p.spreads) == 1 && p.spreads[0].Even()
@@ -201,12 +201,21 @@ func (p *placer) prepare() {
 	}
 }
 
+// at is a node as the group sees it, nil when it is not among those looked at.
+func (p *placer) at(nodeID string) *candidate {
+	i, known := p.run.cluster(p.ask.Job.NodePool).at[nodeID]
+	if !known || i >= len(p.candidates) {
+		return nil
+	}
+	return p.candidates[i]
+}
+
 // touch looks again at a node that has changed.
 func (p *placer) touch(nodeID string) {
 	if !p.ready {
 		return
 	}
-	c := p.byID[nodeID]
+	c := p.at(nodeID)
 	if c == nil {
 		return
 	}
@@ -252,7 +261,7 @@ func (p *placer) pick(place *reconcile.Placement, penalized []string) *candidate
 		}
 	}
 	for _, id := range penalized {
-		c := p.byID[id]
+		c := p.at(id)
 		if c == nil || c.filtered != "" || c.exhausted != "" || p.distinct(c) != "" {
 			continue
 		}
@@ -310,7 +319,7 @@ func (p *placer) scan(place *reconcile.Placement, penalized []string) *candidate
 // usable tells whether one given node can take the placement.
 func (p *placer) usable(nodeID string, place *reconcile.Placement) *candidate {
 	p.prepare()
-	c := p.byID[nodeID]
+	c := p.at(nodeID)
 	if c == nil || c.filtered != "" || c.exhausted != "" || p.distinct(c) != "" || nodeReason(p, c, place) != "" {
 		return nil
 	}

@@ -31,6 +31,8 @@ type run struct {
 	counts   map[string]*nodeCount
 
 	placers     map[placerKey]*placer
+	sociable    []*placer // those whose group has conditions on other allocations
+	changes     []change
 	queued      map[string]int
 	freed       bool // something moved since the last try
 	failures    map[string]*nl.AllocMetric
@@ -227,22 +229,13 @@ func (r *run) applyResult(result *reconcile.Result) {
 // leave takes an allocation of the job off its node.
 func (r *run) leave(a *nl.Alloc) {
 	r.remove(a)
-	r.addCount(a.NodeID, a.TaskGroup, -1)
-	for _, p := range r.sortedPlacers() {
-		p.countAt(a.NodeID, a.TaskGroup, -1)
-		p.touch(a.NodeID)
-		p.release()
-	}
+	r.moved(a, -1)
 }
 
 // comeBack undoes leave.
 func (r *run) comeBack(a *nl.Alloc) {
 	r.restore(a)
-	r.addCount(a.NodeID, a.TaskGroup, +1)
-	for _, p := range r.sortedPlacers() {
-		p.countAt(a.NodeID, a.TaskGroup, +1)
-		p.touch(a.NodeID)
-	}
+	r.moved(a, +1)
 }
 
 // release looks again at nodes that were left out because of others.
@@ -279,6 +272,7 @@ func (r *run) sortedPlacers() []*placer {
 func (r *run) placer(job *nl.Job, g *nl.Group) (*placer, error) {
 	key := placerKey{g.Name, job.Version}
 	if p := r.placers[key]; p != nil {
+		p.catchUp()
 		return p, nil
 	}
 	p, err := r.newPlacer(job, g)
@@ -286,5 +280,8 @@ func (r *run) placer(job *nl.Job, g *nl.Group) (*placer, error) {
 		return nil, err
 	}
 	r.placers[key] = p
+	if len(p.company) > 0 {
+		r.sociable = append(r.sociable, p)
+	}
 	return p, nil
 }

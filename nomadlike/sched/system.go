@@ -20,7 +20,7 @@ func (r *run) system() (*Outcome, error) {
 		p.prepare()
 		var out []*nl.Node
 		for n := range r.snapshot.Nodes() {
-			if c := p.byID[n.ID]; c != nil && r.wanted(p, c) {
+			if c := p.at(n.ID); c != nil && r.wanted(p, c) {
 				out = append(out, n)
 			}
 		}
@@ -63,8 +63,9 @@ func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
 	}
 	if place.Replaces != nil {
 		r.leave(place.Previous)
+		p.catchUp()
 	}
-	c := p.byID[place.NodeID]
+	c := p.at(place.NodeID)
 	if r.putOnNode(p, c, place, d) {
 		if place.Replaces != nil {
 			r.plan.Stop = append(r.plan.Stop, *place.Replaces)
@@ -73,6 +74,7 @@ func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
 	}
 	if place.Replaces != nil {
 		r.comeBack(place.Previous)
+		p.catchUp()
 	}
 	if p.quotaAlone {
 		r.quotaFailed(p)
