@@ -43,7 +43,10 @@ func ask(a *nl.GroupAsk) *facts {
 	if a.Cores > 0 {
 		each = append(each, render.Count(a.Cores, "core"))
 	}
-	if a.CPU > 0 || a.Cores == 0 {
+	if a.CPUMillis > 0 {
+		each = append(each, fmt.Sprintf("%dm of a core", a.CPUMillis))
+	}
+	if a.CPU > 0 || a.Cores+a.CPUMillis == 0 {
 		each = append(each, fmt.Sprintf("%d MHz", a.CPU))
 	}
 	memory := fmt.Sprintf("%d MiB memory", a.MemoryMB)

@@ -16,7 +16,7 @@ import (
 // instead is what a node has instead of what the group needs; "" when there is
 // nothing to add to the reason.
 func (s *survey) instead(n *nl.Node, reason string) string {
-	if target, known := s.reasons[reason]; known && reason != feasible.DistinctHosts {
+	if target, known := s.reasons[reason]; known && reason != feasible.DistinctHosts && !target.OfAllocs() {
 		value, ok := target.Resolve(n)
 		if !ok {
 			return "not set"

@@ -104,6 +104,9 @@ func askLine(a *nl.GroupAsk) string {
 	if a.Cores > 0 {
 		line += fmt.Sprintf(" cores=%d", a.Cores)
 	}
+	if a.CPUMillis > 0 {
+		line += fmt.Sprintf(" cpu=%dm", a.CPUMillis)
+	}
 	add("ports", a.Ports)
 	add("devices", a.Devices)
 	add("volumes", a.Volumes)

@@ -183,6 +183,9 @@ func askText(a *nl.GroupAsk) string {
 	if a.Cores > 0 {
 		parts = append(parts, number(a.Cores, "core"))
 	}
+	if a.CPUMillis > 0 {
+		parts = append(parts, fmt.Sprintf("%dm of a core", a.CPUMillis))
+	}
 	parts = append(parts, a.Ports...)
 	parts = append(parts, a.Devices...)
 	parts = append(parts, a.Volumes...)
