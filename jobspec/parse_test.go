@@ -297,6 +297,12 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add([]byte(`variable "a" { type = list(string) } job "x" {}`), `a = ["b"]`)
+	for _, text := range []string{
+		`{"job": {"a": {"group": {"g": {"count": "${var.n}", "task": {"t": {"driver": "docker", "config": {"args": ["%{ for x in [1] }${x}%{ endfor }"]}, "env": {"A": null}}}}}}}, "variable": {"n": {"default": 1, "type": "number", "sensitive": true}}}`,
+		`{"job": {"a": [{"constraint": [{"attribute": "${node.class}"}, {}], "dynamic": {"group": {"for_each": [1], "labels": ["g${group.key}"], "content": {"meta": {"k": "${group.value}"}}}}}]}, "locals": [{"b": "${local.c}"}, {"c": {"d": [1, 2.5, true]}}]}`,
+	} {
+		f.Add([]byte(text), `{"n": 2}`)
+	}
 	f.Fuzz(func(t *testing.T, body []byte, vars string) {
 		doc, problems := jobspec.Parse(jobspec.Input{
 			Body: body, VarFiles: []jobspec.VarFile{{Path: "vars", Body: []byte(vars)}}, LaxVariables: true,
