@@ -53,8 +53,10 @@ func (d *Diagnostics) add(diags ...*hcl.Diagnostic) {
 		}
 		// Texts that mention a place hold the key of the source.
 		n.Detail = strings.ReplaceAll(n.Detail, "\x00", "")
-		if hint := memberHint(n); !strings.HasSuffix(n.Detail, hint) {
-			n.Detail += hint
+		for _, hint := range [...]string{memberHint(n), functionHint(n)} {
+			if !strings.HasSuffix(n.Detail, hint) {
+				n.Detail += hint
+			}
 		}
 		if !d.has(n) {
 			d.list = append(d.list, n)

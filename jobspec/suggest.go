@@ -11,6 +11,47 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
+// instead is what job files use where other dialects of the language have a
+// function of their own.
+func instead(function string) string {
+	switch function {
+	case "tostring":
+		return "convert(value, string)"
+	case "tonumber":
+		return "convert(value, number)"
+	case "tobool":
+		return "convert(value, bool)"
+	case "tolist":
+		return "convert(value, list(string))"
+	case "toset":
+		return "convert(value, set(string))"
+	case "tomap":
+		return "convert(value, map(string))"
+	case "regex", "regexall":
+		return "regex_replace(text, pattern, replacement)"
+	case "startswith", "endswith":
+		return "substr(text, offset, length) and a comparison"
+	case "templatefile":
+		return "file(path), or a template block"
+	case "timestamp":
+		return "a variable that is given the time"
+	}
+	return ""
+}
+
+// functionHint tells what to use in place of a function of another dialect.
+func functionHint(n *hcl.Diagnostic) string {
+	call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](n)
+	if !ok {
+		return ""
+	}
+	use := instead(call.CalledFunctionName())
+	if use == "" {
+		return ""
+	}
+	return " Use " + use + " instead."
+}
+
 // memberHint proposes what may have been meant by an unknown variable or local.
 func memberHint(n *hcl.Diagnostic) string {
 	reference, ok := n.Expression.(*hclsyntax.ScopeTraversalExpr)
