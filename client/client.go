@@ -18,6 +18,7 @@ import (
 	"github.com/nomadlike/nomadlike/client/alloc"
 	"github.com/nomadlike/nomadlike/client/driver"
 	"github.com/nomadlike/nomadlike/client/fingerprint"
+	"github.com/nomadlike/nomadlike/client/hostvolume"
 	"github.com/nomadlike/nomadlike/client/report"
 	"github.com/nomadlike/nomadlike/client/servers"
 	"github.com/nomadlike/nomadlike/client/state"
@@ -51,6 +52,7 @@ type Client struct {
 	services  *service.Registrar
 	hostStats *stats.Host
 	host      *task.Host
+	volumes   *hostvolume.Manager
 	contacted chan struct{} // closed at the first registration
 	beat      heartbeats
 	gcNow     chan struct{}
@@ -117,6 +119,7 @@ func (c *Client) assemble(id, secret string) error {
 	}
 	c.jobs = c.saved.Jobs
 	c.node = newNode(&c.cfg, id, secret, c.saved.Node.Meta)
+	c.openVolumes()
 	c.conn, err = servers.New(servers.Config{
 		Addrs: c.cfg.Servers, Dial: c.cfg.Dial, Local: c.cfg.Local, Mux: c.mux, Logger: c.log.Named("servers"),
 	})
@@ -193,6 +196,7 @@ func (c *Client) run(ctx context.Context) error {
 		c.log.Debug("fingerprinter found nothing", "name", name, "reason", why)
 	}
 	c.node.found(looked, &c.cfg)
+	c.findVolumePlugins(ctx)
 	c.controlGroups(looked)
 	manager, err := driver.New(driver.Config{
 		Builtins: c.builtins(), PluginDir: c.cfg.PluginDir, Blocks: c.cfg.Plugins,
@@ -230,6 +234,7 @@ func (c *Client) run(ctx context.Context) error {
 // has changed.
 func (c *Client) Refresh(ctx context.Context) {
 	c.node.found(fingerprint.Run(ctx, c.cfg.Fingerprint), &c.cfg)
+	c.findVolumePlugins(ctx)
 }
 
 // cgroupRoot is where control groups are mounted.

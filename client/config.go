@@ -55,7 +55,11 @@ type Config struct {
 	// UserDeny names users that the drivers of UserChecked never run as.
 	UserDeny, UserChecked []string
 
-	HostVolumes    map[string]*nl.ClientHostVolumeConfig
+	HostVolumes map[string]*nl.ClientHostVolumeConfig
+	// HostVolumesDir holds dynamic host volumes, HostVolumePluginDir executables
+	// that make some; "": none are made.
+	HostVolumesDir, HostVolumePluginDir string
+
 	Reserved       *nl.NodeReservedResources
 	MinDynamicPort int // 20000
 	MaxDynamicPort int // 32000

@@ -29,6 +29,9 @@ func (c *Client) handle() {
 		return nil
 	})
 	session.Handle(m, "Client.Metadata", c.onMetadata)
+	session.Handle(m, "Node.CreateVolume", c.onCreateVolume)
+	session.Handle(m, "Node.RegisterVolume", c.onRegisterVolume)
+	session.Handle(m, "Node.DeleteVolume", c.onDeleteVolume)
 	session.Handle(m, "Alloc.Stats", c.onAllocStats)
 	session.Handle(m, "Alloc.Restart", c.onRestart)
 	session.Handle(m, "Alloc.Signal", c.onSignal)

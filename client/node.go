@@ -55,7 +55,7 @@ func newNode(c *Config, id, secret string, dynamic map[string]*string) *node {
 		Attributes: map[string]string{}, Links: map[string]string{}, Meta: n.merged(),
 		NodeResources:     &nl.NodeResources{MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort},
 		ReservedResources: c.Reserved, Drivers: map[string]*nl.DriverInfo{},
-		HostVolumes: c.HostVolumes, HostNetworks: c.Fingerprint.HostNetworks,
+		HostVolumes: maps.Clone(c.HostVolumes), HostNetworks: c.Fingerprint.HostNetworks,
 		CSIControllerPlugins: map[string]*nl.CSIInfo{}, CSINodePlugins: map[string]*nl.CSIInfo{},
 		NodeMaxAllocs: c.NodeMaxAllocs, GCVolumesOnNodeGC: c.GCVolumesOnNodeGC,
 		SchedulingEligibility: eligibility, Status: nl.NodeStatusInit,
@@ -94,6 +94,20 @@ func (n *node) found(r *fingerprint.Result, c *Config) {
 		res.MinDynamicPort, res.MaxDynamicPort = c.MinDynamicPort, c.MaxDynamicPort
 		res.Devices = node.NodeResources.Devices
 		node.NodeResources = &res
+	})
+}
+
+// attributes adds attributes.
+func (n *node) attributes(more map[string]string) {
+	n.edit(func(node *nl.Node) { maps.Copy(node.Attributes, more) })
+}
+
+// volumes takes the dynamic host volumes; those of the configuration stand.
+func (n *node) volumes(dynamic map[string]*nl.ClientHostVolumeConfig, c *Config) {
+	n.edit(func(node *nl.Node) {
+		all := maps.Clone(dynamic)
+		maps.Copy(all, c.HostVolumes)
+		node.HostVolumes = all
 	})
 }
 

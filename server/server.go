@@ -168,7 +168,7 @@ func (s *Server) compose() error {
 	s.events = events.New(s.store, c.EventBuffer)
 	s.endpoints = endpoint.New(endpoint.Config{
 		Store: s.store, Log: logAdapter{s}, Nodes: s.nodes, Heartbeats: s.watch, Locks: s.watch,
-		Brokers: servedBroker{s}, Plans: servedPlans{s}, Cluster: cluster{s},
+		Brokers: servedBroker{s}, Plans: servedPlans{s}, Cluster: cluster{s}, Router: s,
 		Logger: s.log.Named("endpoint"), Now: c.Now, NewID: newID,
 		Region: c.Region, Datacenter: c.Datacenter, Name: c.Name, ID: s.id,
 		Admission: c.Admission, Version: c.Version, ACLEnabled: c.ACLEnabled, OIDCIssuer: c.OIDCIssuer, Search: c.Search,

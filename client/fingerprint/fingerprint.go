@@ -73,11 +73,11 @@ func fingerprinters() []fingerprinter {
 		{"arch", arch}, {"cgroup", cgroups}, {"cpu", cpu}, {"host", host}, {"landlock", landlock},
 		{"memory", memory}, {"network", network}, {"bridge", bridge}, {"cni", cni}, {"plugins_cni", pluginsCNI},
 		{"nomad", self}, {"signal", signals}, {"storage", storage}, {"secrets_plugins", secrets},
-		{"host_volume_plugins", hostVolumes},
 	}
 }
 
-func (c *Config) wants(name string) bool {
+// Wants tells whether the fingerprinter of that name is to run.
+func (c *Config) Wants(name string) bool {
 	if len(c.Allow) > 0 && !slices.Contains(c.Allow, name) {
 		return false
 	}
@@ -90,7 +90,7 @@ func Run(_ context.Context, cfg Config) *Result {
 	results := make([]found, len(list))
 	var wg sync.WaitGroup
 	for i, f := range list {
-		if !cfg.wants(f.name) {
+		if !cfg.Wants(f.name) {
 			continue
 		}
 		wg.Add(1)
@@ -126,10 +126,6 @@ func self(c *Config) found {
 
 func secrets(c *Config) found {
 	return found{attributes: map[string]string{"plugins.secrets.nomad.version": c.Version}}
-}
-
-func hostVolumes(c *Config) found {
-	return found{attributes: map[string]string{"plugins.host_volume.mkdir.version": c.Version}}
 }
 
 // signalNames are the signals that a task may be sent.

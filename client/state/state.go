@@ -36,11 +36,12 @@ const (
 	bucketTasks   = "tasks"   // allocation ID / task -> TaskRecord
 	bucketPlugins = "plugins" // driver name -> base.ReattachRecord
 	bucketNode    = "node"    // nodeMeta -> NodeRecord
+	bucketVolumes = "volumes" // volume ID -> nl.HostVolume
 	keyMeta       = "meta"
 )
 
 func buckets() []string {
-	return []string{bucketAllocs, bucketJobs, bucketTasks, bucketPlugins, bucketNode}
+	return []string{bucketAllocs, bucketJobs, bucketTasks, bucketPlugins, bucketNode, bucketVolumes}
 }
 
 // AllocRecord is what is kept of an allocation.
@@ -250,6 +251,15 @@ func (d *DB) DeletePlugin(name string) { d.queue(bucketPlugins, name, nil) }
 // PutNode records what was set on the node while it ran.
 func (d *DB) PutNode(r *NodeRecord) error { return d.put(bucketNode, keyMeta, r) }
 
+// PutVolume records a dynamic host volume.
+func (d *DB) PutVolume(v *nl.HostVolume) error { return d.put(bucketVolumes, v.ID, v) }
+
+// DeleteVolume forgets a dynamic host volume.
+func (d *DB) DeleteVolume(id string) error {
+	d.queue(bucketVolumes, id, nil)
+	return nil
+}
+
 // Saved is everything that was recorded.
 type Saved struct {
 	Allocs  []*AllocRecord // by allocation ID, with their jobs
@@ -257,6 +267,7 @@ type Saved struct {
 	Jobs    map[string]*nl.Job
 	Plugins map[string]base.ReattachRecord
 	Node    NodeRecord
+	Volumes []*nl.HostVolume // dynamic ones, by ID
 }
 
 // Load reads everything. Allocations whose job is not on record are left out.
@@ -272,6 +283,7 @@ func (d *DB) Load() (*Saved, error) {
 			each(tx, bucketTasks, s.addTask),
 			each(tx, bucketPlugins, func(k string, r *base.ReattachRecord) { s.Plugins[k] = *r }),
 			each(tx, bucketNode, func(_ string, r *NodeRecord) { s.Node = *r }),
+			each(tx, bucketVolumes, func(_ string, v *nl.HostVolume) { s.Volumes = append(s.Volumes, v) }),
 		)
 	})
 	if err != nil {

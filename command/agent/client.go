@@ -45,7 +45,7 @@ func (a *Agent) clientConfig() client.Config {
 		EnvDeny:     opt.listOr(envDenyDefault, "env.denylist", "env.blacklist"),
 		UserDeny:    opt.listOr([]string{"root", "Administrator"}, "user.denylist", "user.blacklist"),
 		UserChecked: opt.listOr([]string{"exec", "qemu", "java"}, "user.checked_drivers"),
-		HostVolumes: hostVolumes(c), Reserved: reserved(&c.Reserved), MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort,
+		HostVolumes: hostVolumes(c), HostVolumesDir: c.HostVolumesDir, HostVolumePluginDir: c.HostVolumePluginDir, Reserved: reserved(&c.Reserved), MinDynamicPort: c.MinDynamicPort, MaxDynamicPort: c.MaxDynamicPort,
 		NodeMaxAllocs: c.NodeMaxAllocs, CgroupParent: c.CgroupParent,
 		Fingerprint: fingerprint.Config{
 			Version: a.version.Number, Revision: a.version.Revision, AdvertiseAddr: a.cfg.Advertise.HTTP,

@@ -20,8 +20,8 @@ const (
 type Usage struct {
 	Used Vector
 	Live int // allocations that are not over
-	// Special is how many of them hold ports, cores or devices, which amounts do
-	// not tell.
+	// Special is how many of them hold ports, cores, devices or volumes, which
+	// amounts do not tell.
 	Special int
 }
 
@@ -38,13 +38,17 @@ func (u *Usage) Add(a *nl.Alloc, by int) {
 	} else {
 		u.Used = u.Used.Plus(need)
 	}
-	if special(a.AllocatedResources) {
+	if special(a) {
 		u.Special += by
 	}
 }
 
-// special tells whether resources name more than amounts.
-func special(r *nl.AllocatedResources) bool {
+// special tells whether an allocation takes more than amounts.
+func special(a *nl.Alloc) bool {
+	if writesAlone(a) {
+		return true
+	}
+	r := a.AllocatedResources
 	if r == nil {
 		return false
 	}
@@ -120,7 +124,7 @@ func (n *Node) AddNeed(a *nl.Alloc, need Vector) {
 	n.allocs = append(n.allocs, a)
 	n.Live++
 	n.Used = n.Used.Plus(need)
-	if special(a.AllocatedResources) {
+	if special(a) {
 		n.Special++
 	}
 	if n.ports != nil {
@@ -152,7 +156,7 @@ func (n *Node) Remove(a *nl.Alloc) bool {
 	}
 	n.Live--
 	n.Used = n.Used.Minus(Need(a.AllocatedResources))
-	if special(a.AllocatedResources) {
+	if special(a) {
 		n.Special--
 	}
 	n.ports, n.cores, n.devices = nil, nil, nil
@@ -214,6 +218,8 @@ func (n *Node) Check() string {
 		return DeviceClash
 	case n.has(func(t *nl.AllocatedTaskResources) bool { return len(t.Cpu.ReservedCores) > 0 }) && n.Cores().clash:
 		return CoreClash
+	case n.volumeClash():
+		return VolumeClash
 	case n.Info.NodeMaxAllocs > 0 && n.Live > n.Info.NodeMaxAllocs:
 		return AllocsPerMax
 	}

@@ -77,6 +77,18 @@ func New(k Kind) Op {
 		return new(UpsertQuotas)
 	case KindDeleteQuotas:
 		return new(DeleteQuotas)
+	case KindUpsertHostVolumes:
+		return new(UpsertHostVolumes)
+	case KindDeleteHostVolume:
+		return new(DeleteHostVolume)
+	case KindDeleteHostVolumeClaim:
+		return new(DeleteHostVolumeClaim)
+	case KindUpsertCSIVolumes:
+		return new(UpsertCSIVolumes)
+	case KindDeregisterCSIVolume:
+		return new(DeregisterCSIVolume)
+	case KindReleaseCSIVolume:
+		return new(ReleaseCSIVolume)
 	}
 	return nil
 }

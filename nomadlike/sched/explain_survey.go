@@ -225,7 +225,7 @@ func (s *survey) filters(n *nl.Node) []*nl.NodeObstacle {
 		add(reason)
 	}
 	if p.checks.PerAlloc {
-		if reason := feasible.Index(n, p.ask.Group, s.index); reason != "" {
+		if reason := p.checks.Index(n, p.ask.Group, s.index); reason != "" {
 			add(reason)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
-	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
 	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
 )
 
@@ -126,5 +125,8 @@ func nodeReason(p *placer, c *candidate, place *reconcile.Placement) string {
 	if c.filtered != "" || !p.checks.PerAlloc {
 		return c.filtered
 	}
-	return feasible.Index(c.node.Info, p.ask.Group, reconcile.Index(place.Name))
+	if reason := p.checks.Index(c.node.Info, p.ask.Group, reconcile.Index(place.Name)); reason != "" {
+		return reason
+	}
+	return p.volumes(c, place.Name)
 }

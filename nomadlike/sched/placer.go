@@ -78,7 +78,7 @@ func (r *run) newPlacer(job *nl.Job, g *nl.Group) (*placer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("group %q: %w", g.Name, err)
 	}
-	checks, err := feasible.New(job, g, ask)
+	checks, err := feasible.New(job, g, ask, r.snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("group %q: %w", g.Name, err)
 	}

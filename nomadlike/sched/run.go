@@ -240,7 +240,7 @@ func (r *run) comeBack(a *nl.Alloc) {
 
 // release looks again at nodes that were left out because of others.
 func (p *placer) release() {
-	if !p.ready || len(p.properties) == 0 {
+	if !p.ready || len(p.properties) == 0 && len(p.ask.Group.Volumes) == 0 {
 		return
 	}
 	for _, c := range p.candidates {

@@ -59,6 +59,9 @@ func (p *placer) distinct(c *candidate) string {
 	if reason := p.alone(id); reason != "" {
 		return reason
 	}
+	if reason := p.volumes(c, ""); reason != "" {
+		return reason
+	}
 	for _, d := range p.properties {
 		value, ok := d.Target.Resolve(c.node.Info)
 		if !ok {

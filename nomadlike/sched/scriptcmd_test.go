@@ -103,6 +103,9 @@ func (a args) get(key string) string {
 //	time +D               moves the clock
 //	promote|pause|resume|fail JOB   the newest deployment
 //	explain JOB [all=true] [blind=true]  schedules without committing and prints the reasons
+//	hostvolume ID name=N node=N mode=M,...      a dynamic host volume; modes see accessModes
+//	csivolume ID plugin=P mode=M,... zone=Z     registers a CSI volume
+//	volumes               who claims what
 //	show JOB              live allocations and the deployment
 //	quota NAME k=v...     a quota; keys see putQuota
 //	under [NAME]          the quota of the namespace
@@ -158,6 +161,12 @@ func (w *world) command(a args, below []string) {
 			n.Quota = rest[0]
 		}
 		w.apply(&op.UpsertNamespaces{Namespaces: []*nl.Namespace{n}, QuotaMustExist: true})
+	case "hostvolume":
+		w.hostVolume(rest[0], a)
+	case "csivolume":
+		w.csiVolume(rest[0], a)
+	case "volumes":
+		w.showVolumes()
 	case "show":
 		w.show(rest[0])
 	default:

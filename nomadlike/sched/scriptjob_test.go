@@ -16,7 +16,7 @@ import (
 // putNode adds or changes a node. Keys: cpu, mem, disk, cores (count), dc, pool,
 // class, driver (comma separated with +), port (reserved host ports), ports
 // (dynamic range a-b), host (extra host network alias), volume (host volumes,
-// with +; a trailing ! is read only), gpu (count of nvidia/gpu/a100), bridge,
+// see setHostVolumes), csi (plugin, see setCSIPlugin), gpu (count of nvidia/gpu/a100), bridge,
 // max (allocations), numa (count of NUMA nodes; after cores and gpu); attr.X and meta.X set attributes and meta,
 // where ; stands for a comma.
 func (w *world) putNode(id string, pairs [][2]string, i int) {
@@ -114,11 +114,9 @@ func (w *world) setNode(n *nl.Node, key, value string) {
 	case "bridge":
 		r.NodeNetworks = append(r.NodeNetworks, &nl.NodeNetworkResource{Mode: "bridge"})
 	case "volume":
-		n.HostVolumes = map[string]*nl.ClientHostVolumeConfig{}
-		for _, v := range strings.Split(value, "+") {
-			name := strings.TrimSuffix(v, "!")
-			n.HostVolumes[name] = &nl.ClientHostVolumeConfig{Name: name, ReadOnly: name != v}
-		}
+		setHostVolumes(n, value)
+	case "csi":
+		setCSIPlugin(n, value)
 	case "gpu":
 		model, memory := "a100", int64(80)
 		if strings.HasPrefix(value, "t4:") {
@@ -284,7 +282,7 @@ func (w *world) group(j *nl.Job, name string, pairs [][2]string) *nl.Group {
 // autopromote progress; reschedule=attempts/interval/delay/function/max or
 // unlimited/delay/function/max; port=label:static[@network] dyn=label[:to][@network]
 // mode gpu=count[/constraint]; lost=D replace=false reconcile=S stopafter=D;
-// volume=name[!][+] lifecycle=hook[+sidecar] check=text (changed in place).
+// volume= and csi= (see addVolume) lifecycle=hook[+sidecar] check=text (changed in place).
 func (w *world) setGroup(j *nl.Job, g *nl.Group, t *nl.Task, key, value string) {
 	number, _ := strconv.Atoi(value)
 	duration := func(s string) time.Duration { d, _ := time.ParseDuration(s); return d }
@@ -360,11 +358,9 @@ func (w *world) setGroup(j *nl.Job, g *nl.Group, t *nl.Task, key, value string) 
 	case "lost", "replace", "reconcile", "stopafter":
 		setDisconnect(g, key, value)
 	case "volume":
-		name := strings.TrimRight(value, "!+")
-		g.Volumes = map[string]*nl.VolumeRequest{name: {Name: name, Type: "host", Source: name,
-			ReadOnly: strings.Contains(value, "!"), PerAlloc: strings.Contains(value, "+")}}
+		addVolume(g, nl.VolumeTypeHost, value)
 	case "csi":
-		g.Volumes = map[string]*nl.VolumeRequest{value: {Name: value, Type: "csi", Source: value}}
+		addVolume(g, nl.VolumeTypeCSI, value)
 	case "lifecycle":
 		hook, sidecar, _ := strings.Cut(value, "+")
 		t.Lifecycle = &nl.Lifecycle{Hook: hook, Sidecar: sidecar != ""}

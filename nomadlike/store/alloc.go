@@ -46,6 +46,7 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 		t.deleteServicesOf(next.ID)
 	}
 	t.countUse(old, next)
+	t.claimVolumes(old, next)
 	change(t, TableAllocs, next.Namespace, next.ID, old, next)
 }
 
@@ -62,6 +63,7 @@ func (t *tx) deleteAlloc(a *nl.Alloc) {
 	t.leaveEval(a)
 	t.deleteServicesOf(a.ID)
 	t.countUse(a, nil)
+	t.claimVolumes(a, nil)
 	change(t, TableAllocs, a.Namespace, a.ID, a, nil)
 }
 

@@ -52,6 +52,10 @@ func check(o op.Op) error {
 		missing = quotaMissing(o)
 	case *op.RekeyVariables:
 		missing = nothingIn(o.Variables, "variable")
+	case *op.UpsertHostVolumes:
+		missing = nothingIn(o.Volumes, "volume")
+	case *op.UpsertCSIVolumes:
+		missing = nothingIn(o.Volumes, "volume")
 	case *op.Batch:
 		for _, one := range o.Ops {
 			if err := check(one); err != nil {

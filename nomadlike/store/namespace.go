@@ -92,6 +92,12 @@ func (t *tx) checkNamespaceUnused(namespace string) error {
 		return nl.Errorf(nl.CodeInternal, "namespace %q has non-terminal allocations in regions: %v",
 			namespace, []string{nl.DefaultRegion})
 	}
+	for range t.HostVolumes(namespace) {
+		return nl.Errorf(nl.CodeInternal, "namespace %q has volumes in regions: %v", namespace, []string{nl.DefaultRegion})
+	}
+	for range t.CSIVolumes(namespace, "") {
+		return nl.Errorf(nl.CodeInternal, "namespace %q has volumes in regions: %v", namespace, []string{nl.DefaultRegion})
+	}
 	for range t.Variables(namespace, "") {
 		return nl.Errorf(nl.CodeInternal, "namespace %q has variables in regions: %v", namespace, []string{nl.DefaultRegion})
 	}

@@ -83,6 +83,7 @@ func (t *tx) putNode(before, next *nl.Node) {
 	}
 	t.nodes.Set(t.owner, nodeRow{next})
 	t.moveNode(next.ID, poolOf(before), poolOf(next))
+	t.followHostVolumes(before, next)
 	change(t, TableNodes, "", next.ID, before, next)
 }
 
@@ -207,6 +208,7 @@ func (t *tx) deleteNode(n *nl.Node) {
 		t.nodeSecrets.Delete(t.owner, n.SecretID)
 	}
 	t.moveNode(n.ID, poolOf(n), "")
+	t.followHostVolumes(n, nil)
 	change(t, TableNodes, "", n.ID, n, nil)
 }
 

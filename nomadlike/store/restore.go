@@ -212,6 +212,12 @@ func (rs *restorer) readMore(kind recordKind, body []byte) (func() error, error)
 		return each(body, func(q *nl.QuotaSpec) { s.quotas.Set(o, quotaRow{q}) })
 	case recordLedgers:
 		return each(body, func(l *quota.Ledger) { s.ledgers.Set(o, &ledgerRow{o, l}) })
+	case recordHostVolumes:
+		return each(body, func(v *nl.HostVolume) { s.putHostVolume(o, v) })
+	case recordHostVolumeClaims:
+		return each(body, func(c *nl.TaskGroupHostVolumeClaim) { s.hostVolumeClaims.Set(o, hostClaimRow{claimKey(c), c}) })
+	case recordCSIVolumes:
+		return each(body, func(v *nl.CSIVolume) { s.csiVolumes.Set(o, csiVolumeRow{v}) })
 	}
 	return nil, fmt.Errorf("a record is of kind %d, which this version does not know", kind)
 }

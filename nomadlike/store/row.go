@@ -18,6 +18,17 @@ type (
 	rootKeyRow    struct{ *nl.RootKey }
 	variableRow   struct{ *nl.Variable }
 	quotaRow      struct{ *nl.QuotaSpec }
+	// csiVolumeRow is by namespace and ID.
+	csiVolumeRow struct{ *nl.CSIVolume }
+	// hostVolumeRow and hostClaimRow are looked for by what belongs to them.
+	hostVolumeRow struct {
+		key string
+		*nl.HostVolume
+	}
+	hostClaimRow struct {
+		key string
+		*nl.TaskGroupHostVolumeClaim
+	}
 	// name is an entry that is nothing but its key.
 	name string
 	// link is an entry that leads to an object of another key.
@@ -43,6 +54,9 @@ func (r rootKeyRow) Key() string    { return r.Meta.KeyID }
 func (r variableRow) Key() string   { return JobKey(r.Namespace, r.Path) }
 func (r quotaRow) Key() string      { return r.Name }
 func (r *ledgerRow) Key() string    { return r.Quota }
+func (r csiVolumeRow) Key() string  { return JobKey(r.Namespace, r.ID) }
+func (r hostVolumeRow) Key() string { return r.key }
+func (r hostClaimRow) Key() string  { return r.key }
 func (n name) Key() string          { return string(n) }
 func (l link) Key() string          { return l.key }
 func (r serviceRow) Key() string    { return r.key }

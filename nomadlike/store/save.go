@@ -40,6 +40,9 @@ const (
 	recordVariables
 	recordQuotas
 	recordLedgers
+	recordHostVolumes
+	recordHostVolumeClaims
+	recordCSIVolumes
 )
 
 const (
@@ -206,6 +209,9 @@ func (sv *saver) all(s *Snapshot) {
 	saveObjects(sv, recordVariables, s.Variables(nl.AllNamespaces, ""))
 	saveObjects(sv, recordQuotas, s.Quotas())
 	saveObjects(sv, recordLedgers, s.QuotaLedgers())
+	saveObjects(sv, recordHostVolumes, s.HostVolumes(nl.AllNamespaces))
+	saveObjects(sv, recordHostVolumeClaims, s.HostVolumeClaims(nl.AllNamespaces))
+	saveObjects(sv, recordCSIVolumes, s.CSIVolumes(nl.AllNamespaces, ""))
 }
 
 // saveObjects writes objects, many to a record.

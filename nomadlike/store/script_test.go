@@ -154,7 +154,7 @@ var tableNames = map[Table]string{
 	TableDeployments: "deployment", TableNodes: "node", TableNamespaces: "namespace", TableNodePools: "pool",
 	TableServices: "service", TableSchedulerConfig: "scheduler", TableAutopilotConfig: "autopilot",
 	TableQuotas: "quota", TableQuotaUsage: "usage",
-	TableVariables: "variable", TableRootKeys: "key", TablePeriodicLaunches: "launch",
+	TableVariables: "variable", TableHostVolumes: "host-volume", TableHostVolumeClaims: "claim", TableCSIVolumes: "csi-volume", TableRootKeys: "key", TablePeriodicLaunches: "launch",
 }
 
 func (s *script) changes(changes []Change, result any) {

@@ -77,6 +77,8 @@ func (s *script) parse(words []string) op.Op {
 		return s.parseDeployment(words[0], subject, a)
 	case "namespace", "namespace-delete", "pool", "pool-delete", "service", "service-delete", "scheduler", "key", "key-delete", "cluster":
 		return s.parseOther(words[0], subject, a)
+	case "host-volume", "host-volume-delete", "claim-delete", "csi-volume", "csi-volume-delete", "csi-release":
+		return s.parseVolume(words[0], subject, a)
 	case "quota", "quota-delete":
 		return s.parseQuota(words[0], subject, a)
 	case "variable", "variable-delete", "acquire", "release", "expire":
@@ -161,6 +163,7 @@ func (s *script) job(id string, a arguments) *nl.Job {
 			Name: "t", Driver: "mock", Config: map[string]any{"args": []any{"x", 1}, "deep": map[string]any{"k": true}},
 		}}}},
 	}
+	j.TaskGroups[0].Volumes = volumeRequests(a.list("sticky"), a.list("csi"))
 	if a.has("periodic") {
 		j.Periodic = &nl.Periodic{Enabled: true, Spec: "@daily"}
 	}
@@ -242,7 +245,7 @@ func (s *script) parseNode(verb, id string, a arguments) op.Op {
 		return &op.DeregisterNodes{NodeIDs: []string{id}}
 	}
 	o := &op.RegisterNode{Node: &nl.Node{ID: id, SecretID: "secret-" + id, Name: "name-" + id, Status: a["status"],
-		NodePool: a["pool"]}, Time: s.time()}
+		NodePool: a["pool"], HostVolumes: hostVolumes(a.list("volumes"))}, Time: s.time()}
 	if a.has("pool") {
 		o.NodePool = &nl.NodePool{Name: a["pool"]}
 	}

@@ -232,6 +232,22 @@ func (s *script) showList(what string) {
 		for v := range st.Variables(nl.AllNamespaces, argument) {
 			found = append(found, v.Namespace+":"+v.Path)
 		}
+	case "host-volumes":
+		for v := range st.HostVolumes(nl.AllNamespaces) {
+			found = append(found, v.Namespace+":"+v.ID+"="+v.State)
+		}
+	case "host-volumes-of-node":
+		for v := range st.HostVolumesByNode(argument) {
+			found = append(found, v.ID)
+		}
+	case "claims":
+		for c := range st.HostVolumeClaims(nl.AllNamespaces) {
+			found = append(found, c.JobID+"."+c.TaskGroupName+"/"+c.VolumeID+"="+c.AllocID)
+		}
+	case "csi-volumes":
+		for v := range st.CSIVolumes(nl.AllNamespaces, argument) {
+			found = append(found, fmt.Sprintf("%s:%s=%dr%dw%s", v.Namespace, v.ID, len(v.ReadAllocs), len(v.WriteAllocs), v.AccessMode))
+		}
 	case "locked":
 		for v := range st.LockedVariables() {
 			found = append(found, v.Namespace+":"+v.Path)

@@ -46,8 +46,12 @@ type Snapshot struct {
 	variables       cow.Tree[variableRow] // by namespace and path
 	lockedVariables cow.Tree[variableRow] // those with a lock
 
-	quotas  cow.Tree[quotaRow]
-	ledgers cow.Tree[*ledgerRow] // of quotas that a namespace names
+	quotas           cow.Tree[quotaRow]
+	ledgers          cow.Tree[*ledgerRow]    // of quotas that a namespace names
+	hostVolumes      cow.Tree[hostVolumeRow] // by namespace and ID
+	hostVolumeByNode cow.Tree[hostVolumeRow] // by node, namespace and ID
+	hostVolumeClaims cow.Tree[hostClaimRow]  // by namespace, job, group, volume name and ID
+	csiVolumes       cow.Tree[csiVolumeRow]  // by namespace and ID
 }
 
 type clusterMeta struct {

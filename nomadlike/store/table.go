@@ -28,6 +28,9 @@ const (
 	TableVariables
 	TableQuotas
 	TableQuotaUsage
+	TableHostVolumes
+	TableHostVolumeClaims
+	TableCSIVolumes
 
 	tableCount
 )

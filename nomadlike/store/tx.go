@@ -104,7 +104,7 @@ func (t *tx) apply(o op.Op) (any, error) {
 	return t.applyNode(o)
 }
 
-// applyNode applies the ops about nodes, and what no other function knows.
+// applyNode applies the ops about nodes and the cluster.
 func (t *tx) applyNode(o op.Op) (any, error) {
 	switch o := o.(type) {
 	case *op.RegisterNode:
@@ -156,6 +156,25 @@ func (t *tx) applyNode(o op.Op) (any, error) {
 	case *op.RekeyVariables:
 		t.rekeyVariables(o)
 		return nil, nil
+	}
+	return t.applyVolume(o)
+}
+
+// applyVolume applies the ops about volumes, and knows what no op is.
+func (t *tx) applyVolume(o op.Op) (any, error) {
+	switch o := o.(type) {
+	case *op.UpsertHostVolumes:
+		return nil, t.upsertHostVolumes(o)
+	case *op.DeleteHostVolume:
+		return nil, t.deleteHostVolume(o)
+	case *op.DeleteHostVolumeClaim:
+		return nil, t.deleteHostVolumeClaim(o)
+	case *op.UpsertCSIVolumes:
+		return nil, t.upsertCSIVolumes(o)
+	case *op.DeregisterCSIVolume:
+		return nil, t.deregisterCSIVolume(o)
+	case *op.ReleaseCSIVolume:
+		return nil, t.releaseCSIVolume(o)
 	}
 	return nil, fmt.Errorf("applying a write: the store does not know %T", o)
 }

@@ -60,7 +60,7 @@ func (st *Store) forget(w *watcher) {
 //	jobs and what hangs on them   JobKey(namespace, id)
 //	allocations                   their ID, node, evaluation, deployment and JobKey
 //	evaluations, deployments      their ID and JobKey
-//	variables                     JobKey(namespace, path)
+//	variables, volumes            JobKey(namespace, path or ID)
 //	services                      JobKey(namespace, service name), JobKey(namespace, ID) and allocation ID
 //	scaling policies              their ID and JobKey
 //	everything else               ID or name
@@ -108,7 +108,7 @@ func keysOf(c *Change, f func(Key)) {
 	default:
 		switch c.Table {
 		case TableJobs, TableJobVersions, TableJobSummaries, TableJobSubmissions, TableScalingEvents, TablePeriodicLaunches,
-			TableVariables:
+			TableVariables, TableHostVolumes, TableCSIVolumes:
 			in(JobKey(c.Namespace, c.Key))
 		default:
 			in(c.Key)

@@ -40,10 +40,21 @@ func (h *Ahead) Placed(s *store.Snapshot, nodeID string) []*nl.Alloc {
 	var out []*nl.Alloc
 	for _, a := range h.placed[nodeID] {
 		if stored := s.Alloc(a.ID); stored == nil || stored.AllocModifyIndex <= a.AllocModifyIndex {
-			out = append(out, a)
+			out = append(out, withJob(s, a))
 		}
 	}
 	return out
+}
+
+// withJob is the allocation with its job, which a delta does not carry: the
+// volumes it asks for stand there.
+func withJob(s *store.Snapshot, a *nl.Alloc) *nl.Alloc {
+	if a.Job != nil {
+		return a
+	}
+	next := *a
+	next.Job = s.JobVersion(a.Namespace, a.JobID, a.JobVersion)
+	return &next
 }
 
 // news lists the allocations, in no order, that s does not hold yet.
@@ -52,7 +63,7 @@ func (h *Ahead) news(s *store.Snapshot) []*nl.Alloc {
 	for _, placed := range h.placed {
 		for _, a := range placed {
 			if s.Alloc(a.ID) == nil {
-				out = append(out, a)
+				out = append(out, withJob(s, a))
 			}
 		}
 	}

@@ -73,9 +73,9 @@ func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, 
 func misfits(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) []string {
 	var out []string
 	parts := split(p)
-	shunned := shunnedBy(p.Job)
+	shunned, claims := shunnedBy(p.Job), checkClaims(s, ahead, p)
 	for _, id := range slices.Sorted(maps.Keys(parts)) {
-		if !parts[id].fits(s, ahead, id, p.SnapshotIndex, shunned) {
+		if !parts[id].fits(s, ahead, id, p.SnapshotIndex, shunned) || claims.refused[id] {
 			out = append(out, id)
 		}
 	}

@@ -58,7 +58,7 @@ func (b *Broker) commit(c store.Commit) {
 // RoomMade tells what of a write may let blocked evaluations place something. s
 // is the state after it.
 func RoomMade(index uint64, s *store.Snapshot, changes []store.Change) blocked.Changes {
-	room := blocked.Changes{Index: index, Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}, Placed: map[blocked.Job]bool{}}
+	room := blocked.Changes{Index: index, Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}, Placed: map[blocked.Job]bool{}, Volumes: map[string]bool{}}
 	for _, change := range changes {
 		switch change.Table {
 		case store.TableNodes:
@@ -71,6 +71,8 @@ func RoomMade(index uint64, s *store.Snapshot, changes []store.Change) blocked.C
 			room.Quotas[change.Key] = true
 		case store.TableQuotaUsage:
 			noteUsage(&room, change)
+		case store.TableCSIVolumes, store.TableHostVolumes:
+			noteVolume(&room, s, change)
 		}
 	}
 	return room
@@ -145,6 +147,20 @@ func noteNamespace(room *blocked.Changes, change store.Change) {
 	for _, side := range [2]any{change.Before, change.After} {
 		if ns, _ := side.(*nl.Namespace); ns != nil && ns.Quota != "" {
 			room.Quotas[ns.Quota] = true
+		}
+	}
+}
+
+// noteVolume notes a volume that was made or changed: claims on it may have
+// ended, or it may be ready now.
+func noteVolume(room *blocked.Changes, s *store.Snapshot, change store.Change) {
+	switch v := change.After.(type) {
+	case *nl.CSIVolume:
+		room.Volumes[blocked.VolumeKey(v.Namespace, v.ID)] = true
+	case *nl.HostVolume:
+		if n := s.Node(v.NodeID); n != nil && n.Ready() {
+			room.Classes[n.ComputedClass] = true
+			room.Nodes[n.ID] = true
 		}
 	}
 }

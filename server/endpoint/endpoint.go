@@ -93,6 +93,7 @@ type Config struct {
 	Brokers    Brokers
 	Plans      Plans
 	Cluster    Cluster
+	Router     Router
 	Logger     hclog.Logger
 	Now        func() time.Time
 	NewID      func() string
@@ -162,6 +163,7 @@ func (e *Endpoints) Kind(method string) (k Kind, ok bool) {
 // onNode lists the methods that nodes answer.
 var onNode = map[string]bool{
 	"Client.Stats": true, "Client.GC": true, "Client.Metadata": true,
+	"Node.CreateVolume": true, "Node.RegisterVolume": true, "Node.DeleteVolume": true,
 	"Alloc.Stats": true, "Alloc.Restart": true, "Alloc.Signal": true,
 	"Alloc.GC": true, "Alloc.Checks": true, "Alloc.Exec": true,
 	"Alloc.Snapshot": true,

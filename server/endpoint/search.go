@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -61,6 +62,12 @@ func idsOf(s *store.Snapshot, kind, ns, prefix string) iter.Seq[string] {
 		return ids(s.Variables(ns, prefix), func(v *nl.Variable) string { return v.Path })
 	case quotaContext:
 		return ids(s.Quotas(), func(q *nl.QuotaSpec) string { return q.Name })
+	case "volumes":
+		return ids(s.CSIVolumes(ns, prefix), func(v *nl.CSIVolume) string { return v.ID })
+	case "host_volumes":
+		return ids(s.HostVolumes(ns), func(v *nl.HostVolume) string { return v.ID })
+	case "plugins":
+		return slices.Values(slices.Sorted(maps.Keys(s.CSIPlugins())))
 	case "namespaces":
 		return ids(s.Namespaces(), func(n *nl.Namespace) string { return n.Name })
 	}
@@ -267,6 +274,15 @@ func (f *fuzzy) rest(s *store.Snapshot, ns string, kinds []string, prefix string
 	}
 	for v := range s.Variables(ns, "") {
 		f.add("vars", v.Path, v.Namespace, v.Path)
+	}
+	for v := range s.CSIVolumes(ns, "") {
+		f.add("volumes", v.Name, v.Namespace, v.ID)
+	}
+	for v := range s.HostVolumes(ns) {
+		f.add("host_volumes", v.Name, v.Namespace, v.ID)
+	}
+	for id := range s.CSIPlugins() {
+		f.add("plugins", id)
 	}
 	for q := range s.Quotas() {
 		f.add(quotaContext, q.Name)

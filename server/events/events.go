@@ -254,10 +254,33 @@ func fromChange(o op.Op, ch store.Change) *nl.Event {
 		public.Lock = nil // its ID lets others write as the holder
 		e.Topic, e.Key, e.Namespace = "Variable", v.Path, v.Namespace
 		e.Payload = map[string]any{"Metadata": &public, "Deleted": deleted}
+	case *nl.HostVolume:
+		e.Topic, e.Key, e.Namespace, e.Type = "HostVolume", v.ID, v.Namespace, "HostVolumeRegistered"
+		if deleted {
+			e.Type = "HostVolumeDeleted"
+		}
+		e.FilterKeys = []string{v.ID, v.Name, v.PluginID}
+		e.Payload = map[string]any{"Volume": v}
+	case *nl.CSIVolume:
+		e.Topic, e.Key, e.Namespace, e.Type = "CSIVolume", v.ID, v.Namespace, csiVolumeType(o, deleted)
+		e.FilterKeys = []string{v.ID, v.Name, v.PluginID}
+		e.Payload = map[string]any{"Volume": v.Shown()}
 	default:
 		return nil
 	}
 	return e
+}
+
+// csiVolumeType names the write of a CSI volume: what neither registers nor
+// forgets it changes who claims it.
+func csiVolumeType(o op.Op, deleted bool) string {
+	if deleted {
+		return "CSIVolumeDeregistered"
+	}
+	if _, registered := o.(*op.UpsertCSIVolumes); registered {
+		return "CSIVolumeRegistered"
+	}
+	return "CSIVolumeClaim"
 }
 
 // tellsJob tells whether a write is about the job itself: a status that

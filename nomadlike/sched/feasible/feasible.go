@@ -45,9 +45,12 @@ type Checks struct {
 	HostsJob   bool                // distinct_hosts for the job
 	HostsGroup bool                // distinct_hosts for the group
 	Properties []Property
-	// Volumes lists volumes that no node has, because the cluster does not know
-	// them.
+	// Volumes lists the CSI volumes that the group needs, which may be missing or
+	// in use.
 	Volumes []string
+
+	namespace string
+	state     Volumes
 }
 
 type check struct {
@@ -65,8 +68,8 @@ type Devices interface {
 }
 
 // New prepares the tests of a group.
-func New(job *nl.Job, g *nl.Group, devices Devices) (*Checks, error) {
-	c := &Checks{verdict: map[string]string{}, told: map[string]bool{}}
+func New(job *nl.Job, g *nl.Group, devices Devices, volumes Volumes) (*Checks, error) {
+	c := &Checks{verdict: map[string]string{}, told: map[string]bool{}, namespace: job.Namespace, state: volumes}
 	if err := c.constraints(job.Constraints, true); err != nil {
 		return nil, err
 	}
@@ -247,53 +250,6 @@ func (c *Checks) secrets(g *nl.Group) {
 			}})
 		}
 	}
-}
-
-func (c *Checks) volumes(g *nl.Group) {
-	var names []string
-	for name := range g.Volumes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var hosts []*nl.VolumeRequest
-	for _, name := range names {
-		v := g.Volumes[name]
-		c.PerAlloc = c.PerAlloc || v.PerAlloc
-		if v.Type == "csi" {
-			c.Volumes = append(c.Volumes, v.Source)
-			c.node = append(c.node, check{"missing CSI Volume " + v.Source, func(*nl.Node) bool { return false }})
-			continue
-		}
-		hosts = append(hosts, v)
-	}
-	fixed := slices.DeleteFunc(slices.Clone(hosts), func(v *nl.VolumeRequest) bool { return v.PerAlloc })
-	if len(fixed) > 0 {
-		c.node = append(c.node, check{MissingVolumes, func(n *nl.Node) bool { return hasVolumes(n, fixed, "") }})
-	}
-}
-
-// Index tests the volumes of a group that depend on the allocation's index.
-func Index(n *nl.Node, g *nl.Group, index int) string {
-	var own []*nl.VolumeRequest
-	for _, v := range g.Volumes {
-		if v.PerAlloc && v.Type != "csi" {
-			own = append(own, v)
-		}
-	}
-	if !hasVolumes(n, own, "["+strconv.Itoa(index)+"]") {
-		return MissingVolumes
-	}
-	return ""
-}
-
-func hasVolumes(n *nl.Node, requests []*nl.VolumeRequest, suffix string) bool {
-	for _, v := range requests {
-		have := n.HostVolumes[v.Source+suffix]
-		if have == nil || have.ReadOnly && !v.ReadOnly {
-			return false
-		}
-	}
-	return true
 }
 
 // Node tests a node: "" when it passes, else the reason. What its class decides

@@ -43,13 +43,19 @@ type Changes struct {
 	Nodes   map[string]bool // IDs of the nodes concerned
 	Quotas  map[string]bool // names of quotas with less used or more allowed
 	Placed  map[Job]bool    // jobs with new allocations
+	Volumes map[string]bool // VolumeKey of volumes that are there or free now
 }
 
 // Job names a job.
 type Job struct{ Namespace, ID string }
 
 // Empty tells whether there is nothing in c.
-func (c *Changes) Empty() bool { return len(c.Classes)+len(c.Nodes)+len(c.Quotas)+len(c.Placed) == 0 }
+func (c *Changes) Empty() bool {
+	return len(c.Classes)+len(c.Nodes)+len(c.Quotas)+len(c.Placed)+len(c.Volumes) == 0
+}
+
+// VolumeKey names a volume in Changes.
+func VolumeKey(namespace, id string) string { return namespace + "\x00" + id }
 
 // held is one blocked evaluation.
 type held struct {
@@ -73,16 +79,16 @@ type Tracker struct {
 	// awaiting is how many wait for allocations of other jobs.
 	awaiting int
 
-	classes, nodes, quotas map[string]seen
-	placed                 map[Job]seen
-	forgotten              time.Time
+	classes, nodes, quotas, volumes map[string]seen
+	placed                          map[Job]seen
+	forgotten                       time.Time
 }
 
 // New makes an empty tracker.
 func New() *Tracker {
 	return &Tracker{
 		byID: map[string]*held{}, byKey: map[key]*held{}, retry: map[string]*held{},
-		classes: map[string]seen{}, nodes: map[string]seen{}, quotas: map[string]seen{},
+		classes: map[string]seen{}, nodes: map[string]seen{}, quotas: map[string]seen{}, volumes: map[string]seen{},
 		placed: map[Job]seen{},
 	}
 }
@@ -129,7 +135,7 @@ func (t *Tracker) Remove(id string) {
 // for those that come later but were decided before.
 func (t *Tracker) Release(now time.Time, c Changes) []*nl.Eval {
 	t.Remember(now, c)
-	if t.awaiting == 0 && len(c.Classes)+len(c.Nodes)+len(c.Quotas) == 0 {
+	if t.awaiting == 0 && len(c.Classes)+len(c.Nodes)+len(c.Quotas)+len(c.Volumes) == 0 {
 		return nil // placements are no news to anyone
 	}
 	return t.take(t.byID, func(h *held) bool { return concerns(h.eval, c) })
@@ -141,6 +147,7 @@ func (t *Tracker) Remember(now time.Time, c Changes) {
 	note(t.nodes, c.Nodes, c.Index, now)
 	note(t.quotas, c.Quotas, c.Index, now)
 	note(t.placed, c.Placed, c.Index, now)
+	note(t.volumes, c.Volumes, c.Index, now)
 }
 
 // Tick gives the evaluations that are tried again because of the time.
@@ -151,6 +158,7 @@ func (t *Tracker) Tick(now time.Time) []*nl.Eval {
 		forget(t.nodes, now)
 		forget(t.quotas, now)
 		forget(t.placed, now)
+		forget(t.volumes, now)
 	}
 	return t.take(t.retry, func(h *held) bool { return !h.retry.After(now) })
 }
@@ -234,12 +242,17 @@ func (t *Tracker) take(from map[string]*held, want func(*held) bool) []*nl.Eval 
 // on.
 func (t *Tracker) missed(e *nl.Eval) bool {
 	c := Changes{Classes: after(t.classes, e.SnapshotIndex), Nodes: after(t.nodes, e.SnapshotIndex), Quotas: after(t.quotas, e.SnapshotIndex),
-		Placed: after(t.placed, e.SnapshotIndex)}
+		Placed: after(t.placed, e.SnapshotIndex), Volumes: after(t.volumes, e.SnapshotIndex)}
 	return concerns(e, c)
 }
 
 // concerns tells whether c may have made room for e.
 func concerns(e *nl.Eval, c Changes) bool {
+	for _, id := range e.MissingNonNodeResources {
+		if c.Volumes[VolumeKey(e.Namespace, id)] {
+			return true
+		}
+	}
 	switch {
 	case e.QuotaLimitReached != "" && c.Quotas[e.QuotaLimitReached], awaits(e, c.Placed):
 		return true

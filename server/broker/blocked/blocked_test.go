@@ -74,7 +74,7 @@ func (p *player) number(s string) uint64 {
 }
 
 func (p *player) changes(l script.Line) Changes {
-	c := Changes{Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}, Placed: map[Job]bool{}}
+	c := Changes{Classes: map[string]bool{}, Nodes: map[string]bool{}, Quotas: map[string]bool{}, Placed: map[Job]bool{}, Volumes: map[string]bool{}}
 	for key, value := range l.Set {
 		switch key {
 		case "class":
@@ -86,6 +86,8 @@ func (p *player) changes(l script.Line) Changes {
 		case "placed":
 			namespace, id, _ := strings.Cut(value, "/")
 			c.Placed[Job{namespace, id}] = true
+		case "volume":
+			c.Volumes[VolumeKey("default", value)] = true
 		case "index":
 			c.Index = p.number(value)
 		default:
@@ -111,6 +113,8 @@ func (p *player) eval(l script.Line) *nl.Eval {
 			}
 		case "awaits":
 			e.AwaitedJobs = strings.Split(value, ",")
+		case "volumes":
+			e.MissingNonNodeResources = strings.Split(value, ",")
 		case "escaped":
 			e.EscapedComputedClass = value == "true"
 		case "system":
