@@ -165,7 +165,7 @@ func nextLaunch(c *meta.Call, job *jobfile.Job) string {
 	if err != nil || next.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("Approximate next launch time: %s (%s)", render.Time(next), render.Since(next, c.Now()))
+	return fmt.Sprintf("Approximate next launch time: %s (%s)", render.Time(next.Local()), render.Since(next, c.Now()))
 }
 
 // printWarnings shows what the servers have to say about a job.
