@@ -639,7 +639,7 @@ func TestPluginCrash(t *testing.T) {
 		t.Errorf("events are %s, want %s", got, want)
 	}
 	f.mu.Lock()
-	code := f.allocs[allocA].TaskStates["t"].Events[3].ExitCode
+	code := f.allocs[allocA].TaskStates["t"].Events[3].Legacy().ExitCode
 	f.mu.Unlock()
 	if code != 5 {
 		t.Errorf("exit code is %d, want 5", code)
@@ -750,7 +750,7 @@ func TestRestore(t *testing.T) {
 			code := -1
 			for _, e := range last {
 				if e.Type == "Terminated" {
-					code = e.ExitCode
+					code = e.Legacy().ExitCode
 				}
 			}
 			restarts := f.allocs[allocB].TaskStates["t"].Restarts

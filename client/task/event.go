@@ -73,7 +73,7 @@ func Setup(now time.Time) *nl.TaskEvent { return Message(now, EventSetup, messag
 // SetupFailed says why preparation failed.
 func SetupFailed(now time.Time, err string) *nl.TaskEvent {
 	e := event(now, EventSetupFailure, err, map[string]string{"setup_error": err})
-	e.SetupError = err
+	e.SetLegacy().SetupError = err
 	return e
 }
 
@@ -85,7 +85,7 @@ func HookFailed(now time.Time, step, err string) *nl.TaskEvent {
 // ValidationFailed says what is wrong with the task's configuration.
 func ValidationFailed(now time.Time, err string) *nl.TaskEvent {
 	e := event(now, EventFailedValidation, err, map[string]string{"validation_error": err})
-	e.ValidationError = err
+	e.SetLegacy().ValidationError = err
 	return e
 }
 
@@ -97,14 +97,14 @@ func Downloading(now time.Time) *nl.TaskEvent {
 // DownloadFailed says why an artifact could not be fetched.
 func DownloadFailed(now time.Time, err string) *nl.TaskEvent {
 	e := event(now, EventArtifactFailed, err, map[string]string{"download_error": err})
-	e.DownloadError = err
+	e.SetLegacy().DownloadError = err
 	return e
 }
 
 // DriverFailed says why the driver could not start the task.
 func DriverFailed(now time.Time, err string) *nl.TaskEvent {
 	e := event(now, EventDriverFailure, err, map[string]string{"driver_error": err})
-	e.DriverError = err
+	e.SetLegacy().DriverError = err
 	return e
 }
 
@@ -116,7 +116,7 @@ func DriverMessage(at time.Time, message string, annotations map[string]string) 
 	}
 	details["driver_message"] = message
 	e := event(at, EventDriver, message, details)
-	e.DriverMessage = message
+	e.SetLegacy().DriverMessage = message
 	return e
 }
 
@@ -141,7 +141,8 @@ func Terminated(now time.Time, x Exit) *nl.TaskEvent {
 		display += fmt.Sprintf(", Exit Message: %q", x.Err)
 	}
 	e := event(now, EventTerminated, display, details)
-	e.ExitCode, e.Signal, e.Message = x.Code, x.Signal, x.Err
+	old := e.SetLegacy()
+	old.ExitCode, old.Signal, e.Message = x.Code, x.Signal, x.Err
 	return e
 }
 
@@ -155,7 +156,8 @@ func Restarting(now time.Time, reason string, delay time.Duration) *nl.TaskEvent
 		"restart_reason": reason,
 		"start_delay":    strconv.FormatInt(int64(delay), 10),
 	})
-	e.RestartReason, e.StartDelay = reason, int64(delay)
+	old := e.SetLegacy()
+	old.RestartReason, old.StartDelay = reason, int64(delay)
 	return e
 }
 
@@ -166,14 +168,14 @@ func NotRestarting(now time.Time, reason string, fails bool) *nl.TaskEvent {
 		details["fails_task"] = "true"
 	}
 	e := event(now, EventNotRestarting, orElse(reason, "Task exceeded restart policy"), details)
-	e.RestartReason, e.FailsTask = reason, fails
+	e.SetLegacy().RestartReason, e.FailsTask = reason, fails
 	return e
 }
 
 // RestartSignaled says that somebody wants the task restarted.
 func RestartSignaled(now time.Time, reason string) *nl.TaskEvent {
 	e := event(now, EventRestartSignal, orElse(reason, "Task signaled to restart"), map[string]string{"restart_reason": reason})
-	e.RestartReason = reason
+	e.SetLegacy().RestartReason = reason
 	return e
 }
 
@@ -204,7 +206,8 @@ func Killing(now time.Time, timeout time.Duration, reason string) *nl.TaskEvent 
 		display = reason
 	}
 	e := event(now, EventKilling, display, details)
-	e.KillTimeout, e.KillReason = timeout, reason
+	old := e.SetLegacy()
+	old.KillTimeout, old.KillReason = timeout, reason
 	return e
 }
 
@@ -215,7 +218,7 @@ func Killed(now time.Time, err string) *nl.TaskEvent {
 		details["kill_error"] = err
 	}
 	e := event(now, EventKilled, orElse(err, "Task successfully killed"), details)
-	e.KillError = err
+	e.SetLegacy().KillError = err
 	return e
 }
 
@@ -223,7 +226,7 @@ func Killed(now time.Time, err string) *nl.TaskEvent {
 func SiblingFailed(now time.Time, sibling string) *nl.TaskEvent {
 	e := event(now, EventSiblingFailed, fmt.Sprintf("Task's sibling %q failed", sibling),
 		map[string]string{"failed_sibling": sibling})
-	e.FailedSibling = sibling
+	e.SetLegacy().FailedSibling = sibling
 	return e
 }
 

@@ -242,7 +242,7 @@ func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
 		return nil, fmt.Errorf("decoding allocations: %w", err)
 	}
 	allocs := make([]*nl.Alloc, n)
-	sharedTexts := texts{}
+	var shared Texts
 	var f allocForm
 	for i := range allocs {
 		f = allocForm{}
@@ -253,7 +253,7 @@ func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decoding allocation %d of %d: %w", i, n, err)
 		}
-		sharedTexts.shareStates(allocs[i].TaskStates)
+		shared.share(allocs[i].TaskStates)
 	}
 	if len(r.b) > 0 {
 		return nil, fmt.Errorf("decoding allocations: %w", errFormRest)

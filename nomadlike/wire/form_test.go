@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"testing"
@@ -102,4 +103,64 @@ func BenchmarkAllocs(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(list)), "ns/alloc")
 	})
+}
+
+// Own is equal to what was told, shares nothing that can change, and texts of
+// two tellings are one.
+func TestTextsOwn(t *testing.T) {
+	told := func() *nl.AllocUpdate {
+		u := new(nl.AllocUpdate)
+		(&filler{}).fill(reflect.ValueOf(u).Elem(), 0)
+		u.TaskStates["plain"] = &nl.TaskState{State: "running", Events: []*nl.TaskEvent{
+			{Type: "Received", Details: map[string]string{}},
+			{Type: "Task Setup", Message: "Building", Details: map[string]string{"message": "Building"}},
+			{Type: "Terminated", Message: "x", Details: map[string]string{"exit_code": "1"}},
+		}}
+		u.TaskStates["bare"] = &nl.TaskState{}
+		return u
+	}
+	var texts Texts
+	source := told()
+	first, second := texts.Own(source), texts.Own(told())
+	if d := cmp.Diff(told(), first); d != "" {
+		t.Error(d)
+	}
+	source.TaskStates["plain"].State = "dead"
+	source.TaskStates["plain"].Events[1].Time = 7
+	source.TaskStates["plain"].Events[0] = nil
+	if d := cmp.Diff(told(), first); d != "" {
+		t.Errorf("it follows what the node does: %s", d)
+	}
+	a, b := first.TaskStates["plain"].Events, second.TaskStates["plain"].Events
+	for i, shared := range []bool{true, true, false} {
+		if same := reflect.ValueOf(a[i].Details).Pointer() == reflect.ValueOf(b[i].Details).Pointer(); same != shared {
+			t.Errorf("details of event %d shared: %t", i, same)
+		}
+	}
+}
+
+// An event carries its older form in the log and in JSON as if it were part of
+// it, whether it has one or not.
+func TestTaskEventLegacy(t *testing.T) {
+	for _, e := range []*nl.TaskEvent{{Type: "Received", Details: map[string]string{}}, {Type: "Terminated", TaskEventLegacy: &nl.TaskEventLegacy{ExitCode: 3}}} {
+		b, err := Encode(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := new(nl.TaskEvent)
+		if err := Decode(b, back); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(e, back); d != "" {
+			t.Error(d)
+		}
+		var shown map[string]any
+		text, err := json.Marshal(e)
+		if err == nil {
+			err = json.Unmarshal(text, &shown)
+		}
+		if err != nil || shown["Type"] != e.Type || shown["ExitCode"] != float64(e.Legacy().ExitCode) || len(shown) != 24 {
+			t.Errorf("%v: %s", err, text)
+		}
+	}
 }

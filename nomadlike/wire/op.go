@@ -82,10 +82,10 @@ func decodeBody(kind op.Kind, body []byte, depth int) (op.Op, error) {
 		return nil, err
 	}
 	if u, ok := o.(*op.UpdateAllocs); ok {
-		shared := texts{}
+		var shared Texts
 		for _, one := range u.Updates {
 			if one != nil {
-				shared.shareStates(one.TaskStates)
+				shared.share(one.TaskStates)
 			}
 		}
 	}

@@ -134,7 +134,7 @@ func (e *Endpoints) nodeUpdateAllocs(ctx context.Context, req *query.NodeAllocUp
 		}
 		// A node may only speak for its own allocations.
 		if a := s.Alloc(u.ID); a != nil && a.NodeID == n.ID {
-			updates = append(updates, u)
+			updates = append(updates, e.status.own(u))
 		}
 	}
 	if len(updates) == 0 {

@@ -5,7 +5,9 @@ import (
 	"sync"
 	"time"
 
+	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
 const (
@@ -28,6 +30,8 @@ const (
 type statusQueue struct {
 	propose func(ctx context.Context, o op.Op) (Result, error)
 
+	texts   sync.Mutex // guards known
+	known   wire.Texts
 	mu      sync.Mutex
 	flying  int
 	waiting []*statusCall
@@ -40,6 +44,14 @@ type statusCall struct {
 	done   chan struct{} // closed when the result is there
 	index  uint64
 	err    error
+}
+
+// own is a copy of what a node tells, for the log and the state to keep: the
+// node may be in this process and go on with what it holds.
+func (q *statusQueue) own(u *nl.AllocUpdate) *nl.AllocUpdate {
+	q.texts.Lock()
+	defer q.texts.Unlock()
+	return q.known.Own(u)
 }
 
 // write returns when the status is committed. The index is that of the commit.

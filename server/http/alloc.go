@@ -189,7 +189,7 @@ const ordinaryRestart = "Restart within policy"
 
 func restartingMessage(d map[string]string, e *nl.TaskEvent) string {
 	delay := d["start_delay"]
-	if ns := e.StartDelay; ns != 0 {
+	if ns := e.Legacy().StartDelay; ns != 0 {
 		delay = time.Duration(ns).String()
 	} else if parsed, err := time.ParseDuration(delay + "ns"); err == nil {
 		delay = parsed.String()
