@@ -31,6 +31,7 @@ import (
 	"github.com/nomadlike/nomadlike/command/namespace"
 	"github.com/nomadlike/nomadlike/command/node"
 	"github.com/nomadlike/nomadlike/command/operator"
+	"github.com/nomadlike/nomadlike/command/plugin"
 	"github.com/nomadlike/nomadlike/command/quota"
 	"github.com/nomadlike/nomadlike/command/render"
 	"github.com/nomadlike/nomadlike/command/scaling"
@@ -42,6 +43,7 @@ import (
 	"github.com/nomadlike/nomadlike/command/ui"
 	"github.com/nomadlike/nomadlike/command/variable"
 	"github.com/nomadlike/nomadlike/command/version"
+	"github.com/nomadlike/nomadlike/command/volume"
 	"github.com/nomadlike/nomadlike/drivers"
 )
 
@@ -62,6 +64,8 @@ func nouns() []func(*meta.Meta) map[string]cli.CommandFactory {
 		namespace.Commands,
 		quota.Commands,
 		variable.Commands,
+		volume.Commands,
+		plugin.Commands,
 		monitor.Commands,
 		agentinfo.Commands,
 		tls.Commands,
