@@ -89,6 +89,9 @@ type GroupExplanation struct {
 	// being placed.
 	Quota []string `json:",omitempty"`
 
+	// AllOrNothing says how much of a gang that does not fit as a whole would.
+	AllOrNothing string `json:",omitempty"`
+
 	// Nodes is every node of the cluster as the group sees it, after the dry run.
 	Nodes *NodeSurvey `json:",omitempty"`
 	// Unblock says what would let it be placed, the easiest first.

@@ -148,6 +148,17 @@ func (j *subject) groupSummary(x *nl.GroupExplanation, planned int) string {
 
 // obstacle says in a few words why no node takes the group.
 func obstacle(x *nl.GroupExplanation) string {
+	switch {
+	case x.AllOrNothing == "":
+		return lacking(x)
+	case x.Nodes.Usable > 0:
+		return x.AllOrNothing
+	}
+	return x.AllOrNothing + "; " + lacking(x)
+}
+
+// lacking is what keeps one more allocation from being placed.
+func lacking(x *nl.GroupExplanation) string {
 	n := x.Nodes
 	switch {
 	case len(x.Quota) > 0:

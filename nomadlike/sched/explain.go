@@ -63,7 +63,7 @@ func Explain(s *store.Snapshot, e *nl.Eval, in Input, d Detail) (*Explained, err
 		return x, nil
 	}
 	for _, g := range r.job.TaskGroups {
-		group, err := r.explainGroup(g, d)
+		group, err := r.explainGroup(g, d, out)
 		if err != nil {
 			return nil, err
 		}
@@ -91,28 +91,28 @@ func (w *stopwatch) lap(name string) {
 }
 
 // explainGroup tells what the group asks for, what became of it, and what every
-// node says to one more of it.
-func (r *run) explainGroup(g *nl.Group, d Detail) (*nl.GroupExplanation, error) {
+// node says to one more of it: of a gang, to one more beside those that fit.
+func (r *run) explainGroup(g *nl.Group, d Detail, out *Outcome) (*nl.GroupExplanation, error) {
 	p, err := r.placer(r.job, g)
 	if err != nil {
 		return nil, err
 	}
 	x := &nl.GroupExplanation{Name: g.Name, Ask: p.asked()}
-	if m := r.failures[g.Name]; m != nil {
-		x.NoPlace, x.Quota = m.CoalescedFailures+1, m.QuotaExhausted
+	if m := out.Eval.FailedTGAllocs[g.Name]; m != nil {
+		x.NoPlace, x.Quota, x.AllOrNothing = m.CoalescedFailures+1, m.QuotaExhausted, m.Reason
 	}
 	s := &survey{run: r, placer: p, detail: d, reasons: constraintTargets(r.job, g)}
 	s.index = r.missingIndex(g)
 	x.Nodes = s.look()
-	if x.NoPlace > 0 {
-		x.Unblock = s.hints(x.NoPlace)
+	if m := r.failures[g.Name]; m != nil && x.NoPlace > 0 {
+		x.Unblock = s.hints(m.CoalescedFailures + 1)
 	}
 	most := plannedMax
 	if d.Nodes {
-		most = len(r.plan.Place)
+		most = len(out.Plan.Place)
 	}
-	for _, a := range r.plan.Place {
-		if a.TaskGroup != g.Name || !r.placed[a.ID] {
+	for _, a := range out.Plan.Place {
+		if a.TaskGroup != g.Name || r.snapshot.Alloc(a.ID) != nil {
 			continue
 		}
 		if len(x.Planned) == most {

@@ -41,10 +41,10 @@ func (w *world) checkSurvey(g *nl.GroupExplanation) {
 	if n.Filtered+n.Exhausted+n.Usable != n.Considered || n.Considered > n.Known {
 		w.t.Errorf("group %s: counts do not add up: %+v", g.Name, n)
 	}
-	if g.NoPlace > 0 && n.Usable > 0 && len(g.Quota) == 0 {
+	if g.NoPlace > 0 && n.Usable > 0 && len(g.Quota) == 0 && g.AllOrNothing == "" {
 		w.t.Errorf("group %s finds no place although %d nodes are usable", g.Name, n.Usable)
 	}
-	if g.NoPlace > 0 && len(g.Unblock) == 0 {
+	if g.NoPlace > 0 && len(g.Unblock) == 0 && g.AllOrNothing == "" {
 		w.t.Errorf("group %s finds no place and nothing is said that would help", g.Name)
 	}
 	for _, f := range n.Obstacles {
@@ -60,6 +60,9 @@ func (w *world) printExplained(g *nl.GroupExplanation) {
 		g.Nodes.Known, g.Nodes.Considered, g.Nodes.Filtered, g.Nodes.Exhausted, g.Nodes.Usable)
 	if g.NoPlace > 0 {
 		line += fmt.Sprintf(" no-place=%d", g.NoPlace)
+	}
+	if g.AllOrNothing != "" {
+		line += " (" + g.AllOrNothing + ")"
 	}
 	if len(g.Quota) > 0 {
 		line += " quota=" + strings.Join(g.Quota, ",")
