@@ -21,6 +21,7 @@ var randomSpecs = []string{
 	` constraint="distinct_hosts"`, " port=http:80", " dyn=a dyn=b:80", ` affinity="50:${attr.rack} = a"`,
 	" cores=1", " sticky=true", ` constraint="distinct_property ${attr.rack} 3"`, " replace=false", " stopafter=1m",
 	" lost=1m reconcile=longest_running", " volume=data!",
+	" gang=true", " gang=true update=2 canary=2", ` constraint="${alloc.job} != j0"`, ` constraint="${alloc.job} is_set"`, ` affinity="-50:${alloc.job} set_contains_any j1,j2"`,
 }
 
 func randomLife(t *testing.T, r *rand.Rand) {

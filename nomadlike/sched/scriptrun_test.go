@@ -61,6 +61,7 @@ func (w *world) process(e *nl.Eval) {
 	w.checkUnfitNode(e)
 	w.checkMore(e)
 	out := w.schedule(before, e)
+	w.checkGangs(before, out)
 	accepted, rejected := verify.Plan(before, nil, out.Plan)
 	if len(rejected) > 0 || accepted != out.Plan {
 		w.t.Errorf("a fresh plan was rejected on %v", rejected)
@@ -131,6 +132,26 @@ func (w *world) checkUnfitNode(e *nl.Eval) {
 	w.ids = ids
 	if a, b := placements(plain.Plan), placements(with.Plan); a != b {
 		w.t.Errorf("a node nobody can use changes the plan:\n%s\nbecomes\n%s", a, b)
+	}
+}
+
+// checkGangs: of what belongs together all is placed or nothing.
+func (w *world) checkGangs(before *store.Snapshot, out *sched.Outcome) {
+	w.t.Helper()
+	job := out.Plan.Job
+	if job == nil || job.Stop {
+		return
+	}
+	for _, a := range out.Plan.Place {
+		if before.Alloc(a.ID) != nil || a.JobVersion != job.Version {
+			continue
+		}
+		for _, g := range job.TaskGroups {
+			together := job.AllOrNothing || g.AllOrNothing && g.Name == a.TaskGroup
+			if together && out.Eval.FailedTGAllocs[g.Name] != nil {
+				w.t.Errorf("%s is placed although some of %s are not", a.Name, g.Name)
+			}
+		}
 	}
 }
 
