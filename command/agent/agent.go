@@ -134,6 +134,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		})
 	}
 	run("HTTP API", func(ctx context.Context) error { return a.listen.serve(ctx, handler, a.log.Named("http")) })
+	run("collector", keepPace)
 	if a.client != nil {
 		run("client", a.client.Run)
 	}
