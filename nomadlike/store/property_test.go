@@ -11,6 +11,7 @@ import (
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
 // resources are a few MHz, sometimes with a port.
@@ -117,9 +118,12 @@ func TestRandomWrites(t *testing.T) {
 		var earlier []kept
 		for step := range 400 {
 			o := randomOp(s, ids)
+			// Followers apply what they read from the log, the leader what it
+			// proposed.
+			read := readBack(t, o)
 			var err, errRestored error
 			s, _, _, err = Apply(s, s.Index()+1, o)
-			restored, _, _, errRestored = Apply(restored, restored.Index()+1, o)
+			restored, _, _, errRestored = Apply(restored, restored.Index()+1, read)
 			if (err == nil) != (errRestored == nil) {
 				t.Fatalf("seed %d, step %d: %v, and after restoring %v", seed, step, err, errRestored)
 			}
@@ -149,6 +153,20 @@ func TestRandomWrites(t *testing.T) {
 			}
 		}
 	}
+}
+
+// readBack is the op as the log gives it back.
+func readBack(t *testing.T, o op.Op) op.Op {
+	t.Helper()
+	b, err := wire.EncodeOp(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := wire.DecodeOp(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read
 }
 
 // A damaged or shortened file is refused, whatever its bytes.
