@@ -83,11 +83,13 @@ func listAll(ctx context.Context, c *meta.Call, f *statusFlags) error {
 		c.Print("No volumes found")
 		return nil
 	}
+	show := func(title, table string) { c.Print(title + "\n" + table) }
 	if len(hosts) > 0 {
-		c.Section("Dynamic Host Volumes", hostTable(hosts, f.verbose))
+		show("Dynamic Host Volumes", hostTable(hosts, f.verbose))
+		show = c.Section
 	}
 	if len(csi) > 0 {
-		c.Section("Container Storage Interface", csiTable(csi))
+		show("Container Storage Interface", csiTable(csi))
 	}
 	return nil
 }
