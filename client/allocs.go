@@ -28,6 +28,11 @@ const streamRetry = 250 * time.Millisecond
 // not any more: a new stream repeats it.
 var errMissingJob = errors.New("the stream of allocations refers to an unknown job")
 
+// errBehind ends a stream of a server that knows less than others have shown:
+// what it does not know of is not to be stopped, and what it does not know to
+// have ended is not to be run again.
+var errBehind = errors.New("the stream of allocations begins with an old state: its server has not caught up")
+
 // follow keeps the stream of allocations open.
 func (c *Client) follow(ctx context.Context) error {
 	select {
@@ -66,9 +71,24 @@ func (c *Client) stream(life context.Context) error {
 	}
 }
 
+// behind tells whether a message is older than what is known, and notes how new
+// it is otherwise.
+func (c *Client) behind(m *query.NodeAllocChanges) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m.Reset && m.Index < c.seen {
+		return true
+	}
+	c.seen = max(c.seen, m.Index)
+	return false
+}
+
 // apply carries out one message. The runners outlive the stream: they run as
 // long as life.
 func (c *Client) apply(life context.Context, m *query.NodeAllocChanges) error {
+	if c.behind(m) {
+		return errBehind
+	}
 	for _, told := range m.Jobs {
 		j, err := told.Job()
 		if err != nil {
@@ -117,16 +137,18 @@ func (c *Client) apply(life context.Context, m *query.NodeAllocChanges) error {
 	for _, a := range d.Over {
 		c.batch.Put(&nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: "stopped before it was started"}, true)
 	}
-	if m.Reset {
-		c.resend(m.Allocs)
-	}
+	c.resend(m)
 	c.forgetJobs()
 	return nil
 }
 
-// resend tells again what the servers may have missed while they were away.
-func (c *Client) resend(list []*nl.Alloc) {
-	for _, a := range list {
+// resend tells again what the servers may have missed while they were away, or
+// do not believe any more since they have not heard of the node.
+func (c *Client) resend(m *query.NodeAllocChanges) {
+	for _, a := range m.Allocs {
+		if !m.Reset && a.ClientStatus != nl.AllocClientUnknown {
+			continue
+		}
 		if r := c.runner(a.ID); r != nil && a.ClientStatus != r.Status() {
 			r.Resend()
 		}

@@ -61,6 +61,7 @@ type Client struct {
 	mu     sync.Mutex
 	allocs map[string]*entry
 	jobs   map[string]*nl.Job // by state.JobKey
+	seen   uint64             // how new the state is that servers have shown
 	ending bool
 }
 

@@ -147,6 +147,10 @@ func (c *Client) registerOnce(ctx context.Context) bool {
 		c.log.Warn("node cannot be registered", "error", err)
 		return false
 	}
+	// A cluster that did not know the node may be another one: it begins anew.
+	c.mu.Lock()
+	c.seen = reply.Index
+	c.mu.Unlock()
 	c.answered(&reply)
 	if events := c.usage.take(); len(events) > 0 {
 		req := &query.NodeEvents{NodeID: n.ID, SecretID: n.SecretID, Events: events}
@@ -162,6 +166,9 @@ func (c *Client) answered(reply *query.NodeUpdate) {
 	if ttl <= 0 {
 		ttl = beatRetryMax
 	}
+	c.mu.Lock()
+	c.seen = max(c.seen, reply.Index)
+	c.mu.Unlock()
 	c.beat.ok(c.cfg.Now(), ttl)
 	c.conn.Learn(reply.Servers)
 }

@@ -211,7 +211,7 @@ func (f *Fleet) caller(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case j := <-f.work:
-			ttl, err := f.call(ctx, j.m, &j.call)
+			reply, err := f.call(ctx, j.m, &j.call)
 			if ctx.Err() != nil {
 				return
 			}
@@ -219,15 +219,14 @@ func (f *Fleet) caller(ctx context.Context) {
 				f.failures.Add(1)
 				f.cfg.Logger.Debug("call of a simulated node failed", "node_id", j.m.id, "error", err)
 			}
-			f.step(j.m, node.Answered{Call: j.call, TTL: ttl, Err: err})
+			f.step(j.m, node.Answered{Call: j.call, TTL: reply.HeartbeatTTL, Index: reply.Index, Err: err})
 		}
 	}
 }
 
-func (f *Fleet) call(ctx context.Context, m *member, c *node.Call) (ttl time.Duration, err error) {
+func (f *Fleet) call(ctx context.Context, m *member, c *node.Call) (reply query.NodeUpdate, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var reply query.NodeUpdate
 	switch c.Kind {
 	case node.CallRegister:
 		n := f.cfg.Shape.Node(m.index, nl.Time{Time: f.cfg.Now().UTC()})
@@ -239,12 +238,12 @@ func (f *Fleet) call(ctx context.Context, m *member, c *node.Call) (ttl time.Dur
 		if err = m.conn.Call(ctx, "Node.UpdateAllocs", req, &query.Written{}); err == nil {
 			f.updates.Add(int64(len(c.Updates)))
 		}
-		return 0, err
+		return reply, err
 	}
 	if err == nil {
 		m.conn.Learn(reply.Servers)
 	}
-	return reply.HeartbeatTTL, err
+	return reply, err
 }
 
 // stream keeps the allocation stream of a node open until ctx ends.

@@ -155,7 +155,9 @@ func (t *tx) leaveEval(a *nl.Alloc) {
 // are passed over: the node will be told to drop them.
 func (t *tx) updateAllocs(o *op.UpdateAllocs) {
 	for _, u := range o.Updates {
-		if old := t.Alloc(u.ID); old != nil {
+		// What a node told and had to tell again may come late: how an allocation
+		// ended stands.
+		if old := t.Alloc(u.ID); old != nil && !(hasEnded(old.ClientStatus) && !hasEnded(u.ClientStatus)) {
 			t.putAlloc(old, t.withUpdate(old, u, o.Time))
 		}
 	}
@@ -163,6 +165,11 @@ func (t *tx) updateAllocs(o *op.UpdateAllocs) {
 		t.noteAllocUpdate(o.NodeID)
 	}
 	t.upsertEvals(o.Evals)
+}
+
+// hasEnded tells whether a node has said how the allocation ended.
+func hasEnded(clientStatus string) bool {
+	return clientStatus == nl.AllocClientComplete || clientStatus == nl.AllocClientFailed
 }
 
 func (t *tx) withUpdate(old *nl.Alloc, u *nl.AllocUpdate, time int64) *nl.Alloc {

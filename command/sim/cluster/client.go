@@ -18,6 +18,8 @@ const (
 	// noticeMax is how long a node takes at most to notice that its stream
 	// broke.
 	noticeMax = 3 * time.Second
+	// streamRetry is the pause before a stream is opened again.
+	streamRetry = 500 * time.Millisecond
 	// streamWait is how long a node waits for a stream to begin.
 	streamWait = 5 * time.Second
 )
@@ -63,9 +65,12 @@ func (n *client) step(ev node.Event) {
 	if out.Call != nil {
 		n.call(*out.Call)
 	}
-	if out.Follow || out.Reopen {
+	switch {
+	case out.Follow:
 		n.follows = true
 		n.open(0)
+	case out.Reopen:
+		n.open(streamRetry)
 	}
 	w.Cancel(n.timer)
 	n.timer = nil
@@ -115,14 +120,14 @@ func (n *client) call(k node.Call) {
 		if n.life != life {
 			return
 		}
-		ttl := time.Duration(0)
+		ttl, index := time.Duration(0), uint64(0)
 		if u, ok := reply.(*query.NodeUpdate); ok {
-			ttl = u.HeartbeatTTL
+			ttl, index = u.HeartbeatTTL, u.Index
 		}
 		if nl.CodeOf(err) == nl.CodeUnavailable {
 			n.elsewhere()
 		}
-		n.step(node.Answered{Call: k, TTL: ttl, Err: err})
+		n.step(node.Answered{Call: k, TTL: ttl, Index: index, Err: err})
 	}
 	n.c.send(n.place(), n.server, callTimeout, req)
 }

@@ -52,12 +52,13 @@ type Call struct {
 type (
 	// Start lets the node register.
 	Start struct{}
-	// Answered ends the call that Step asked for. TTL is that of the reply to
-	// a registration or heartbeat.
+	// Answered ends the call that Step asked for. TTL and Index are those of the
+	// reply to a registration or heartbeat.
 	Answered struct {
-		Call Call
-		TTL  time.Duration
-		Err  error
+		Call  Call
+		TTL   time.Duration
+		Index uint64
+		Err   error
 	}
 	// Changes is a message of the allocation stream.
 	Changes struct{ Message *query.NodeAllocChanges }
@@ -105,6 +106,7 @@ type Node struct {
 	running int      // allocations that were reported as running
 	jobs    map[JobKey]*nl.Job
 
+	seen       uint64    // how new the state is that servers have shown
 	known      bool      // the servers have the node
 	following  bool      // the stream was asked for
 	calling    bool      // a call is under way
@@ -216,6 +218,9 @@ func (n *Node) answered(now time.Time, ev Answered) (follow bool) {
 		n.updateWait = 0
 		return false
 	}
+	if n.seen = max(n.seen, ev.Index); ev.Call.Kind == CallRegister {
+		n.seen = ev.Index
+	}
 	n.known, n.pause = true, 0
 	n.contactAt = now.Add(max(ev.TTL, instant))
 	follow = !n.following
@@ -228,7 +233,7 @@ func (n *Node) failed(now time.Time, ev Answered) {
 	gone := nl.CodeOf(ev.Err) == nl.CodeNotFound
 	if ev.Call.Kind == CallUpdate {
 		for _, u := range ev.Call.Updates {
-			if a := n.allocs[u.ID]; a != nil && n.pending[u.ID] == nil {
+			if (n.allocs[u.ID] != nil || u.ClientDescription == stoppedEarly) && n.pending[u.ID] == nil {
 				n.pending[u.ID] = u
 			}
 		}
@@ -251,8 +256,12 @@ func (n *Node) jitter(d time.Duration) time.Duration {
 }
 
 // changes takes a message of the stream. True asks for a new stream: the
-// message refers to a job that is not known any more.
+// message refers to a job that is not known any more, or begins with an old state.
 func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
+	if m.Reset && m.Index < n.seen {
+		return true // the server has not caught up
+	}
+	n.seen = max(n.seen, m.Index)
 	for _, told := range m.Jobs {
 		j, err := n.cfg.Job(told)
 		if err != nil {
@@ -296,16 +305,18 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		n.pending[a.ID] = &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: stoppedEarly}
 		n.sendAt = earliest(n.sendAt, now)
 	}
-	if m.Reset {
-		// What the servers may have missed while they were away is told again.
-		for _, a := range m.Allocs {
-			if own := n.allocs[a.ID]; own != nil && own.sent != nil && own.sent.ClientStatus != a.ClientStatus {
-				if own.reportedRunning() {
-					n.running--
-				}
-				own.sent, own.dirty = nil, true
-				n.touch(a.ID)
+	for _, a := range m.Allocs {
+		if !m.Reset && a.ClientStatus != nl.AllocClientUnknown {
+			continue
+		}
+		// What the servers may have missed while they were away, or do not believe
+		// any more, is told again.
+		if own := n.allocs[a.ID]; own != nil && own.sent != nil && own.sent.ClientStatus != a.ClientStatus {
+			if own.reportedRunning() {
+				n.running--
 			}
+			own.sent, own.dirty = nil, true
+			n.touch(a.ID)
 		}
 	}
 	n.forgetJobs()
@@ -319,7 +330,9 @@ func (n *Node) restarted(now time.Time) {
 	clear(n.pending)
 	for _, id := range slices.Sorted(maps.Keys(n.allocs)) {
 		n.allocs[id].restarted(now, n.cfg.Random)
+		n.touch(id)
 	}
+	n.running = 0 // all of it is told again
 }
 
 // PowerOff ends every process on the node. The agent must be down.

@@ -96,7 +96,10 @@ func (s *state) sortLive(t *sets, a *nl.Alloc) {
 	n := s.Node(a.NodeID)
 	g := s.groupOf(a)
 	unknown := a.ClientStatus == nl.AllocClientUnknown
-	if since, was := unknownSince(a); unknown && was && lostAfter(g) > 0 && !s.Now.Before(since.Add(lostAfter(g))) {
+	// The evaluation that was to look at this time counts as in time, even if
+	// the clock of the server that works on it is behind.
+	if since, was := unknownSince(a); unknown && was && lostAfter(g) > 0 &&
+		(!s.Now.Before(since.Add(lostAfter(g))) || a.FollowupEvalID == s.EvalID && s.EvalID != "") {
 		t.lost = append(t.lost, a)
 		return
 	}
