@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +41,8 @@ type statusQueue struct {
 // statusCall is one call that waits.
 type statusCall struct {
 	update *op.UpdateAllocs
-	turn   chan struct{} // room for one: the call is to make an entry
-	done   chan struct{} // closed when the result is there
+	lead   chan []*statusCall // room for one: the entry that the call is to write
+	done   chan struct{}      // closed when the result is there
 	index  uint64
 	err    error
 }
@@ -56,60 +57,57 @@ func (q *statusQueue) own(u *nl.AllocUpdate) *nl.AllocUpdate {
 
 // write returns when the status is committed. The index is that of the commit.
 func (q *statusQueue) write(ctx context.Context, u *op.UpdateAllocs) (uint64, error) {
-	c := &statusCall{update: u, turn: make(chan struct{}, 1), done: make(chan struct{})}
-	q.mu.Lock()
-	q.waiting = append(q.waiting, c)
-	mine := q.flying < StatusEntriesMax
-	if mine {
-		q.flying++
-	}
-	q.mu.Unlock()
-	if !mine {
+	c := &statusCall{update: u, lead: make(chan []*statusCall, 1), done: make(chan struct{})}
+	batch := q.enter(c)
+	if batch == nil {
 		select {
 		case <-c.done:
 			return c.index, c.err
-		case <-c.turn:
+		case batch = <-c.lead:
 		case <-ctx.Done():
-			// It may have been taken into an entry, or been given the turn.
 			if q.withdraw(c) {
 				return 0, ctx.Err()
 			}
+			// It is in an entry already, which may be this call's to write.
 			select {
 			case <-c.done:
 				return c.index, c.err
-			case <-c.turn:
+			case batch = <-c.lead:
 			}
 		}
 	}
-	q.fly(ctx)
-	<-c.done
+	q.fly(ctx, batch)
 	return c.index, c.err
 }
 
-// withdraw takes a call out of the queue, unless it is not there or has the
-// turn.
+// enter queues a call, and gives it the entry to write when there is room for
+// one more in the log.
+func (q *statusQueue) enter(c *statusCall) []*statusCall {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, c)
+	if q.flying >= StatusEntriesMax {
+		return nil
+	}
+	q.flying++
+	return q.take()
+}
+
+// withdraw takes a call out of the queue, unless it is in an entry.
 func (q *statusQueue) withdraw(c *statusCall) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(c.turn) > 0 {
+	at := slices.Index(q.waiting, c)
+	if at < 0 {
 		return false
 	}
-	for i, w := range q.waiting {
-		if w == c {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
-			return true
-		}
-	}
-	return false
+	q.waiting = slices.Delete(q.waiting, at, at+1)
+	return true
 }
 
-// fly writes what waits as one entry and hands the turn on.
-func (q *statusQueue) fly(ctx context.Context) {
-	q.mu.Lock()
-	n := q.next()
-	batch := append([]*statusCall(nil), q.waiting[:n]...)
-	q.waiting = append(q.waiting[:0], q.waiting[n:]...)
-	q.mu.Unlock()
+// fly writes calls as one entry, and hands the next, whole as it is, to the
+// first call in it: each entry has one writer from the moment it is made up.
+func (q *statusQueue) fly(ctx context.Context, batch []*statusCall) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), updateEntryTimeout)
 	defer cancel()
 	q.commit(ctx, batch)
@@ -119,7 +117,8 @@ func (q *statusQueue) fly(ctx context.Context) {
 		q.flying--
 		return
 	}
-	q.waiting[0].turn <- struct{}{}
+	next := q.take()
+	next[0].lead <- next
 }
 
 func (q *statusQueue) commit(ctx context.Context, batch []*statusCall) {
@@ -139,13 +138,16 @@ func (q *statusQueue) commit(ctx context.Context, batch []*statusCall) {
 	}
 }
 
-// next is how many of those that wait share an entry.
-func (q *statusQueue) next() int {
-	allocs := 0
-	for i, c := range q.waiting {
-		if allocs += len(c.update.Updates); i > 0 && (i == updateCallsMax || allocs > updateAllocsMax) {
-			return i
+// take removes from the queue what shares the next entry.
+func (q *statusQueue) take() []*statusCall {
+	n, allocs := 0, 0
+	for _, c := range q.waiting {
+		if allocs += len(c.update.Updates); n > 0 && (n == updateCallsMax || allocs > updateAllocsMax) {
+			break
 		}
+		n++
 	}
-	return len(q.waiting)
+	batch := slices.Clone(q.waiting[:n])
+	q.waiting = slices.Delete(q.waiting, 0, n)
+	return batch
 }
