@@ -87,6 +87,7 @@ func (m *moves) canEmpty(n *fit.Node) bool {
 
 // of is where one allocation would go, nil when it would stay.
 func (m *moves) of(a *nl.Alloc, startFirst bool) *Move {
+	m.catchUp() // the one before has come back
 	here := m.at(a.NodeID)
 	if here == nil {
 		return nil
@@ -97,6 +98,7 @@ func (m *moves) of(a *nl.Alloc, startFirst bool) *Move {
 		to = m.place(a)
 	}
 	m.run.leave(a)
+	m.catchUp()
 	defer m.run.comeBack(a)
 	if !startFirst {
 		to = m.place(a)
