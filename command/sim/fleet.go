@@ -29,6 +29,9 @@ const (
 	// callersMax bounds the calls under way, streams apart. More would only
 	// queue at the leader.
 	callersMax = 64
+	// beatersMax bounds the heartbeats and registrations under way. They have
+	// callers of their own: real nodes do not wait for each other's status.
+	beatersMax = 16
 	// callTimeout bounds a call.
 	callTimeout = 30 * time.Second
 	// streamRetry is the pause before a stream is opened again, and the most
@@ -46,6 +49,7 @@ type Fleet struct {
 	conns   []*servers.Servers
 	members []*member
 	work    chan job // has room for one call of each node
+	beats   chan job // the same for calls that keep nodes alive
 	jobs    jobs
 
 	mu     sync.Mutex // guards timers and the members' place in it; taken after a member's
@@ -82,7 +86,7 @@ func New(cfg Config) (*Fleet, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("simulating nodes: %w", err)
 	}
-	f := &Fleet{cfg: cfg, work: make(chan job, cfg.Count), wake: make(chan struct{}, 1), jobs: jobs{known: map[jobVersion]*nl.Job{}}}
+	f := &Fleet{cfg: cfg, work: make(chan job, cfg.Count), beats: make(chan job, cfg.Count), wake: make(chan struct{}, 1), jobs: jobs{known: map[jobVersion]*nl.Job{}}}
 	mux := session.NewMux()
 	mux.Fallback(func(string) (session.Caller, bool) { return hollow{}, true })
 	log := cfg.Logger
@@ -136,7 +140,10 @@ func (f *Fleet) Run(ctx context.Context) error {
 		conns.Go(func() { c.Run(connected) })
 	}
 	for range min(callersMax, f.cfg.Count) {
-		group.Go(func() { f.caller(ctx) })
+		group.Go(func() { f.caller(ctx, f.work) })
+	}
+	for range min(beatersMax, f.cfg.Count) {
+		group.Go(func() { f.caller(ctx, f.beats) })
 	}
 	for _, m := range f.members {
 		group.Go(func() { f.stream(ctx, m) })
@@ -154,7 +161,11 @@ func (f *Fleet) step(m *member, ev node.Event) {
 	f.running.Add(int64(out.Running - m.running))
 	m.running = out.Running
 	if out.Call != nil {
-		f.work <- job{m, *out.Call}
+		to := f.work
+		if out.Call.Kind != node.CallUpdate {
+			to = f.beats
+		}
+		to <- job{m, *out.Call}
 	}
 	if out.Follow {
 		f.registered.Add(1)
@@ -205,12 +216,12 @@ func (f *Fleet) pop() *member {
 }
 
 // caller makes calls until ctx ends.
-func (f *Fleet) caller(ctx context.Context) {
+func (f *Fleet) caller(ctx context.Context, work <-chan job) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case j := <-f.work:
+		case j := <-work:
 			reply, err := f.call(ctx, j.m, &j.call)
 			if ctx.Err() != nil {
 				return
