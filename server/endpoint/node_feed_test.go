@@ -172,3 +172,26 @@ func TestStatusQueue(t *testing.T) {
 		}
 	})
 }
+
+// Two entries may end before the call that waits has run on: it is handed one
+// entry, and the room of the other is given back.
+func TestStatusQueueHandsOnOnce(t *testing.T) {
+	q := &statusQueue{propose: func(context.Context, op.Op) (Result, error) { return Result{Index: 7}, nil }}
+	call := func() *statusCall {
+		return &statusCall{update: &op.UpdateAllocs{}, lead: make(chan []*statusCall, 1), done: make(chan struct{})}
+	}
+	first, second, third := call(), call(), call()
+	one, two := q.enter(first), q.enter(second)
+	if q.enter(third) != nil {
+		t.Fatal("a third entry flies")
+	}
+	q.fly(t.Context(), one)
+	q.fly(t.Context(), two)
+	if len(third.lead) != 1 || q.flying != 1 || len(q.waiting) != 0 || q.withdraw(third) {
+		t.Fatalf("handed on %d entries, %d on their way, %d wait", len(third.lead), q.flying, len(q.waiting))
+	}
+	q.fly(t.Context(), <-third.lead)
+	if <-third.done; q.flying != 0 || third.index != 7 {
+		t.Errorf("%d on their way, committed at %d", q.flying, third.index)
+	}
+}
