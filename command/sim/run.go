@@ -23,8 +23,10 @@ import (
 const (
 	// shrinkMax bounds the runs that shrinking one failure takes: some seconds.
 	shrinkMax = 400
-	// failuresMax bounds the failures that are shown.
+	// failuresMax is after how many failures a command gives up by default.
 	failuresMax = 10
+	// tellEvery is how often long commands tell how far they are.
+	tellEvery = 30 * time.Second
 	// gcPercent trades memory, some tens of MB, for a fifth of the time.
 	gcPercent = 800
 	// runsMax bounds the runs of one command.
@@ -42,6 +44,9 @@ type runOptions struct {
 	metamorphic  bool
 	shrink       bool
 	trace        bool
+	twice        bool
+	parallel     int
+	failures     int
 }
 
 // RunCommand is sim run.
@@ -58,6 +63,7 @@ The same seed gives the same history, of which the hash is printed. A failure pr
 			{Text: "Run a hundred clusters with all faults", Line: "nomadlike sim run -runs 100"},
 			{Text: "Run one seed again and see all that happens", Line: "nomadlike sim run -seed 42 -runs 1 -trace"},
 			{Text: "Find the shortest list of steps with which a seed fails", Line: "nomadlike sim run -seed 42 -runs 1 -shrink"},
+			{Text: "See that every seed has one history", Line: "nomadlike sim run -runs 200 -twice"},
 			{Text: "See that other tunings settle to the same", Line: "nomadlike sim run -runs 20 -metamorphic"},
 		},
 		Flags: o.declare,
@@ -76,6 +82,9 @@ func (o *runOptions) declare(f *meta.Flags) {
 	f.Bool(&o.metamorphic, "metamorphic", false, "Run each seed under several tunings, which must settle to the same.")
 	f.Bool(&o.shrink, "shrink", false, "Shorten the list of steps of each failure as far as it still fails.")
 	f.Bool(&o.trace, "trace", false, "Print all that happens.")
+	f.Bool(&o.twice, "twice", false, "Run each seed twice; both histories must be the same.")
+	f.Int(&o.parallel, "parallel", 0, "<n>", "How many runs at a time. Default: one for each processor.")
+	f.Int(&o.failures, "failures", failuresMax, "<n>", "After how many failures to give up. Default: 10.")
 }
 
 func (o *runOptions) do(ctx context.Context, c *meta.Call) error {
@@ -93,7 +102,7 @@ func (o *runOptions) do(ctx context.Context, c *meta.Call) error {
 	defer stop()
 	// A run makes much garbage and keeps little.
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	r := runner{o: o, opts: opts, out: out, began: c.Now(), now: c.Now}
+	r := runner{o: o, opts: opts, out: out, began: c.Now(), now: c.Now, told: c.Now()}
 	r.all(ctx, first)
 	return r.report()
 }
@@ -116,6 +125,12 @@ func (o *runOptions) check() (campaign.Options, error) {
 		return opts, meta.Usagef("-clients %d: a simulated cluster has 1 to %d nodes", o.nodes, nodesMax)
 	case o.runs < 1 || o.runs > runsMax:
 		return opts, meta.Usagef("-runs %d: give a number from 1 to %d", o.runs, runsMax)
+	case o.parallel < 0:
+		return opts, meta.Usagef("-parallel %d: give the number of runs at a time", o.parallel)
+	case o.failures < 1:
+		return opts, meta.Usagef("-failures %d: give a number from 1 on", o.failures)
+	case o.twice && o.metamorphic:
+		return opts, meta.Usagef("-twice and -metamorphic: each runs a seed in its own way; choose one")
 	case o.span < time.Second:
 		return opts, meta.Usagef("-time %v: a run takes at least a second", o.span)
 	case o.seed < 0:
@@ -127,11 +142,11 @@ func (o *runOptions) check() (campaign.Options, error) {
 // nodesMax bounds the nodes of a simulated cluster.
 const nodesMax = 500
 
-// runner runs seeds, as many at a time as there are processors.
+// runner runs seeds, several at a time.
 type runner struct {
 	o     *runOptions
 	opts  campaign.Options
-	out   io.Writer
+	out   *bufio.Writer
 	began time.Time
 	now   func() time.Time
 
@@ -140,14 +155,14 @@ type runner struct {
 	failures int
 	entries  uint64
 	virtual  time.Duration
-	hash     uint64 // of all histories, in no order
-	last     uint64
+	hash     uint64    // of all histories, in no order
+	told     time.Time // when progress was told last
 }
 
 func (r *runner) all(ctx context.Context, first uint64) {
 	seeds := make(chan uint64)
 	var group sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
+	workers := cmp.Or(r.o.parallel, runtime.GOMAXPROCS(0))
 	if r.o.trace {
 		workers = 1
 	}
@@ -159,7 +174,7 @@ func (r *runner) all(ctx context.Context, first uint64) {
 		})
 	}
 	for i := range r.o.runs {
-		if ctx.Err() != nil || r.failed() >= failuresMax {
+		if ctx.Err() != nil || r.failed() >= r.o.failures {
 			break
 		}
 		seeds <- first + uint64(i)
@@ -186,6 +201,11 @@ func (r *runner) one(seed uint64) {
 	}
 	c := campaign.Draw(seed, r.opts)
 	result := campaign.Run(c, trace)
+	if r.o.twice {
+		if again := campaign.Run(c, nil); again.Hash != result.Hash && result.Err == nil {
+			result.Err = fmt.Errorf("one seed has two histories: %016x and %016x", result.Hash, again.Hash)
+		}
+	}
 	shrunk := ""
 	if result.Err != nil && r.o.shrink {
 		steps := campaign.Shrink(c, result.Err, shrinkMax)
@@ -206,6 +226,7 @@ func (r *runner) note(seed uint64, result cluster.Result, more string) {
 	r.entries += result.Entries
 	r.virtual += result.Time
 	r.hash ^= result.Hash
+	defer r.progress()
 	if result.Err == nil {
 		return
 	}
@@ -217,9 +238,27 @@ func (r *runner) note(seed uint64, result cluster.Result, more string) {
 	fmt.Fprintf(r.out, "seed %d: %v\n  %s\n%s", seed, result.Err, line, more)
 }
 
-func (r *runner) report() error {
+// progress tells how far it is, now and then, and shows failures at once.
+func (r *runner) progress() {
+	if r.o.trace {
+		return
+	}
+	if now := r.now(); now.Sub(r.told) >= tellEvery {
+		r.count()
+		fmt.Fprintln(r.out)
+		r.told = now
+	}
+	r.out.Flush()
+}
+
+// count tells what was run so far.
+func (r *runner) count() {
 	took := r.now().Sub(r.began)
 	fmt.Fprintf(r.out, "%d runs, %d failed, in %.1f s (%.0f ms each)", r.done, r.failures, took.Seconds(), took.Seconds()*1000/float64(max(r.done, 1)))
+}
+
+func (r *runner) report() error {
+	r.count()
 	if !r.o.metamorphic {
 		fmt.Fprintf(r.out, "; %s of virtual time, %d entries of the log, history %016x", r.virtual.Round(time.Second), r.entries, cmp.Or(r.hash, 0))
 	}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bufio"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,16 +14,18 @@ import (
 func TestRunReport(t *testing.T) {
 	var out strings.Builder
 	now := time.Unix(1000, 0)
-	o := &runOptions{runs: 3, faults: "all", span: 20 * time.Second}
+	o := &runOptions{runs: 3, faults: "all", span: 20 * time.Second, failures: failuresMax, twice: true}
 	opts, err := o.check()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := runner{o: o, opts: opts, out: &out, began: now, now: func() time.Time { return now.Add(time.Second) }}
+	buffered := bufio.NewWriter(&out)
+	r := runner{o: o, opts: opts, out: buffered, told: now, began: now, now: func() time.Time { return now.Add(time.Second) }}
 	r.all(t.Context(), 1)
 	if err := r.report(); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
+	buffered.Flush()
 	if want := regexp.MustCompile(`^3 runs, 0 failed, in 1\.0 s \(333 ms each\); [0-9ms]+ of virtual time, \d+ entries of the log, history [0-9a-f]{16}\n$`); !want.MatchString(out.String()) {
 		t.Errorf("report: %s", &out)
 	}
@@ -34,10 +37,17 @@ func TestRunReport(t *testing.T) {
 	if r.report() == nil {
 		t.Error("a failure is no error")
 	}
+	out.Reset()
+	r.now = func() time.Time { return now.Add(time.Minute) }
+	r.note(8, cluster.Result{}, "")
+	r.note(9, cluster.Result{}, "")
+	if got := strings.Count(out.String(), "1 failed, in 60.0 s"); got != 1 {
+		t.Errorf("progress is told %d times:\n%s", got, &out)
+	}
 }
 
 func TestRunOptions(t *testing.T) {
-	good := runOptions{runs: 1, faults: "none", span: campaign.SpanDefault}
+	good := runOptions{runs: 1, faults: "none", span: campaign.SpanDefault, failures: 1}
 	for name, change := range map[string]func(*runOptions){
 		`-faults: "rain" is no kind of fault`: func(o *runOptions) { o.faults = "rain" },
 		`-keep: "x" is no list of steps`:      func(o *runOptions) { o.keep = "x" },
@@ -46,6 +56,9 @@ func TestRunOptions(t *testing.T) {
 		"-runs 0":                             func(o *runOptions) { o.runs = 0 },
 		"at least a second":                   func(o *runOptions) { o.span = 0 },
 		"seeds are not negative":              func(o *runOptions) { o.seed = -1 },
+		"-parallel -1":                        func(o *runOptions) { o.parallel = -1 },
+		"-failures 0":                         func(o *runOptions) { o.failures = 0 },
+		"choose one":                          func(o *runOptions) { o.twice, o.metamorphic = true, true },
 	} {
 		o := good
 		change(&o)

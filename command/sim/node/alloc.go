@@ -195,7 +195,17 @@ func (a *allocation) update(now time.Time, next *nl.Alloc) {
 		if st := next.DeploymentStatus; st != nil {
 			a.verdict = st.Healthy
 		}
+		if a.sent != nil {
+			// What was told about the last deployment says nothing of this one.
+			told := *a.sent
+			told.DeploymentStatus = nil
+			a.sent = &told
+		}
 		a.follow(now)
+	}
+	if st := next.DeploymentStatus; st != nil && st.Healthy != nil && a.health != nil {
+		// Somebody else has decided about its health.
+		a.verdict, a.health, a.healthAt = st.Healthy, nil, time.Time{}
 	}
 	if next.TerminalDesired() && !old.TerminalDesired() {
 		noDelay := next.DesiredTransition.NoShutdownDelay

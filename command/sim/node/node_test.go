@@ -151,6 +151,11 @@ func (w *world) message(l script.Line) *query.NodeAllocChanges {
 				a.DesiredStatus = nl.AllocDesiredStop
 			case "deployment":
 				a.DeploymentID = "d"
+			case "next":
+				a.DeploymentID = "d2"
+			case "decided":
+				healthy := true
+				a.DeploymentStatus = &nl.AllocDeploymentStatus{Healthy: &healthy}
 			case "complete":
 				a.ClientStatus = nl.AllocClientComplete
 			case "running":

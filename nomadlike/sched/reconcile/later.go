@@ -46,9 +46,10 @@ type failedAlloc struct {
 // failures splits the untainted into those that stay, those to replace now and
 // those to replace later, which stay until then.
 func (s *state) failures(allocs []*nl.Alloc) (stay, now []*nl.Alloc, later []failedAlloc) {
+	done := s.doneTwice(allocs)
 	for _, a := range allocs {
 		counts, failed := s.standing(a)
-		if !counts {
+		if !counts || done[a.ID] {
 			continue
 		}
 		if !failed {
@@ -87,6 +88,31 @@ func (s *state) standing(a *nl.Alloc) (counts, failed bool) {
 		return false, false
 	}
 	return true, false
+}
+
+// doneTwice are the IDs of allocations of a batch job that were given up and
+// ended well all the same, while another one took their name: that one counts.
+func (s *state) doneTwice(allocs []*nl.Alloc) map[string]bool {
+	var done []*nl.Alloc
+	for _, a := range allocs {
+		if counts, _ := s.standing(a); counts && a.TerminalDesired() {
+			done = append(done, a)
+		}
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	taken, twice := map[string]bool{}, map[string]bool{}
+	for _, a := range allocs {
+		if counts, _ := s.standing(a); counts && !a.TerminalDesired() {
+			taken[a.Name] = true
+		}
+	}
+	for _, a := range done {
+		twice[a.ID] = taken[a.Name]
+		taken[a.Name] = true
+	}
+	return twice
 }
 
 // succeeded tells whether every task of the allocation ended well.
