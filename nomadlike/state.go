@@ -1,5 +1,7 @@
 package nomadlike
 
+import "path"
+
 // TerminalDesired tells whether the servers want the allocation gone.
 func (a *Alloc) TerminalDesired() bool {
 	return a.DesiredStatus == AllocDesiredStop || a.DesiredStatus == AllocDesiredEvict
@@ -65,6 +67,30 @@ func (j *Job) IsPeriodic() bool { return j.Periodic != nil }
 
 // IsParameterized tells whether the job is a template for dispatched children.
 func (j *Job) IsParameterized() bool { return j.ParameterizedJob != nil && !j.Dispatched }
+
+// RunsOnEvery tells whether the job wants to run on the node because it wants to
+// run on every one in its pool and datacenters that comes up.
+func (j *Job) RunsOnEvery(n *Node) bool {
+	if j.Stop || j.IsPeriodic() || j.IsParameterized() {
+		return false
+	}
+	if j.Type != JobTypeSystem && (j.Type != JobTypeSysBatch || j.Status == JobStatusDead) {
+		return false
+	}
+	pool := n.NodePool
+	if pool == "" {
+		pool = NodePoolDefault
+	}
+	if j.NodePool != NodePoolAll && j.NodePool != "" && j.NodePool != pool {
+		return false
+	}
+	for _, glob := range j.Datacenters {
+		if ok, err := path.Match(glob, n.Datacenter); err == nil && ok {
+			return true
+		}
+	}
+	return len(j.Datacenters) == 0
+}
 
 // Ready tells whether the node may be given work.
 func (n *Node) Ready() bool {

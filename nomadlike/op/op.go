@@ -115,6 +115,9 @@ type RegisterNode struct {
 	Node  *nl.Node
 	Time  int64 // unix ns
 	Evals []*nl.Eval
+	// Seen is the index of the state that Evals were made from: jobs that have
+	// come to the node since get evaluations of their own. 0: Evals are all.
+	Seen uint64
 	// NodePool, when not nil, is created with the node.
 	NodePool *nl.NodePool
 }
@@ -127,6 +130,7 @@ type SetNodeStatus struct {
 	Time        int64 // unix ns
 	Event       *nl.NodeEvent
 	Evals       []*nl.Eval
+	Seen        uint64 // as that of RegisterNode
 }
 
 // SetNodeDrain sets (Strategy) or ends (nil) the drain of a node.
@@ -137,6 +141,7 @@ type SetNodeDrain struct {
 	LastDrain    *nl.DrainMetadata
 	Event        *nl.NodeEvent
 	Evals        []*nl.Eval
+	Seen         uint64 // as that of RegisterNode
 	Time         int64
 }
 
@@ -146,6 +151,7 @@ type SetNodeEligibility struct {
 	Eligibility string
 	Event       *nl.NodeEvent
 	Evals       []*nl.Eval
+	Seen        uint64 // as that of RegisterNode
 	Time        int64
 }
 
@@ -156,6 +162,8 @@ type AddNodeEvents struct{ Events map[string][]*nl.NodeEvent }
 type DeregisterNodes struct {
 	NodeIDs []string
 	Evals   []*nl.Eval
+	Seen    uint64 // as that of RegisterNode
+	Time    int64  // unix ns
 }
 
 // UpdateDeployment changes the status of a deployment and, with it, may

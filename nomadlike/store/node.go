@@ -57,6 +57,7 @@ func (t *tx) registerNode(o *op.RegisterNode) error {
 	}
 	t.putNode(before, &next)
 	t.upsertEvals(o.Evals)
+	t.followNode(&next, o.Evals, o.Seen, o.Time)
 	return nil
 }
 
@@ -125,6 +126,7 @@ func (t *tx) setNodeStatus(o *op.SetNodeStatus) error {
 		return err
 	}
 	t.upsertEvals(o.Evals)
+	t.followNode(t.Node(o.NodeID), o.Evals, o.Seen, o.Time)
 	return nil
 }
 
@@ -156,6 +158,7 @@ func (t *tx) setNodeDrain(o *op.SetNodeDrain) error {
 		return err
 	}
 	t.upsertEvals(o.Evals)
+	t.followNode(t.Node(o.NodeID), o.Evals, o.Seen, o.Time)
 	return nil
 }
 
@@ -171,6 +174,7 @@ func (t *tx) setNodeEligibility(o *op.SetNodeEligibility) error {
 		return err
 	}
 	t.upsertEvals(o.Evals)
+	t.followNode(t.Node(o.NodeID), o.Evals, o.Seen, o.Time)
 	return nil
 }
 
@@ -197,6 +201,7 @@ func (t *tx) deregisterNodes(o *op.DeregisterNodes) error {
 			return errNodeNotFound
 		}
 		t.deleteNode(n)
+		t.followNode(n, o.Evals, o.Seen, o.Time)
 	}
 	t.upsertEvals(o.Evals)
 	return nil

@@ -124,6 +124,7 @@ func (t *tx) placeAlloc(a *nl.Alloc, time int64) {
 	}
 	t.shareStrings(&next)
 	t.putServerAlloc(nil, &next, time)
+	t.followPlaced(&next, time)
 	if previous := t.Alloc(next.PreviousAllocation); previous != nil && previous.NextAllocation != next.ID {
 		replaced := *previous
 		replaced.NextAllocation = next.ID

@@ -37,6 +37,14 @@ func (a arguments) or(key, otherwise string) string {
 	return otherwise
 }
 
+// evalsOf is the evaluation eval=ID of job=ID, as a list.
+func (s *script) evalsOf(a arguments) []*nl.Eval {
+	if e := a.eval(a["job"]); e != nil {
+		return []*nl.Eval{e}
+	}
+	return nil
+}
+
 func (a arguments) has(key string) bool { _, found := a[key]; return found }
 
 func (a arguments) list(key string) []string {
@@ -191,6 +199,9 @@ func (s *script) parsePlan(verb, id string, a arguments) *op.PlanDelta {
 			alloc.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}
 		}
 		p.Place = []*nl.Alloc{alloc}
+		if !a.has("gone") {
+			s.meet(alloc.NodeID)
+		}
 	case "halt":
 		p.Stop = []nl.AllocStop{{AllocID: id, Description: a["why"], ClientStatus: a["client"], FollowupEvalID: a["followup"], Desired: a["desired"]}}
 	case "preempt":
@@ -209,6 +220,14 @@ func (s *script) parsePlan(verb, id string, a arguments) *op.PlanDelta {
 		p.DeploymentUpdates = []nl.DeploymentStatusUpdate{{DeploymentID: id, Status: a["status"], StatusDescription: a["why"]}}
 	}
 	return p
+}
+
+// meet registers a node that the script has not named, outside of the log.
+func (s *script) meet(node string) {
+	if s.state.Node(node) == nil {
+		o := &op.RegisterNode{Node: &nl.Node{ID: node, Status: nl.NodeStatusReady}}
+		s.state, _, _, _ = Apply(s.state, s.state.Index(), o)
+	}
 }
 
 func (s *script) parseUpdate(node string, words []string) op.Op {
@@ -230,7 +249,8 @@ func (s *script) parseNode(verb, id string, a arguments) op.Op {
 	event := &nl.NodeEvent{Message: a.or("event", verb), Subsystem: "Cluster"}
 	switch verb {
 	case "node-status":
-		return &op.SetNodeStatus{NodeID: id, Status: a["status"], Time: s.time(), Event: event}
+		return &op.SetNodeStatus{NodeID: id, Status: a["status"], Time: s.time(), Event: event,
+			Seen: uint64(a.number("seen")), Evals: s.evalsOf(a)}
 	case "drain":
 		at := timeOf(s.time())
 		return &op.SetNodeDrain{NodeID: id, Strategy: &nl.DrainStrategy{Deadline: time.Hour, StartedAt: at},
@@ -242,7 +262,7 @@ func (s *script) parseNode(verb, id string, a arguments) op.Op {
 	case "node-event":
 		return &op.AddNodeEvents{Events: map[string][]*nl.NodeEvent{id: {event}}}
 	case "node-delete":
-		return &op.DeregisterNodes{NodeIDs: []string{id}}
+		return &op.DeregisterNodes{NodeIDs: []string{id}, Seen: uint64(a.number("seen")), Time: s.time(), Evals: s.evalsOf(a)}
 	}
 	o := &op.RegisterNode{Node: &nl.Node{ID: id, SecretID: "secret-" + id, Name: "name-" + id, Status: a["status"],
 		NodePool: a["pool"], HostVolumes: hostVolumes(a.list("volumes"))}, Time: s.time()}

@@ -190,7 +190,8 @@ func (e *Endpoints) nodeDrain(ctx context.Context, req *query.NodeChange, reply 
 	o.Event = e.nodeEvent("Drain", message)
 	// Marking a node eligible again may place what was blocked or system jobs.
 	if o.Strategy == nil && req.MarkEligible {
-		o.Evals = watch.EvalsForNode(e.snapshot(), n.ID, nl.TriggerNodeUpdate, now.UnixNano(), e.cfg.NewID)
+		s := e.snapshot()
+		o.Evals, o.Seen = watch.EvalsForNode(s, n.ID, nl.TriggerNodeUpdate, now.UnixNano(), e.cfg.NewID), s.Index()
 	}
 	r, err := e.propose(ctx, o)
 	if err != nil {
@@ -225,7 +226,8 @@ func (e *Endpoints) nodeEligibility(ctx context.Context, req *query.NodeChange, 
 		}
 		o.Event = e.nodeEvent("Cluster", "Node marked as eligible for scheduling")
 		if n.SchedulingEligibility == nl.NodeIneligible {
-			o.Evals = watch.EvalsForNode(e.snapshot(), n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
+			s := e.snapshot()
+			o.Evals, o.Seen = watch.EvalsForNode(s, n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID), s.Index()
 		}
 	case nl.NodeIneligible:
 		o.Event = e.nodeEvent("Cluster", "Node marked as ineligible for scheduling")
@@ -270,8 +272,9 @@ func (e *Endpoints) nodePurge(ctx context.Context, req *query.NodeChange, reply 
 	if err != nil {
 		return err
 	}
-	evals := watch.EvalsForNode(e.snapshot(), n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
-	r, err := e.propose(ctx, &op.DeregisterNodes{NodeIDs: []string{n.ID}, Evals: evals})
+	s := e.snapshot()
+	evals := watch.EvalsForNode(s, n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
+	r, err := e.propose(ctx, &op.DeregisterNodes{NodeIDs: []string{n.ID}, Evals: evals, Seen: s.Index(), Time: e.now()})
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (e *Endpoints) nodeRegister(ctx context.Context, req *query.NodeRegister, r
 		o.NodePool.SetHash()
 	}
 	if old == nil || watch.StatusNeedsEvals(old.Status, n.Status) {
-		o.Evals = watch.EvalsForJoiningNode(s, n, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
+		o.Evals, o.Seen = watch.EvalsForJoiningNode(s, n, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID), s.Index()
 	}
 	r, err := e.propose(ctx, o)
 	if err != nil {
@@ -90,7 +90,8 @@ func (e *Endpoints) nodeHeartbeat(ctx context.Context, req *query.NodeHeartbeat,
 			o.Event = e.nodeEvent("Cluster", "Node reregistered by heartbeat")
 		}
 		if watch.StatusNeedsEvals(n.Status, status) {
-			o.Evals = watch.EvalsForNode(e.snapshot(), n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID)
+			s := e.snapshot()
+			o.Evals, o.Seen = watch.EvalsForNode(s, n.ID, nl.TriggerNodeUpdate, e.now(), e.cfg.NewID), s.Index()
 		}
 		r, err := e.propose(ctx, o)
 		if err != nil {

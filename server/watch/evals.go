@@ -1,8 +1,6 @@
 package watch
 
 import (
-	"path"
-
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/rollout"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
@@ -54,36 +52,11 @@ func EvalsForJoiningNode(s *store.Snapshot, n *nl.Node, trigger string, now int6
 		}
 	}
 	for job := range s.Jobs(nl.AllNamespaces, "") {
-		if runsOnEvery(job) && suits(job, n) {
+		if job.RunsOnEvery(n) {
 			add(job)
 		}
 	}
 	return evals
-}
-
-// runsOnEvery tells whether the job wants to run on each node that comes up.
-func runsOnEvery(job *nl.Job) bool {
-	if job.Stop || job.IsPeriodic() || job.IsParameterized() {
-		return false
-	}
-	return job.Type == nl.JobTypeSystem || job.Type == nl.JobTypeSysBatch && job.Status != nl.JobStatusDead
-}
-
-// suits tells whether the node is in a pool and a datacenter of the job.
-func suits(job *nl.Job, n *nl.Node) bool {
-	pool := n.NodePool
-	if pool == "" {
-		pool = nl.NodePoolDefault
-	}
-	if job.NodePool != nl.NodePoolAll && job.NodePool != "" && job.NodePool != pool {
-		return false
-	}
-	for _, glob := range job.Datacenters {
-		if ok, err := path.Match(glob, n.Datacenter); err == nil && ok {
-			return true
-		}
-	}
-	return len(job.Datacenters) == 0
 }
 
 // EvalsForAllocUpdates makes the evaluations that follow from what a node

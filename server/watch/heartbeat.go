@@ -179,7 +179,7 @@ func missed(now time.Time, s *store.Snapshot, id string, newID func() string) op
 
 func setStatus(now time.Time, s *store.Snapshot, n *nl.Node, status string, newID func() string) *op.SetNodeStatus {
 	return &op.SetNodeStatus{
-		NodeID: n.ID, Status: status, Time: now.UnixNano(),
+		NodeID: n.ID, Status: status, Time: now.UnixNano(), Seen: s.Index(),
 		Evals: EvalsForNode(s, n.ID, nl.TriggerNodeUpdate, now.UnixNano(), newID),
 	}
 }
