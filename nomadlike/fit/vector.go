@@ -19,9 +19,30 @@ func (v Vector) Minus(o Vector) Vector {
 	return Vector{v.CPU - o.CPU, v.Memory - o.Memory, v.Disk - o.Disk}
 }
 
-// most is the larger of each amount.
-func (v Vector) most(o Vector) Vector {
+// Most is the larger of each amount.
+func (v Vector) Most(o Vector) Vector {
 	return Vector{max(v.CPU, o.CPU), max(v.Memory, o.Memory), max(v.Disk, o.Disk)}
+}
+
+// Least is the smaller of each amount.
+func (v Vector) Least(o Vector) Vector {
+	return Vector{min(v.CPU, o.CPU), min(v.Memory, o.Memory), min(v.Disk, o.Disk)}
+}
+
+// Shares are parts of what a node has.
+type Shares struct{ CPU, Memory float64 }
+
+// SharesOf is what is left where used is taken of capacity; nothing of nothing
+// is used up.
+func SharesOf(used, capacity Vector) Shares {
+	return Shares{left(used.CPU, capacity.CPU), left(used.Memory, capacity.Memory)}
+}
+
+func left(used, capacity int64) float64 {
+	if capacity <= 0 {
+		return 0
+	}
+	return 1 - float64(used)/float64(capacity)
 }
 
 // Exceeds names the first amount of v that is larger than in limit, "" when
@@ -66,7 +87,7 @@ func (s *Stages) Add(l *nl.Lifecycle, need Vector, ownsCores bool) {
 
 // Need is what the group takes at most.
 func (s *Stages) Need() Vector {
-	return s.prestart.most(s.main).most(s.poststop).Plus(s.always)
+	return s.prestart.Most(s.main).Most(s.poststop).Plus(s.always)
 }
 
 // Need is what an allocation with these resources takes.

@@ -83,6 +83,7 @@ func (t *tx) nodeAllocs(nodeID string) *allocSet {
 // onNode keeps the allocations of nodes and what they take.
 func (t *tx) onNode(old, next *nl.Alloc) {
 	set := t.nodeAllocs(next.NodeID)
+	before := set.usage
 	switch {
 	case old == nil:
 		set.usage.Add(next, +1)
@@ -92,6 +93,9 @@ func (t *tx) onNode(old, next *nl.Alloc) {
 	case old.AllocatedResources != next.AllocatedResources || old.Terminal() != next.Terminal():
 		set.usage.Add(old, -1)
 		set.usage.Add(next, +1)
+	}
+	if set.usage != before {
+		t.filled[set.key] = struct{}{}
 	}
 	set.allocs.Set(t.owner, allocRow{next})
 	if endsNow(old, next) && fit.HasPorts(next.AllocatedResources) {
@@ -123,6 +127,7 @@ func withFreed(list []fit.Freed, f fit.Freed) []fit.Freed {
 func (t *tx) leaveNode(a *nl.Alloc) {
 	set := t.nodeAllocs(a.NodeID)
 	set.usage.Add(a, -1)
+	t.filled[set.key] = struct{}{}
 	set.allocs.Delete(t.owner, a.ID)
 	set.freed = slices.DeleteFunc(slices.Clone(set.freed), func(f fit.Freed) bool { return f.AllocID == a.ID })
 	if set.allocs.Len() == 0 {

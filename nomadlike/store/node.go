@@ -83,6 +83,7 @@ func (t *tx) putNode(before, next *nl.Node) {
 		t.nodeSecrets.Set(t.owner, link{key: next.SecretID, to: next.ID})
 	}
 	t.nodes.Set(t.owner, nodeRow{next})
+	t.filled[next.ID] = struct{}{}
 	t.moveNode(next.ID, poolOf(before), poolOf(next))
 	t.followHostVolumes(before, next)
 	change(t, TableNodes, "", next.ID, before, next)
@@ -209,6 +210,7 @@ func (t *tx) deregisterNodes(o *op.DeregisterNodes) error {
 
 func (t *tx) deleteNode(n *nl.Node) {
 	t.nodes.Delete(t.owner, n.ID)
+	t.filled[n.ID] = struct{}{}
 	if n.SecretID != "" {
 		t.nodeSecrets.Delete(t.owner, n.SecretID)
 	}
@@ -228,6 +230,19 @@ func (t *tx) noteAllocUpdate(nodeID string) {
 	next := *before
 	next.LastAllocUpdateIndex = t.index
 	t.putNode(before, &next)
+}
+
+// deriveCapacity brings the index of what is left on nodes up to date: once for
+// each node, however much has come to it or left it.
+func (t *tx) deriveCapacity() {
+	for id := range t.filled {
+		if n := t.Node(id); n != nil {
+			t.capacity.Set(t.owner, n, t.NodeUsage(id))
+		} else {
+			t.capacity.Delete(t.owner, id)
+		}
+	}
+	t.capacity.Settle(t.owner)
 }
 
 func unixSeconds(ns int64) int64 { return ns / int64(time.Second) }

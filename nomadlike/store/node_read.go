@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/capacity"
 )
 
 // Node is nil when there is none.
@@ -33,3 +34,7 @@ func (s *Snapshot) NodeBySecret(secret string) *nl.Node {
 
 // NodeCount is the number of nodes.
 func (s *Snapshot) NodeCount() int { return s.nodes.Len() }
+
+// Capacity is what is left on nodes that may take work. The caller may change
+// the copy it gets.
+func (s *Snapshot) Capacity() capacity.Index { return s.capacity }

@@ -131,6 +131,8 @@ func TestRandomWrites(t *testing.T) {
 				continue
 			}
 			checkCounters(t, s)
+			checkCapacity(t, s)
+			checkCapacity(t, restored)
 			fingerprint := s.Fingerprint()
 			if restored.Fingerprint() != fingerprint {
 				t.Fatalf("seed %d, step %d: the restored state went another way", seed, step)
@@ -152,6 +154,24 @@ func TestRandomWrites(t *testing.T) {
 				t.Errorf("seed %d: the snapshot at index %d changed later", seed, k.s.Index())
 			}
 		}
+	}
+}
+
+// checkCapacity compares the index of what is left on nodes with the nodes.
+func checkCapacity(t *testing.T, s *Snapshot) {
+	t.Helper()
+	x := s.Capacity()
+	ready := 0
+	for n := range s.Nodes() {
+		if n.Ready() {
+			ready++
+		}
+		if slot := x.Get(n.ID); (slot != nil) != n.Ready() || slot != nil && (slot.Node != n || slot.Usage != s.NodeUsage(n.ID)) {
+			t.Errorf("node %s is indexed as %+v", n.ID, slot)
+		}
+	}
+	if x.Len() != ready {
+		t.Errorf("%d nodes are indexed, %d are ready", x.Len(), ready)
 	}
 }
 

@@ -91,7 +91,17 @@ func (rs *restorer) all() error {
 		return errSaveMeta
 	}
 	rs.ledgers()
+	rs.capacity()
 	return nil
+}
+
+// capacity builds the index of what is left on nodes, once it is known what is
+// on each.
+func (rs *restorer) capacity() {
+	for n := range rs.s.Nodes() {
+		rs.s.capacity.Set(rs.owner, n, rs.s.NodeUsage(n.ID))
+	}
+	rs.s.capacity.Settle(rs.owner)
 }
 
 func (rs *restorer) decode(kind recordKind, body []byte) {
@@ -313,7 +323,7 @@ func (rs *restorer) allocs(body []byte) (func() error, error) {
 	return func() error {
 		// The transaction's functions keep the indexes; the restored snapshot is
 		// the one it works on.
-		t := &tx{Snapshot: rs.s, owner: rs.owner}
+		t := &tx{Snapshot: rs.s, owner: rs.owner, filled: map[string]struct{}{}}
 		for i, a := range list {
 			var err error
 			if a.Job, err = rs.job(form.Jobs[i]); err != nil {

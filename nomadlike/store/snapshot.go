@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/capacity"
 	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
 )
 
@@ -30,6 +31,7 @@ type Snapshot struct {
 
 	nodes       cow.Tree[nodeRow]
 	nodeSecrets cow.Tree[link]
+	capacity    capacity.Index // of nodes that are ready
 
 	namespaces cow.Tree[namespaceRow]
 	nodePools  cow.Tree[nodePoolRow]

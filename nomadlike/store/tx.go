@@ -20,6 +20,7 @@ type tx struct {
 	touched     []*jobRow
 	touchedRows map[*jobRow]*touch
 	deployment  map[string]*nl.Deployment // owned by this transaction, by ID
+	filled      map[string]struct{}       // nodes whose use has changed, or they themselves
 }
 
 type changeKey struct {
@@ -46,6 +47,7 @@ func Apply(s *Snapshot, index uint64, o op.Op) (next *Snapshot, changes []Change
 		changed:     map[changeKey]int{},
 		touchedRows: map[*jobRow]*touch{},
 		deployment:  map[string]*nl.Deployment{},
+		filled:      map[string]struct{}{},
 	}
 	if err = check(o); err == nil {
 		result, err = t.apply(o)
@@ -56,6 +58,7 @@ func Apply(s *Snapshot, index uint64, o op.Op) (next *Snapshot, changes []Change
 		return &refused, nil, nil, err
 	}
 	t.deriveStatuses()
+	t.deriveCapacity()
 	return t.Snapshot, t.changes, result, nil
 }
 

@@ -29,20 +29,25 @@ const (
 
 // Fit scores how well the node is used with used taken, 0 to 1.
 func Fit(alg Algorithm, used, capacity fit.Vector) float64 {
-	total := math.Pow(10, free(used.CPU, capacity.CPU)) + math.Pow(10, free(used.Memory, capacity.Memory))
+	return fitOf(alg, fit.SharesOf(used, capacity))
+}
+
+// FitAtMost is no less than Fit of any node of which no less than low and no
+// more than high is left, but for rounding.
+func FitAtMost(alg Algorithm, low, high fit.Shares) float64 {
+	if alg == Even {
+		return fitOf(alg, high)
+	}
+	return fitOf(alg, low)
+}
+
+func fitOf(alg Algorithm, left fit.Shares) float64 {
+	total := math.Pow(10, left.CPU) + math.Pow(10, left.Memory)
 	score := 20 - total
 	if alg == Even {
 		score = total - 2
 	}
 	return min(max(score, 0), fitScoreMax) / fitScoreMax
-}
-
-// free is the fraction that is left; nothing of nothing is used up.
-func free(used, capacity int64) float64 {
-	if capacity <= 0 {
-		return 0
-	}
-	return 1 - float64(used)/float64(capacity)
 }
 
 // Parts are the scores of one node; absent ones take no part in the mean.

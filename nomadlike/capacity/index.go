@@ -1,0 +1,219 @@
+package capacity
+
+import (
+	"iter"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
+)
+
+// Slot is one node as it stands. It is never changed.
+type Slot struct {
+	Node *nl.Node
+	Cap  fit.Vector
+	fit.Usage
+	// Order is the node's place among nodes that are alike; see Turn.
+	Order uint64
+
+	kind string // key of its Kind
+	area uint32 // how much is left, roughly
+}
+
+// Key is the node's ID.
+func (s *Slot) Key() string { return s.Node.ID }
+
+// Free is what is left on the node.
+func (s *Slot) Free() fit.Vector { return s.Cap.Minus(s.Used) }
+
+// spareAny stands for as many allocations as there may be.
+const spareAny = 1 << 30
+
+// spare is how many more allocations the node may hold by their number alone.
+func (s *Slot) spare() int {
+	if s.Node.NodeMaxAllocs <= 0 {
+		return spareAny
+	}
+	return s.Node.NodeMaxAllocs - s.Live
+}
+
+// Room names what keeps need from fitting beside what is there, "" when it fits.
+func (s *Slot) Room(need fit.Vector) string {
+	if s.spare() <= 0 {
+		return fit.AllocsPerMax
+	}
+	return s.Used.Plus(need).Exceeds(s.Cap)
+}
+
+// Kind is the nodes of one pool, datacenter and class.
+type Kind struct {
+	owner *cow.Owner
+	key   string
+	root  *branch
+}
+
+// Key is the same for all nodes of the kind.
+func (k *Kind) Key() string { return k.key }
+
+// Len is how many nodes there are.
+func (k *Kind) Len() int { return k.root.span.count }
+
+// Sample is one of the nodes.
+func (k *Kind) Sample() *nl.Node {
+	b := k.root
+	for b.children != nil {
+		b = b.children[0]
+	}
+	return b.slots[0].Node
+}
+
+// Slots yields all nodes, in the order of the tree.
+func (k *Kind) Slots() iter.Seq[*Slot] {
+	return func(yield func(*Slot) bool) { k.root.all(yield) }
+}
+
+// Index is the nodes that are ready. The zero value is empty.
+type Index struct {
+	slots   cow.Tree[*Slot] // by node ID
+	kinds   cow.Tree[*Kind]
+	touched []*Kind // not settled yet
+}
+
+// keySeparator sorts before every character of a name.
+const keySeparator = "\x00"
+
+// kindOf is the key of the node's kind. The class comes first: it tells most
+// kinds apart.
+func kindOf(n *nl.Node) string {
+	return n.ComputedClass + keySeparator + n.NodePool + keySeparator + n.Datacenter + keySeparator + n.NodeClass
+}
+
+// Get is the node of that ID, nil when it is not among those that may take work.
+func (x *Index) Get(id string) *Slot {
+	s, _ := x.slots.Get(id)
+	return s
+}
+
+// KindOf is the key of the kind the node belongs to.
+func (s *Slot) KindOf() string { return s.kind }
+
+// Len is how many nodes there are.
+func (x *Index) Len() int { return x.slots.Len() }
+
+// Kinds yields all kinds, none of them empty, by key.
+func (x *Index) Kinds() iter.Seq[*Kind] { return x.kinds.All() }
+
+// Set puts a node and what is on it into the index, or takes it out when it may
+// not take work. What reads the index waits for Settle.
+func (x *Index) Set(o *cow.Owner, n *nl.Node, usage fit.Usage) {
+	if !n.Ready() {
+		x.Delete(o, n.ID)
+		return
+	}
+	old := x.Get(n.ID)
+	if old != nil && old.Node == n {
+		x.SetUsage(o, n.ID, usage)
+		return
+	}
+	x.replace(o, old, &Slot{Node: n, Cap: fit.Capacity(n), Usage: usage, Order: hash(n.ID), kind: kindOf(n)})
+}
+
+// SetUsage changes what is on a node, if it is there.
+func (x *Index) SetUsage(o *cow.Owner, id string, usage fit.Usage) {
+	old := x.Get(id)
+	if old == nil || old.Usage == usage {
+		return
+	}
+	next := *old
+	next.Usage = usage
+	x.replace(o, old, &next)
+}
+
+// Delete takes a node out, if it is there.
+func (x *Index) Delete(o *cow.Owner, id string) {
+	old := x.Get(id)
+	if old == nil {
+		return
+	}
+	x.takeOut(o, old)
+	x.slots.Delete(o, id)
+}
+
+func (x *Index) replace(o *cow.Owner, old, next *Slot) {
+	free := next.Free()
+	next.area = area(free.CPU, free.Memory)
+	if old != nil {
+		x.takeOut(o, old)
+	}
+	x.slots.Set(o, next)
+	k := x.kind(o, next.kind)
+	if right := k.root.insert(o, next); right != nil {
+		k.root = &branch{owner: o, stale: true, low: k.root.low, children: []*branch{k.root, right}}
+	}
+}
+
+func (x *Index) takeOut(o *cow.Owner, s *Slot) {
+	k := x.kind(o, s.kind)
+	k.root.remove(o, s)
+	for len(k.root.children) == 1 {
+		k.root = k.root.children[0].owned(o)
+	}
+	if k.root.len() == 0 {
+		x.kinds.Delete(o, k.key)
+	}
+}
+
+// kind is the kind of that key, owned, made when there is none.
+func (x *Index) kind(o *cow.Owner, key string) *Kind {
+	k, _ := x.kinds.Get(key)
+	switch {
+	case k == nil:
+		k = &Kind{owner: o, key: key, root: &branch{owner: o, stale: true}}
+	case k.owner != o:
+		k = &Kind{owner: o, key: k.key, root: k.root.owned(o)}
+	default:
+		return k
+	}
+	x.kinds.Set(o, k)
+	x.touched = append(x.touched, k)
+	return k
+}
+
+// Settle adds up what the changes of the owner have left stale.
+func (x *Index) Settle(o *cow.Owner) {
+	for _, k := range x.touched {
+		if k.owner == o {
+			k.root.settle(o)
+		}
+	}
+	x.touched = nil
+}
+
+// Turn makes evaluations of different seeds prefer different nodes among those
+// that are alike: they go round the same circle from different places, so that
+// the next in turn is found in an ordered list.
+type Turn uint64
+
+// NewTurn is that of a seed.
+func NewTurn(seed uint64) Turn { return Turn(stir(seed * 0x9e3779b97f4a7c15)) }
+
+// Of is where the node stands by this turn; the least comes first.
+func (t Turn) Of(s *Slot) uint64 { return s.Order - uint64(t) }
+
+// OfNode is Of for a node of that ID.
+func (t Turn) OfNode(id string) uint64 { return hash(id) - uint64(t) }
+
+// hash is FNV-1a of the text, stirred so that all bits depend on all of it.
+func hash(text string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return stir(h)
+}
+
+func stir(h uint64) uint64 {
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
