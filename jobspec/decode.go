@@ -22,6 +22,9 @@ type decoder struct {
 	src    source
 	// made counts the blocks that dynamic blocks made.
 	made int
+	// noting is set where it is to be known where each part of the job is written.
+	noting bool
+	places *written
 }
 
 // scoped is a block with the names its expressions may use: those of the file
@@ -38,6 +41,9 @@ func (d *decoder) job(block *hclsyntax.Block, ctx *hcl.EvalContext) spec.Documen
 		return nil
 	}
 	finishJob(job, block.Labels[0])
+	if d.noting {
+		d.places = gather(job)
+	}
 	doc := spec.Document(job)
 	spec.Complete(doc)
 	return doc
@@ -46,6 +52,7 @@ func (d *decoder) job(block *hclsyntax.Block, ctx *hcl.EvalContext) spec.Documen
 // body decodes the body of a block that has a schema.
 func (d *decoder) body(s *shape, b scoped) object {
 	out := make(object, len(s.attrs)+len(s.blocks))
+	d.note(out, b.Block)
 	d.meter.charge(s.cost(), b.TypeRange.Ptr())
 	d.attributes(s, b, out)
 	d.blocks(s, b, out)
@@ -96,6 +103,7 @@ func (d *decoder) attribute(def *attrDef, attr *hclsyntax.Attribute, ctx *hcl.Ev
 		return
 	}
 	out[def.field] = c
+	noteAttribute(out, def.field, attr)
 }
 
 // value evaluates an attribute.
@@ -132,6 +140,7 @@ func (d *decoder) mapAttribute(def *blockDef, attr *hclsyntax.Attribute, ctx *hc
 		return
 	}
 	out[def.field] = c
+	noteAttribute(out, def.field, attr)
 }
 
 func elementConverter(m mapKind) converter {
@@ -174,6 +183,7 @@ func (d *decoder) place(def *blockDef, b scoped, out object) {
 		content = d.freeMap(def, b)
 	case def.content == mapOpaque:
 		content = d.opaque(b)
+		noteBlock(out, def.field, b.Block)
 	default:
 		content = d.body(d.schema.shapes[def.shape], b)
 	}
@@ -181,6 +191,7 @@ func (d *decoder) place(def *blockDef, b scoped, out object) {
 	if def.label != "" {
 		label = b.Labels[0]
 		content[def.label] = label
+		noteLabel(content, def.label, b.Block)
 	}
 	switch def.kind {
 	case blockList:
@@ -229,6 +240,7 @@ func (d *decoder) freeMap(def *blockDef, b scoped) object {
 			"%s holds arguments only; blocks are not allowed here.", b.Type))
 	}
 	out := object{}
+	d.note(out, b.Block)
 	convert := elementConverter(def.content)
 	for _, attr := range inOrder(b.Body.Attributes) {
 		d.attribute(&attrDef{name: attr.Name, field: attr.Name, convert: convert}, attr, b.ctx, out)

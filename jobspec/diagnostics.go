@@ -42,6 +42,8 @@ type Diagnostics struct {
 	// secrets and the source at hidden are never shown.
 	secrets Secrets
 	hidden  []hcl.Range
+	// left is how many problems there are beyond those that are listed.
+	left int
 }
 
 // add notes problems, each once: what a loop or dynamic block repeats is said
@@ -49,7 +51,8 @@ type Diagnostics struct {
 func (d *Diagnostics) add(diags ...*hcl.Diagnostic) {
 	for _, n := range diags {
 		if len(d.list) >= diagnosticsMax {
-			return
+			d.left++
+			continue
 		}
 		// Texts that mention a place hold the key of the source.
 		n.Detail = strings.ReplaceAll(n.Detail, "\x00", "")
@@ -159,6 +162,11 @@ func (d *Diagnostics) Render(w io.Writer) error {
 			}
 		}
 		if _, err := io.WriteString(w, n.text()); err != nil {
+			return err
+		}
+	}
+	if d.left > 0 {
+		if _, err := fmt.Fprintf(w, "\n%d more problems are not shown.\n", d.left); err != nil {
 			return err
 		}
 	}

@@ -66,6 +66,7 @@ func shorthands(o object, operators ...string) {
 	for _, op := range operators {
 		if v := take(o, "@"+op); v != nil {
 			o["Operand"], o["RTarget"] = op, v
+			alsoAt(o, "@"+op, "Operand", "RTarget")
 		}
 	}
 }
@@ -75,9 +76,11 @@ func finishConstraint(o object) {
 	shorthands(o, "version", "semver", "regexp", "set_contains")
 	if v, ok := take(o, "@distinct_hosts").(bool); ok {
 		o["Operand"], o["RTarget"] = "distinct_hosts", strconv.FormatBool(v)
+		alsoAt(o, "@distinct_hosts", "Operand", "RTarget")
 	}
 	if v := take(o, "@distinct_property"); v != nil {
 		o["Operand"], o["LTarget"] = "distinct_property", v
+		alsoAt(o, "@distinct_property", "Operand", "LTarget")
 	}
 	fill(o, object{"Operand": "="})
 }
@@ -172,7 +175,9 @@ func finishJob(job object, label string) {
 	delete(job, "@secret")
 	var groups []any
 	for _, task := range objects(job, "@task") {
-		groups = append(groups, object{"Name": task["Name"], "Tasks": []any{task}})
+		group := object{"Name": task["Name"], "Tasks": []any{task}}
+		writtenAs(group, task)
+		groups = append(groups, group)
 	}
 	delete(job, "@task")
 	for _, group := range objects(job, "TaskGroups") {

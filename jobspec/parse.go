@@ -32,6 +32,8 @@ type Input struct {
 	// LaxVariables ignores values of variables that the job does not declare;
 	// otherwise they are errors.
 	LaxVariables bool
+	// Places notes where each part of the job is written.
+	Places bool
 	// BaseDir is the directory relative paths of file functions start from;
 	// the working directory when empty.
 	BaseDir string
@@ -141,8 +143,11 @@ func (p *parser) parse(file *File) {
 	if p.diags.hasErrors() {
 		return
 	}
-	d := &decoder{diags: p.diags, schema: p.schema, meter: p.meter, src: src}
+	d := &decoder{diags: p.diags, schema: p.schema, meter: p.meter, src: src, noting: p.in.Places}
 	file.Job = d.job(job, ctx)
+	if d.places != nil {
+		file.Places = &Places{root: d.places, sources: p.sources, secrets: p.diags.secrets, hidden: p.diags.hidden}
+	}
 	p.given(file, values)
 }
 

@@ -23,6 +23,8 @@ type File struct {
 	Values string
 	// Secrets are the values of sensitive variables.
 	Secrets Secrets
+	// Places is where the parts of the job are written; nil unless asked for.
+	Places *Places
 }
 
 // given notes what was given to the variables.

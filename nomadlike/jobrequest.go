@@ -67,4 +67,17 @@ type JobValidateResponse struct {
 	ValidationErrors      []string
 	Error                 string
 	Warnings              string
+	// Problems is what ValidationErrors says, each problem by itself and with
+	// where it is; left out if there are none
+	Problems []JobProblem `json:",omitempty"`
+}
+
+// JobProblem is one thing that is wrong with a job.
+type JobProblem struct {
+	// Path is the JSON pointer of the field in the job, as the servers complete
+	// it; "" is the job. The field may be missing.
+	Path string
+	// Part is what people call the part of the job: group "web", task "api"
+	Part string
+	Text string
 }

@@ -83,7 +83,7 @@ func (o *planOptions) plan(ctx context.Context, c *meta.Call, job *jobfile.Job) 
 	}{job.Doc, true, o.override, o.explain}
 	reply, _, err := apiclient.Put[nl.JobPlanResponse](ctx, client, watch.JobPath(job.Text("ID"), "plan"), request, nil)
 	if err != nil {
-		return fmt.Errorf("planning job %q: %w", job.Text("ID"), err)
+		return fmt.Errorf("planning job %q: %w", job.Text("ID"), explainRefusal(ctx, client, job, err))
 	}
 	hideSecrets(reply.Diff, job.Secrets)
 	if o.json || o.template != "" {

@@ -101,7 +101,7 @@ func (o *runOptions) run(ctx context.Context, c *meta.Call, job *jobfile.Job) er
 		if request.EnforceIndex && strings.Contains(err.Error(), "nforcing job modify index") {
 			return fmt.Errorf("the job was changed by somebody else and was not updated: %w\nPlan it again and run it with the index that the plan prints", err)
 		}
-		return fmt.Errorf("submitting job %q: %w", job.Text("ID"), err)
+		return fmt.Errorf("submitting job %q: %w", job.Text("ID"), explainRefusal(ctx, client, job, err))
 	}
 	printWarnings(c, reply.Warnings)
 	return o.follow(ctx, c, job, reply.EvalID)

@@ -62,15 +62,42 @@ func validate(ctx context.Context, c *meta.Call, job *jobfile.Job) error {
 		c.Info("Job validation successful")
 		return nil
 	}
-	text := "Job validation errors:"
-	for _, e := range reply.ValidationErrors {
-		text += "\n* " + strings.TrimSpace(e)
+	c.Error("Job validation errors:\n" + refusalText(job, reply))
+	return meta.Exit(exitFailed)
+}
+
+// refusalText tells all that is wrong with a job, with where in its file it is
+// where the server says enough for that.
+func refusalText(job *jobfile.Job, reply nl.JobValidateResponse) string {
+	if len(reply.Problems) > 0 && job.Places != nil {
+		var text strings.Builder
+		text.WriteByte('\n')
+		_ = job.Places.Diagnostics(reply.Problems).Render(&text) // a builder never fails
+		return strings.TrimRight(text.String(), "\n")
 	}
 	if len(reply.ValidationErrors) == 0 {
-		text += "\n" + reply.Error
+		return reply.Error
 	}
-	c.Error(text)
-	return meta.Exit(exitFailed)
+	lines := make([]string, len(reply.ValidationErrors))
+	for i, e := range reply.ValidationErrors {
+		lines[i] = "* " + strings.TrimSpace(e)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// explainRefusal asks the server that refused a job what is wrong with it, so
+// that it can be shown where in the file. Whatever validation does not find is
+// told as it was answered.
+func explainRefusal(ctx context.Context, client *apiclient.Client, job *jobfile.Job, refused error) error {
+	if !strings.Contains(refused.Error(), " occurred:") {
+		return refused
+	}
+	request := struct{ Job spec.Document }{job.Doc}
+	reply, _, err := apiclient.Put[nl.JobValidateResponse](ctx, client, "/v1/validate/job", request, nil)
+	if err != nil || len(reply.Problems) == 0 {
+		return refused
+	}
+	return errors.New("the job is not valid\n" + refusalText(job, reply))
 }
 
 // validateHere applies the rules that need no cluster.
@@ -84,7 +111,7 @@ func validateHere(job *jobfile.Job) (nl.JobValidateResponse, error) {
 	more, err := admit.Validate(decoded, settings)
 	reply := nl.JobValidateResponse{Warnings: admit.WarningText(append(warnings, more...))}
 	if err != nil {
-		reply.Error, reply.ValidationErrors = err.Error(), admit.Errors(err)
+		reply.Error, reply.ValidationErrors, reply.Problems = err.Error(), admit.Errors(err), admit.Located(err)
 	}
 	return reply, nil
 }

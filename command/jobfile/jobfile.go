@@ -85,6 +85,8 @@ type Job struct {
 	Submission *nl.JobSubmission
 	// Secrets are the values of sensitive variables, which are not to be shown.
 	Secrets jobspec.Secrets
+	// Places is where in the file each part of the job is written.
+	Places *jobspec.Places
 }
 
 // Text is a member of the job that is a text, "" when it is not said.
@@ -107,7 +109,7 @@ func (f *Flags) Read(ctx context.Context, m *meta.Meta, path string) (*Job, erro
 	}
 	var job *Job
 	if f.JSON {
-		job, err = readJSON(body)
+		job, err = readJSON(shownName(path), body)
 	} else {
 		job, err = f.readHCL(m, path, body)
 	}
@@ -123,21 +125,29 @@ func (f *Flags) Read(ctx context.Context, m *meta.Meta, path string) (*Job, erro
 	return job, nil
 }
 
-func readJSON(body []byte) (*Job, error) {
+// shownName is what diagnostics call the file at a path.
+func shownName(path string) string {
+	if path == stdinPath {
+		return stdinName
+	}
+	return path
+}
+
+func readJSON(name string, body []byte) (*Job, error) {
 	doc, err := spec.FromJSON(Unwrap(body))
 	if err != nil {
 		return nil, err
 	}
-	return &Job{Doc: doc, Submission: &nl.JobSubmission{Format: "json", Source: string(body)}}, nil
+	return &Job{
+		Doc: doc, Places: jobspec.PlacesOfJSON(name, body),
+		Submission: &nl.JobSubmission{Format: "json", Source: string(body)},
+	}, nil
 }
 
 func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
 	in := jobspec.Input{
-		Path: path, Body: body, VarFlags: f.Vars, Environ: m.Environ(),
-		AllowFS: true, LaxVariables: !f.Strict,
-	}
-	if path == stdinPath {
-		in.Path = stdinName
+		Path: shownName(path), Body: body, VarFlags: f.Vars, Environ: m.Environ(),
+		AllowFS: true, LaxVariables: !f.Strict, Places: true,
 	}
 	for _, name := range f.VarFiles {
 		text, err := os.ReadFile(name)
@@ -154,7 +164,7 @@ func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
 		}
 		return nil, fmt.Errorf("the job file cannot be read\n\n%s", strings.TrimSpace(text.String()))
 	}
-	return &Job{Doc: file.Job, Secrets: file.Secrets, Submission: &nl.JobSubmission{
+	return &Job{Doc: file.Job, Secrets: file.Secrets, Places: file.Places, Submission: &nl.JobSubmission{
 		Format: "hcl2", Source: string(body), Variables: file.Values, VariableFlags: file.Flags,
 	}}, nil
 }

@@ -133,7 +133,7 @@ func canonicalService(job *nomadlike.Job, group, task string, s *nomadlike.Servi
 		setDefault(&s.Namespace, defaultNamespace)
 	}
 	for _, c := range s.Checks {
-		setDefault(&c.Name, fmt.Sprintf("service: %q check", s.Name))
+		setDefault(&c.Name, checkNameDefault(s))
 		setDefault(&c.OnUpdate, s.OnUpdate)
 		if s.TaskName != "" && s.TaskName != groupTask {
 			setDefault(&c.TaskName, s.TaskName)
@@ -145,6 +145,9 @@ func canonicalService(job *nomadlike.Job, group, task string, s *nomadlike.Servi
 		s.Identity.ChangeSignal = strings.ToUpper(s.Identity.ChangeSignal)
 	}
 }
+
+// checkNameDefault is the name of checks that are given none.
+func checkNameDefault(s *nomadlike.Service) string { return fmt.Sprintf("service: %q check", s.Name) }
 
 // serviceIdentityName is unique within a group.
 func serviceIdentityName(s *nomadlike.Service) string {

@@ -18,38 +18,38 @@ const (
 	diskMinMB            = 10
 )
 
-func checkGroup(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
+func checkGroup(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 	if g.Count < 0 {
-		p.addf("Task group count can't be negative")
+		p.addf("Count", "Task group count can't be negative")
 	}
 	if job.Type == nomadlike.JobTypeSystem && g.Count > 1 {
-		p.addf("Job task group %q has count %d. Count cannot exceed 1 with system scheduler", g.Name, g.Count)
+		p.addf("Count", "Job task group %q has count %d. Count cannot exceed 1 with system scheduler", g.Name, g.Count)
 	}
 	if g.ShutdownDelay != nil && *g.ShutdownDelay < 0 {
-		p.addf("ShutdownDelay must be a positive value")
+		p.addf("ShutdownDelay", "ShutdownDelay must be a positive value")
 	}
 	if g.MaxRunDuration != nil {
 		if *g.MaxRunDuration <= 0 {
-			p.addf("max_run_duration must be positive")
+			p.addf("MaxRunDuration", "max_run_duration must be positive")
 		}
-		if !isBatch(job) {
-			p.addf("max_run_duration is only for batch and sysbatch jobs")
+		if notFor(job, nomadlike.JobTypeBatch, nomadlike.JobTypeSysBatch) {
+			p.addf("MaxRunDuration", "max_run_duration is only for batch and sysbatch jobs")
 		}
 	}
 	if g.AllOrNothing {
 		checkAllOrNothing(p, job)
 	}
 	checkPlacement(p, "Group", job.Type, g.Constraints, g.Affinities, g.Spreads)
-	checkRestart(p, g.RestartPolicy)
-	checkReschedule(p, job, g.ReschedulePolicy)
-	checkDisconnect(p, job, g.Disconnect)
-	checkUpdate(p, job, g.Update)
-	checkMigrate(p, job, g.Migrate)
+	checkRestart(p.below("RestartPolicy"), g.RestartPolicy)
+	checkReschedule(p.below("ReschedulePolicy"), job, g.ReschedulePolicy)
+	checkDisconnect(p.below("Disconnect"), job, g.Disconnect)
+	checkUpdate(p.below("Update"), job, g.Update)
+	checkMigrate(p.below("Migrate"), job, g.Migrate)
 	checkRebalance(p, job, g)
 	if g.EphemeralDisk == nil {
-		p.addf("Missing ephemeral disk")
+		p.addf("EphemeralDisk", "Missing ephemeral disk")
 	} else if g.EphemeralDisk.SizeMB < diskMinMB {
-		p.addf("minimum DiskMB value is %d; got %d", diskMinMB, g.EphemeralDisk.SizeMB)
+		p.addf("EphemeralDisk/SizeMB", "minimum DiskMB value is %d; got %d", diskMinMB, g.EphemeralDisk.SizeMB)
 	}
 	checkGroupScaling(p, g)
 	checkVolumes(p, job, g)
@@ -59,25 +59,26 @@ func checkGroup(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
 }
 
 // checkAllOrNothing refuses gangs where nodes take allocations one by one.
-func checkAllOrNothing(p *Problems, job *nomadlike.Job) {
+func checkAllOrNothing(p findings, job *nomadlike.Job) {
 	if job.Type == nomadlike.JobTypeSystem || job.Type == nomadlike.JobTypeSysBatch {
-		p.addf("all_or_nothing is only for service and batch jobs: a %s job runs on each node by itself", job.Type)
+		p.addf("AllOrNothing", "all_or_nothing is only for service and batch jobs: a %s job runs on each node by itself", job.Type)
 	}
 }
 
-func checkTasks(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
+func checkTasks(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 	if len(g.Tasks) == 0 {
-		p.addf("Missing tasks for task group")
+		p.addf("Tasks", "Missing tasks for task group")
 		return
 	}
 	seen := map[string]bool{}
 	leaders, mains := 0, 0
 	for i, t := range g.Tasks {
+		at := p.task(i, t)
 		switch {
 		case t.Name == "":
-			p.addf("Task %d missing name", i+1)
+			at.addf("Name", "Task %d missing name", i+1)
 		case seen[t.Name]:
-			p.addf("Task %d redefines %q", i+1, t.Name)
+			at.addf("Name", "Task %d redefines %q", i+1, t.Name)
 		}
 		seen[t.Name] = true
 		if t.Leader {
@@ -86,35 +87,35 @@ func checkTasks(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
 		if t.Lifecycle == nil {
 			mains++
 		}
-		var inner Problems
-		checkTask(&inner, job, g, t)
-		p.within("Task "+t.Name, inner)
+		inner := at.apart()
+		checkTask(inner, job, g, t)
+		p.fold("Task "+t.Name, inner)
 	}
 	if leaders > 1 {
-		p.addf("Only one task may be marked as leader")
+		p.addf("Tasks", "Only one task may be marked as leader")
 	}
 	if mains == 0 {
-		p.addf("group needs a task that is neither prestart, poststart nor poststop")
+		p.addf("Tasks", "group needs a task that is neither prestart, poststart nor poststop")
 	}
 }
 
-func checkRestart(p *Problems, r *nomadlike.RestartPolicy) {
+func checkRestart(p findings, r *nomadlike.RestartPolicy) {
 	if r == nil {
-		p.addf("Missing restart policy")
+		p.addf("", "Missing restart policy")
 		return
 	}
-	p.oneOf(r.Mode, []string{"fail", "delay"}, "Unsupported restart mode")
+	p.oneOf("Mode", r.Mode, []string{"fail", "delay"}, "Unsupported restart mode")
 	switch {
 	case r.Attempts < 0:
-		p.addf("Restart policy attempts can't be negative")
+		p.addf("Attempts", "Restart policy attempts can't be negative")
 	case r.Attempts == 0 && r.Mode != "fail":
-		p.addf("Restart policy %q with %d attempts is ambiguous", r.Mode, r.Attempts)
+		p.addf("Attempts", "Restart policy %q with %d attempts is ambiguous", r.Mode, r.Attempts)
 	}
 	if r.Interval < restartIntervalMin {
-		p.addf("Interval can not be less than %v (got %v)", restartIntervalMin, r.Interval)
+		p.addf("Interval", "Interval can not be less than %v (got %v)", restartIntervalMin, r.Interval)
 	}
 	if exceeds(r.Attempts, r.Delay, r.Interval) {
-		p.addf("Can't restart the task %d times in an interval of %v with a delay of %v", r.Attempts, r.Interval, r.Delay)
+		p.addf("Interval", "Can't restart the task %d times in an interval of %v with a delay of %v", r.Attempts, r.Interval, r.Delay)
 	}
 }
 
@@ -123,10 +124,10 @@ func exceeds(attempts int, delay, interval time.Duration) bool {
 	return float64(attempts)*float64(delay) > float64(interval)
 }
 
-func checkReschedule(p *Problems, job *nomadlike.Job, r *nomadlike.ReschedulePolicy) {
+func checkReschedule(p findings, job *nomadlike.Job, r *nomadlike.ReschedulePolicy) {
 	if job.Type == nomadlike.JobTypeSystem || job.Type == nomadlike.JobTypeSysBatch {
 		if r != nil {
-			p.addf("%s jobs should not have a reschedule policy", job.Type)
+			p.addf("", "%s jobs should not have a reschedule policy", job.Type)
 		}
 		return
 	}
@@ -134,36 +135,36 @@ func checkReschedule(p *Problems, job *nomadlike.Job, r *nomadlike.ReschedulePol
 		return
 	}
 	if r.Attempts < 0 {
-		p.addf("Reschedule policy attempts can't be negative")
+		p.addf("Attempts", "Reschedule policy attempts can't be negative")
 	}
 	if r.Attempts > 0 && r.Unlimited {
-		p.addf("Reschedule policy with attempts of %d can't be unlimited: set unlimited = false", r.Attempts)
+		p.addf("Unlimited", "Reschedule policy with attempts of %d can't be unlimited: set unlimited = false", r.Attempts)
 	}
 	if r.Attempts > 0 && r.Interval <= 0 {
-		p.addf("Reschedule policy with attempts needs an interval")
+		p.addf("Interval", "Reschedule policy with attempts needs an interval")
 	}
 	if r.Delay < rescheduleDelayMin {
-		p.addf("Delay cannot be less than %v (got %v)", rescheduleDelayMin, r.Delay)
+		p.addf("Delay", "Delay cannot be less than %v (got %v)", rescheduleDelayMin, r.Delay)
 	}
 	switch r.DelayFunction {
 	case "constant":
 	case "exponential", "fibonacci":
 		if r.MaxDelay < rescheduleDelayMin {
-			p.addf("Max Delay cannot be less than %v (got %v)", rescheduleDelayMin, r.MaxDelay)
+			p.addf("MaxDelay", "Max Delay cannot be less than %v (got %v)", rescheduleDelayMin, r.MaxDelay)
 		}
 		if r.MaxDelay < r.Delay {
-			p.addf("Max Delay cannot be less than Delay %v (got %v)", r.Delay, r.MaxDelay)
+			p.addf("MaxDelay", "Max Delay cannot be less than Delay %v (got %v)", r.Delay, r.MaxDelay)
 		}
 	default:
-		p.oneOf(r.DelayFunction, []string{"constant", "exponential", "fibonacci"}, "Invalid delay function")
+		p.oneOf("DelayFunction", r.DelayFunction, []string{"constant", "exponential", "fibonacci"}, "Invalid delay function")
 		return
 	}
 	if !r.Unlimited {
 		if r.Interval < rescheduleIntervalMin {
-			p.addf("Interval cannot be less than %v (got %v)", rescheduleIntervalMin, r.Interval)
+			p.addf("Interval", "Interval cannot be less than %v (got %v)", rescheduleIntervalMin, r.Interval)
 		}
 		if total := rescheduleTotal(r); total > float64(r.Interval) {
-			p.addf("Reschedule policy is impossible: %d attempts take %v, more than the interval of %v", r.Attempts, time.Duration(min(total, math.MaxInt64/2)), r.Interval)
+			p.addf("Interval", "Reschedule policy is impossible: %d attempts take %v, more than the interval of %v", r.Attempts, time.Duration(min(total, math.MaxInt64/2)), r.Interval)
 		}
 	}
 }
@@ -195,131 +196,131 @@ func rescheduleTotal(r *nomadlike.ReschedulePolicy) float64 {
 	return total + delay*float64(max(0, r.Attempts-attemptsCounted))
 }
 
-func checkDisconnect(p *Problems, job *nomadlike.Job, d *nomadlike.Disconnect) {
+func checkDisconnect(p findings, job *nomadlike.Job, d *nomadlike.Disconnect) {
 	if d == nil {
 		return
 	}
 	if d.LostAfter < 0 {
-		p.addf("disconnect.lost_after cannot be negative")
+		p.addf("LostAfter", "disconnect.lost_after cannot be negative")
 	}
 	if d.StopOnClientAfter != nil {
 		switch {
 		case *d.StopOnClientAfter < 0:
-			p.addf("disconnect.stop_on_client_after cannot be negative")
+			p.addf("StopOnClientAfter", "disconnect.stop_on_client_after cannot be negative")
 		case d.LostAfter > 0:
-			p.addf("Disconnect block cannot be configured with both lost_after and stop_on_client_after")
+			p.addf("StopOnClientAfter", "Disconnect block cannot be configured with both lost_after and stop_on_client_after")
 		}
-		if job.Type != nomadlike.JobTypeService && job.Type != nomadlike.JobTypeBatch {
-			p.addf("disconnect.stop_on_client_after can only be used with service and batch jobs")
+		if notFor(job, nomadlike.JobTypeService, nomadlike.JobTypeBatch) {
+			p.addf("StopOnClientAfter", "disconnect.stop_on_client_after can only be used with service and batch jobs")
 		}
 	}
-	p.oneOf(d.Reconcile, []string{"best_score", "longest_running", "keep_original", "keep_replacement"}, "Invalid disconnect reconcile option")
+	p.oneOf("Reconcile", d.Reconcile, []string{"best_score", "longest_running", "keep_original", "keep_replacement"}, "Invalid disconnect reconcile option")
 }
 
-func checkUpdate(p *Problems, job *nomadlike.Job, u *nomadlike.UpdateStrategy) {
+func checkUpdate(p findings, job *nomadlike.Job, u *nomadlike.UpdateStrategy) {
 	if u == nil {
 		return
 	}
-	if job.Type != nomadlike.JobTypeService && job.Type != nomadlike.JobTypeSystem {
-		p.addf("%s jobs may not have an update block", job.Type)
+	if notFor(job, nomadlike.JobTypeService, nomadlike.JobTypeSystem) {
+		p.addf("", "%s jobs may not have an update block", job.Type)
 		return
 	}
-	p.oneOf(u.HealthCheck, []string{"checks", "task_states", "manual"}, "Invalid health check given")
+	p.oneOf("HealthCheck", u.HealthCheck, []string{"checks", "task_states", "manual"}, "Invalid health check given")
 	if u.MaxParallel < 0 {
-		p.addf("Max parallel can not be less than zero: %d < 0", u.MaxParallel)
+		p.addf("MaxParallel", "Max parallel can not be less than zero: %d < 0", u.MaxParallel)
 	}
 	if u.Canary < 0 {
-		p.addf("Canary count can not be less than zero: %d < 0", u.Canary)
+		p.addf("Canary", "Canary count can not be less than zero: %d < 0", u.Canary)
 	}
 	if u.Canary == 0 && u.AutoPromote {
-		p.addf("Auto Promote requires a Canary count greater than zero")
+		p.addf("AutoPromote", "Auto Promote requires a Canary count greater than zero")
 	}
 	if u.MinHealthyTime < 0 {
-		p.addf("Minimum healthy time may not be less than zero: %v", u.MinHealthyTime)
+		p.addf("MinHealthyTime", "Minimum healthy time may not be less than zero: %v", u.MinHealthyTime)
 	}
 	if u.HealthyDeadline <= 0 {
-		p.addf("Healthy deadline must be greater than zero: %v", u.HealthyDeadline)
+		p.addf("HealthyDeadline", "Healthy deadline must be greater than zero: %v", u.HealthyDeadline)
 	}
 	if u.ProgressDeadline < 0 {
-		p.addf("Progress deadline must be zero or greater: %v", u.ProgressDeadline)
+		p.addf("ProgressDeadline", "Progress deadline must be zero or greater: %v", u.ProgressDeadline)
 	}
 	if u.MinHealthyTime >= u.HealthyDeadline {
-		p.addf("Minimum healthy time must be less than healthy deadline: %v >= %v", u.MinHealthyTime, u.HealthyDeadline)
+		p.addf("MinHealthyTime", "Minimum healthy time must be less than healthy deadline: %v >= %v", u.MinHealthyTime, u.HealthyDeadline)
 	}
 	if u.ProgressDeadline != 0 && u.HealthyDeadline >= u.ProgressDeadline {
-		p.addf("Healthy deadline must be less than progress deadline: %v >= %v", u.HealthyDeadline, u.ProgressDeadline)
+		p.addf("HealthyDeadline", "Healthy deadline must be less than progress deadline: %v >= %v", u.HealthyDeadline, u.ProgressDeadline)
 	}
 	if u.Stagger <= 0 {
-		p.addf("Stagger must be greater than zero: %v", u.Stagger)
+		p.addf("Stagger", "Stagger must be greater than zero: %v", u.Stagger)
 	}
 }
 
-func checkMigrate(p *Problems, job *nomadlike.Job, m *nomadlike.MigrateStrategy) {
+func checkMigrate(p findings, job *nomadlike.Job, m *nomadlike.MigrateStrategy) {
 	if m == nil {
 		return
 	}
-	if job.Type != nomadlike.JobTypeService {
-		p.addf("%s jobs may not have a migrate block", job.Type)
+	if notFor(job, nomadlike.JobTypeService) {
+		p.addf("", "%s jobs may not have a migrate block", job.Type)
 		return
 	}
 	if m.MaxParallel < 0 {
-		p.addf("MaxParallel must be >= 0 but found %d", m.MaxParallel)
+		p.addf("MaxParallel", "MaxParallel must be >= 0 but found %d", m.MaxParallel)
 	}
-	p.oneOf(m.HealthCheck, []string{"checks", "task_states"}, "Invalid migrate health check")
+	p.oneOf("HealthCheck", m.HealthCheck, []string{"checks", "task_states"}, "Invalid migrate health check")
 	if m.MinHealthyTime < 0 || m.HealthyDeadline < 0 {
-		p.addf("MinHealthyTime and HealthyDeadline of migrate must not be negative")
+		p.addf("MinHealthyTime", "MinHealthyTime and HealthyDeadline of migrate must not be negative")
 	}
 	if m.MinHealthyTime > m.HealthyDeadline {
-		p.addf("MinHealthyTime must be less than HealthyDeadline")
+		p.addf("MinHealthyTime", "MinHealthyTime must be less than HealthyDeadline")
 	}
 	switch m.Order {
 	case "", nomadlike.OrderStopFirst, nomadlike.OrderStartFirst:
 	default:
-		p.addf("Invalid migrate order %q; use %q or %q", m.Order, nomadlike.OrderStopFirst, nomadlike.OrderStartFirst)
+		p.addf("Order", "Invalid migrate order %q; use %q or %q", m.Order, nomadlike.OrderStopFirst, nomadlike.OrderStartFirst)
 	}
 }
 
-func checkRebalance(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
+func checkRebalance(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 	r := g.Rebalance
 	if r == nil {
 		return
 	}
 	if job.Type == nomadlike.JobTypeSystem || job.Type == nomadlike.JobTypeSysBatch {
-		p.addf("%s jobs may not have a rebalance block: they run on every node", job.Type)
+		p.addf("Rebalance", "%s jobs may not have a rebalance block: they run on every node", job.Type)
 		return
 	}
 	if r.MaxParallel < 1 {
-		p.addf("Rebalance max_parallel must be at least 1 but found %d", r.MaxParallel)
+		p.addf("Rebalance/MaxParallel", "Rebalance max_parallel must be at least 1 but found %d", r.MaxParallel)
 	}
 	if r.Interval < rebalanceIntervalMin {
-		p.addf("Rebalance interval must be at least %v but found %v", rebalanceIntervalMin, r.Interval)
+		p.addf("Rebalance/Interval", "Rebalance interval must be at least %v but found %v", rebalanceIntervalMin, r.Interval)
 	}
 	if !(r.MinGain > 0 && r.MinGain <= 1) {
-		p.addf("Rebalance min_gain must be above 0 and at most 1 but found %v", r.MinGain)
+		p.addf("Rebalance/MinGain", "Rebalance min_gain must be above 0 and at most 1 but found %v", r.MinGain)
 	}
 	if d := g.EphemeralDisk; r.Enabled && d != nil && (d.Sticky || d.Migrate) {
-		p.addf("A group with a sticky or migrating ephemeral disk may not be rebalanced: its allocations stay with their data")
+		p.addf("Rebalance", "A group with a sticky or migrating ephemeral disk may not be rebalanced: its allocations stay with their data")
 	}
 }
 
-func checkGroupScaling(p *Problems, g *nomadlike.Group) {
+func checkGroupScaling(p findings, g *nomadlike.Group) {
 	s := g.Scaling
 	if s == nil {
 		return
 	}
 	if s.Type != "horizontal" {
-		p.addf("Scaling policy type %q is not possible for a group; use horizontal", s.Type)
+		p.addf("Scaling/Type", "Scaling policy type %q is not possible for a group; use horizontal", s.Type)
 	}
 	if s.Max < s.Min {
-		p.addf("Scaling policy invalid: maximum count must not be less than minimum count")
+		p.addf("Scaling/Max", "Scaling policy invalid: maximum count must not be less than minimum count")
 	}
 	if s.Min < 0 {
-		p.addf("Scaling policy invalid: minimum count must be specified and non-negative")
+		p.addf("Scaling/Min", "Scaling policy invalid: minimum count must be specified and non-negative")
 	}
 	if g.Count < s.Min {
-		p.addf("Scaling policy invalid: task group count must not be less than minimum count in scaling policy")
+		p.addf("Count", "Scaling policy invalid: task group count must not be less than minimum count in scaling policy")
 	}
 	if g.Count > s.Max {
-		p.addf("Scaling policy invalid: task group count must not be greater than maximum count in scaling policy")
+		p.addf("Count", "Scaling policy invalid: task group count must not be greater than maximum count in scaling policy")
 	}
 }

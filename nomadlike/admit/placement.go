@@ -16,41 +16,48 @@ var operands = []string{
 	"is_set", "is_not_set", "distinct_hosts", "distinct_property",
 }
 
+// wrong is something that is wrong with a field.
+type wrong struct{ field, text string }
+
+func wrongf(field, format string, args ...any) []wrong {
+	return []wrong{{field, fmt.Sprintf(format, args...)}}
+}
+
 // constraintProblems tells what is wrong with a constraint. Only constraints of
 // jobs and groups may look at other allocations.
-func constraintProblems(c *nomadlike.Constraint, distinct bool) []string {
+func constraintProblems(c *nomadlike.Constraint, distinct bool) []wrong {
 	op, known := expr.ParseOperand(c.Operand)
 	if c.Operand == "" {
-		return []string{"Missing constraint operand"}
+		return []wrong{{"Operand", "Missing constraint operand"}}
 	}
 	if !known {
-		return []string{fmt.Sprintf("Unknown constraint type %q.%s", c.Operand, spell.Hint(c.Operand, operands))}
+		return wrongf("Operand", "Unknown constraint type %q.%s", c.Operand, spell.Hint(c.Operand, operands))
 	}
 	if expr.ParseTarget(c.LTarget).OfAllocs() {
 		return companyProblems(op, c.Operand, c.LTarget, c.RTarget)
 	}
 	out := targetProblems(c.LTarget)
 	if c.LTarget == "" && op != expr.DistinctHosts {
-		out = append(out, "No LTarget provided but is required by constraint")
+		out = append(out, wrong{"LTarget", "No LTarget provided but is required by constraint"})
 	}
 	switch op {
 	case expr.DistinctHosts:
 		if !distinct {
-			out = append(out, "distinct_hosts is only allowed on jobs and groups")
+			out = append(out, wrong{"Operand", "distinct_hosts is only allowed on jobs and groups"})
 		}
 		if _, err := strconv.ParseBool(c.RTarget); c.RTarget != "" && err != nil {
-			out = append(out, fmt.Sprintf("distinct_hosts needs true or false, got %q", c.RTarget))
+			out = append(out, wrongf("RTarget", "distinct_hosts needs true or false, got %q", c.RTarget)...)
 		}
 	case expr.DistinctProperty:
 		if !distinct {
-			out = append(out, "distinct_property is only allowed on jobs and groups")
+			out = append(out, wrong{"Operand", "distinct_property is only allowed on jobs and groups"})
 		}
 		if n, err := strconv.ParseUint(c.RTarget, 10, 64); c.RTarget != "" && (err != nil || n < 1) {
-			out = append(out, fmt.Sprintf("distinct_property needs a count of at least 1, got %q", c.RTarget))
+			out = append(out, wrongf("RTarget", "distinct_property needs a count of at least 1, got %q", c.RTarget)...)
 		}
 	case expr.IsSet, expr.IsNotSet:
 		if c.RTarget != "" {
-			out = append(out, fmt.Sprintf("operator %q takes no value, got %q", c.Operand, c.RTarget))
+			out = append(out, wrongf("RTarget", "operator %q takes no value, got %q", c.Operand, c.RTarget)...)
 		}
 	default:
 		out = append(out, valueProblems(c.Operand, c.LTarget, c.RTarget)...)
@@ -60,55 +67,55 @@ func constraintProblems(c *nomadlike.Constraint, distinct bool) []string {
 
 // companyProblems tells what is wrong with a condition on the allocations of a
 // node: they have a set of values, so that order and versions mean nothing.
-func companyProblems(op expr.Operand, operand, ltarget, rtarget string) []string {
+func companyProblems(op expr.Operand, operand, ltarget, rtarget string) []wrong {
 	if strings.TrimSuffix(strings.TrimPrefix(ltarget, "${alloc.meta."), "}") == "" {
-		return []string{fmt.Sprintf("%q names no key", ltarget)}
+		return wrongf("LTarget", "%q names no key", ltarget)
 	}
 	switch op {
 	case expr.IsSet, expr.IsNotSet:
 		if rtarget != "" {
-			return []string{fmt.Sprintf("operator %q takes no value, got %q", operand, rtarget)}
+			return wrongf("RTarget", "operator %q takes no value, got %q", operand, rtarget)
 		}
 		return nil
 	case expr.Equal, expr.NotEqual, expr.Regexp, expr.SetContainsAll, expr.SetContainsAny:
 	default:
-		return []string{fmt.Sprintf("operator %q cannot be used on %s: use =, !=, set_contains, set_contains_any, regexp, is_set or is_not_set", operand, ltarget)}
+		return wrongf("Operand", "operator %q cannot be used on %s: use =, !=, set_contains, set_contains_any, regexp, is_set or is_not_set", operand, ltarget)
 	}
 	if strings.Contains(rtarget, "${") {
-		return []string{fmt.Sprintf("the value to compare %s with must be plain text, got %q", ltarget, rtarget)}
+		return wrongf("RTarget", "the value to compare %s with must be plain text, got %q", ltarget, rtarget)
 	}
 	return valueProblems(operand, ltarget, rtarget)
 }
 
 // valueProblems tells whether the operand can read its right side.
-func valueProblems(operand, ltarget, rtarget string) []string {
+func valueProblems(operand, ltarget, rtarget string) []wrong {
 	if rtarget == "" {
-		return []string{fmt.Sprintf("Operator %q requires an RTarget", operand)}
+		return wrongf("RTarget", "Operator %q requires an RTarget", operand)
 	}
 	if _, err := expr.Compile(operand, ltarget, rtarget); err != nil {
-		return []string{err.Error()}
+		return []wrong{{"RTarget", err.Error()}}
 	}
 	return nil
 }
 
 // targetProblems tells whether every reference of a target is one that
 // scheduling knows.
-func targetProblems(target string) []string {
-	var out []string
+func targetProblems(target string) []wrong {
+	var out []wrong
 	for rest := target; ; {
 		open := strings.Index(rest, "${")
 		if open < 0 {
 			if strings.Contains(rest, "}") && strings.Contains(target, "${") {
-				out = append(out, fmt.Sprintf("unbalanced braces in %q", target))
+				out = append(out, wrongf("LTarget", "unbalanced braces in %q", target)...)
 			}
 			return out
 		}
 		end := strings.Index(rest[open:], "}")
 		if end < 0 {
-			return append(out, fmt.Sprintf("unbalanced braces in %q", target))
+			return append(out, wrongf("LTarget", "unbalanced braces in %q", target)...)
 		}
 		if ref := rest[open+2 : open+end]; !schedulable(ref) {
-			out = append(out, fmt.Sprintf("%q is no attribute of a node: use node.unique.id, node.unique.name, node.datacenter, node.class, node.pool, attr.KEY, meta.KEY, device.KEY, alloc.job, alloc.group or alloc.meta.KEY", ref))
+			out = append(out, wrongf("LTarget", "%q is no attribute of a node: use node.unique.id, node.unique.name, node.datacenter, node.class, node.pool, attr.KEY, meta.KEY, device.KEY, alloc.job, alloc.group or alloc.meta.KEY", ref)...)
 		}
 		rest = rest[open+end+1:]
 	}
@@ -131,15 +138,15 @@ func schedulable(ref string) bool {
 // weightMax bounds weights of affinities and spreads.
 const weightMax = 100
 
-func affinityProblems(a *nomadlike.Affinity) []string {
+func affinityProblems(a *nomadlike.Affinity) []wrong {
 	op, known := expr.ParseOperand(a.Operand)
 	if a.Operand == "" {
-		return []string{"Missing affinity operand"}
+		return []wrong{{"Operand", "Missing affinity operand"}}
 	}
 	if !known {
-		return []string{fmt.Sprintf("Unknown affinity operator %q.%s", a.Operand, spell.Hint(a.Operand, operands))}
+		return wrongf("Operand", "Unknown affinity operator %q.%s", a.Operand, spell.Hint(a.Operand, operands))
 	}
-	var out []string
+	var out []wrong
 	switch {
 	case expr.ParseTarget(a.LTarget).OfAllocs():
 		out = companyProblems(op, a.Operand, a.LTarget, a.RTarget)
@@ -148,47 +155,47 @@ func affinityProblems(a *nomadlike.Affinity) []string {
 	}
 	switch {
 	case a.Weight < -weightMax || a.Weight > weightMax:
-		out = append(out, fmt.Sprintf("Affinity weight must be within the range [-100, 100], got %d", a.Weight))
+		out = append(out, wrongf("Weight", "Affinity weight must be within the range [-100, 100], got %d", a.Weight)...)
 	case a.Weight == 0:
-		out = append(out, "Affinity weight cannot be zero")
+		out = append(out, wrong{"Weight", "Affinity weight cannot be zero"})
 	}
 	return out
 }
 
-func affinityValueProblems(op expr.Operand, a *nomadlike.Affinity) []string {
-	var out []string
+func affinityValueProblems(op expr.Operand, a *nomadlike.Affinity) []wrong {
+	var out []wrong
 	if a.LTarget == "" {
-		out = append(out, "No LTarget provided but is required by affinity")
+		out = append(out, wrong{"LTarget", "No LTarget provided but is required by affinity"})
 	}
 	switch op {
 	case expr.DistinctHosts, expr.DistinctProperty, expr.IsSet, expr.IsNotSet:
-		return append(out, fmt.Sprintf("operator %q is not supported in affinities", a.Operand))
+		return append(out, wrongf("Operand", "operator %q is not supported in affinities", a.Operand)...)
 	}
 	return append(out, valueProblems(a.Operand, a.LTarget, a.RTarget)...)
 }
 
-func spreadProblems(s *nomadlike.Spread) []string {
-	var out []string
+func spreadProblems(s *nomadlike.Spread) []wrong {
+	var out []wrong
 	if s.Attribute == "" {
-		out = append(out, "Missing spread attribute")
+		out = append(out, wrong{"Attribute", "Missing spread attribute"})
 	}
 	if s.Weight < 1 || s.Weight > weightMax {
-		out = append(out, fmt.Sprintf("Spread block must have a weight between 1 and 100, got %d", s.Weight))
+		out = append(out, wrongf("Weight", "Spread block must have a weight between 1 and 100, got %d", s.Weight)...)
 	}
 	seen := map[string]bool{}
 	var sum uint64
-	for _, t := range s.SpreadTarget {
+	for i, t := range s.SpreadTarget {
 		if seen[t.Value] {
-			out = append(out, fmt.Sprintf("Spread target value %q already defined", t.Value))
+			out = append(out, wrongf(fmt.Sprintf("SpreadTarget/%d/Value", i), "Spread target value %q already defined", t.Value)...)
 		}
 		seen[t.Value] = true
 		if t.Percent > 100 {
-			out = append(out, fmt.Sprintf("Spread target percentage for value %q must be between 0 and 100", t.Value))
+			out = append(out, wrongf(fmt.Sprintf("SpreadTarget/%d/Percent", i), "Spread target percentage for value %q must be between 0 and 100", t.Value)...)
 		}
 		sum += t.Percent
 	}
 	if sum > 100 {
-		out = append(out, fmt.Sprintf("Sum of spread target percentages must not be greater than 100%%; got %d%%", sum))
+		out = append(out, wrongf("SpreadTarget", "Sum of spread target percentages must not be greater than 100%%; got %d%%", sum)...)
 	}
 	return out
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +60,7 @@ type ruleCase struct {
 	changes  []string
 	ok       bool
 	errors   []string
+	paths    []string
 	warnings []string
 }
 
@@ -87,6 +90,8 @@ func readRules(t *testing.T) []ruleCase {
 			c.line, c.ok = n, true
 		case strings.HasPrefix(line, "> "):
 			c.line, c.errors = n, append(c.errors, line[2:])
+		case strings.HasPrefix(line, "@ "):
+			c.paths = append(c.paths, line[2:])
 		case strings.HasPrefix(line, "! "):
 			c.line, c.warnings = n, append(c.warnings, line[2:])
 		default:
@@ -103,7 +108,7 @@ func readRules(t *testing.T) []ruleCase {
 func TestRules(t *testing.T) {
 	for _, c := range readRules(t) {
 		t.Run(fmt.Sprintf("line %d", c.line), func(t *testing.T) {
-			warnings, err := verdict(t, c.changes)
+			job, warnings, err := verdict(t, c.changes)
 			if (err == nil) != (len(c.errors) == 0) {
 				t.Fatalf("%s: got error %v", strings.Join(c.changes, "; "), err)
 			}
@@ -111,6 +116,16 @@ func TestRules(t *testing.T) {
 				if !strings.Contains(err.Error(), text) {
 					t.Errorf("%s: want %q in %v", strings.Join(c.changes, "; "), text, err)
 				}
+			}
+			var paths []string
+			for _, p := range Located(err) {
+				if err := checkPath(job, p.Path); err != nil {
+					t.Errorf("%s: %s is about %s: %v", strings.Join(c.changes, "; "), p.Text, p.Path, err)
+				}
+				paths = append(paths, p.Path)
+			}
+			if !slices.Equal(paths, c.paths) {
+				t.Errorf("%s: want problems at %q, got %q", strings.Join(c.changes, "; "), c.paths, paths)
 			}
 			all := strings.Join(warnings, "\n")
 			for _, text := range c.warnings {
@@ -126,7 +141,7 @@ func TestRules(t *testing.T) {
 }
 
 // verdict admits the changed base job.
-func verdict(t *testing.T, changes []string) ([]string, error) {
+func verdict(t *testing.T, changes []string) (*nomadlike.Job, []string, error) {
 	t.Helper()
 	var base any
 	if err := json.Unmarshal([]byte(baseJob), &base); err != nil {
@@ -157,24 +172,35 @@ func verdict(t *testing.T, changes []string) ([]string, error) {
 	}
 	warnings := Mutate(job, corpusServer())
 	more, err := Validate(job, corpusServer())
-	return append(warnings, more...), err
+	return job, append(warnings, more...), err
 }
 
-func TestProblems(t *testing.T) {
-	var p Problems
+func TestFindings(t *testing.T) {
+	p := newFindings()
 	if p.err() != nil {
-		t.Error("no problems are an error")
+		t.Error("no findings are an error")
 	}
-	p.addf("a %d", 1)
-	if want := "1 error occurred:\n\t* a 1\n\n"; p.Error() != want {
-		t.Errorf("want %q, got %q", want, p.Error())
+	p.addf("A/B", "a %d", 1)
+	if want := "1 error occurred:\n\t* a 1\n\n"; p.err().Error() != want {
+		t.Errorf("want %q, got %q", want, p.err())
 	}
-	p.within("Task t", Problems{"x", "y"})
+	inner := p.element("Tasks", 2, "task", "t").apart()
+	inner.addf("", "x")
+	inner.entry("Volumes", "a/b", "volume").addf("Source", "y")
+	p.fold("Task t", inner)
 	want := "2 errors occurred:\n\t* a 1\n\t* Task t validation failed: 2 errors occurred:\n\t* x\n\t* y\n\n\n\n"
-	if p.Error() != want {
-		t.Errorf("want %q, got %q", want, p.Error())
+	if p.err().Error() != want {
+		t.Errorf("want %q, got %q", want, p.err())
 	}
 	if got := Errors(p.err()); len(got) != 2 {
+		t.Errorf("got %q", got)
+	}
+	problems := []nomadlike.JobProblem{
+		{Path: "/A/B", Text: "a 1"},
+		{Path: "/Tasks/2", Part: `task "t"`, Text: "x"},
+		{Path: "/Tasks/2/Volumes/a~1b/Source", Part: `task "t", volume "a/b"`, Text: "y"},
+	}
+	if got := Located(p.err()); !slices.Equal(got, problems) {
 		t.Errorf("got %q", got)
 	}
 	if got := WarningText([]string{"a", "b"}); got != "2 warning(s):\n\n* a\n* b" {
@@ -183,6 +209,40 @@ func TestProblems(t *testing.T) {
 	if WarningText(nil) != "" {
 		t.Error("no warnings have a text")
 	}
+}
+
+// checkPath follows a JSON pointer through a job: every member of it must be
+// one that jobs have, and everything but the last must be there.
+func checkPath(job *nomadlike.Job, path string) error {
+	at := reflect.ValueOf(job)
+	steps := strings.Split(path, "/")[1:]
+	for i, step := range steps {
+		for at.Kind() == reflect.Pointer && !at.IsNil() {
+			at = at.Elem()
+		}
+		switch at.Kind() {
+		case reflect.Struct:
+			at = at.FieldByName(step)
+			if !at.IsValid() {
+				return fmt.Errorf("there is no member %s", step)
+			}
+		case reflect.Slice:
+			n, err := strconv.Atoi(step)
+			if err != nil || n >= at.Len() {
+				return fmt.Errorf("there is no element %s", step)
+			}
+			at = at.Index(n)
+		case reflect.Map:
+			key := strings.NewReplacer("~1", "/", "~0", "~").Replace(step)
+			at = at.MapIndex(reflect.ValueOf(key))
+			if !at.IsValid() {
+				return fmt.Errorf("there is no entry %s", step)
+			}
+		default:
+			return fmt.Errorf("there is nothing at /%s", strings.Join(steps[:i], "/"))
+		}
+	}
+	return nil
 }
 
 // TestSettings checks what depends on the server.

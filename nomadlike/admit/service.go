@@ -29,17 +29,18 @@ type serviceOf struct {
 	*nomadlike.Service
 	group *nomadlike.Group
 	task  *nomadlike.Task // nil for services of the group
+	at    findings
 }
 
 // checkServices looks at the services of a group and of its tasks.
-func checkServices(p *Problems, g *nomadlike.Group) {
+func checkServices(p findings, g *nomadlike.Group) {
 	var all []serviceOf
-	for _, s := range g.Services {
-		all = append(all, serviceOf{s, g, nil})
+	for i, s := range g.Services {
+		all = append(all, serviceOf{s, g, nil, p.service(i, s)})
 	}
-	for _, t := range g.Tasks {
-		for _, s := range t.Services {
-			all = append(all, serviceOf{s, g, t})
+	for i, t := range g.Tasks {
+		for j, s := range t.Services {
+			all = append(all, serviceOf{s, g, t, p.task(i, t).service(j, s)})
 		}
 	}
 	seen := map[[3]string]bool{}
@@ -51,99 +52,100 @@ func checkServices(p *Problems, g *nomadlike.Group) {
 		}
 		id := [3]string{s.Name, owner, s.PortLabel}
 		if seen[id] {
-			p.addf("Service %q of %s with port %q is defined more than once", s.Name, owner, s.PortLabel)
+			s.at.addf("Name", "Service %q of %s with port %q is defined more than once", s.Name, owner, s.PortLabel)
 		}
 		seen[id] = true
 		providers[s.Provider] = true
-		var inner Problems
-		checkService(&inner, s)
-		p.within("Service "+s.Name, inner)
+		inner := s.at.apart()
+		checkService(inner, s)
+		p.fold("Service "+s.Name, inner)
 	}
 	if len(providers) > 1 {
-		p.addf("Multiple service providers used: task group services must use the same provider")
+		p.addf("Services", "Multiple service providers used: task group services must use the same provider")
 	}
 }
 
-func checkService(p *Problems, s serviceOf) {
+func checkService(p findings, s serviceOf) {
 	switch name := reference.ReplaceAllString(s.Name, "NAME"); {
 	case len(name) > serviceNameMax:
-		p.addf("Service name must be at most %d characters: %q", serviceNameMax, s.Name)
+		p.addf("Name", "Service name must be at most %d characters: %q", serviceNameMax, s.Name)
 	case !serviceName.MatchString(name):
-		p.addf("Service name must be valid per RFC 1123 and can contain only alphanumeric characters or dashes: %q", s.Name)
+		p.addf("Name", "Service name must be valid per RFC 1123 and can contain only alphanumeric characters or dashes: %q", s.Name)
 	}
 	if s.task != nil && s.TaskName != "" && s.TaskName != s.task.Name {
-		p.addf("Service %q may only name its own task, not %q", s.Name, s.TaskName)
+		p.addf("TaskName", "Service %q may only name its own task, not %q", s.Name, s.TaskName)
 	}
 	checkAddressMode(p, s)
 	if s.Address != "" && s.AddressMode != "auto" {
-		p.addf("Service address_mode must be \"auto\" if address is set")
+		p.addf("AddressMode", "Service address_mode must be \"auto\" if address is set")
 	}
 	if !slices.Contains([]string{"require_healthy", "ignore_warnings", "ignore"}, s.OnUpdate) {
-		p.addf("Service on_update must be %q, %q, or %q; not %q", "require_healthy", "ignore_warnings", "ignore", s.OnUpdate)
+		p.addf("OnUpdate", "Service on_update must be %q, %q, or %q; not %q", "require_healthy", "ignore_warnings", "ignore", s.OnUpdate)
 	}
 	switch s.Provider {
 	case "nomad":
 		if s.Connect != nil {
-			p.addf("Service with provider nomad cannot include Connect blocks")
+			p.addf("Connect", "Service with provider nomad cannot include Connect blocks")
 		}
 	case "consul":
 	default:
-		p.addf("Service provider must be \"consul\" or \"nomad\"; not %q", s.Provider)
+		p.addf("Provider", "Service provider must be \"consul\" or \"nomad\"; not %q", s.Provider)
 	}
 	if !slices.Contains([]string{"", "api-gateway", "ingress-gateway", "mesh-gateway", "terminating-gateway"}, s.Kind) {
-		p.addf("Service kind %q is unknown", s.Kind)
+		p.addf("Kind", "Service kind %q is unknown", s.Kind)
 	}
 	if s.task != nil {
 		if s.Connect != nil {
-			p.addf("Service %q: connect is only for services of the group", s.Name)
+			p.addf("Connect", "Service %q: connect is only for services of the group", s.Name)
 		}
 		checkPortLabel(p, s, s.PortLabel, s.AddressMode)
 	}
 	if s.Identity != nil && len(s.Identity.Audience) == 0 {
-		p.addf("Service identity must provide at least one target aud value")
+		p.addf("Identity/Audience", "Service identity must provide at least one target aud value")
 	}
 	if s.Identity != nil {
-		checkIdentity(p, s.Identity)
+		checkIdentity(p.below("Identity"), s.Identity)
 	}
 	names := map[string]bool{}
-	for _, c := range s.Checks {
+	for i, c := range s.Checks {
+		at := p.check(i, s, c)
 		if s.task != nil && names[c.Name] {
-			p.addf("Check %q is defined more than once", c.Name)
+			at.addf("Name", "Check %q is defined more than once", c.Name)
 		}
 		names[c.Name] = true
-		var inner Problems
-		checkCheck(&inner, s, c)
-		p.within("Check "+c.Name, inner)
+		inner := at.apart()
+		checkCheck(inner, s, c)
+		p.fold("Check "+c.Name, inner)
 	}
 }
 
-func checkAddressMode(p *Problems, s serviceOf) {
+func checkAddressMode(p findings, s serviceOf) {
 	switch s.AddressMode {
 	case "auto", "host", "":
 	case "driver":
 		if s.task == nil {
-			p.addf("service %q cannot use address_mode=\"driver\", only services defined in a \"task\" block can use this mode", s.Name)
+			p.addf("AddressMode", "service %q cannot use address_mode=\"driver\", only services defined in a \"task\" block can use this mode", s.Name)
 		}
 	case "alloc", "alloc_ipv6":
 		if s.task != nil {
-			p.addf("service %q cannot use address_mode=%q, only services defined in a \"group\" block can use this mode", s.Name, s.AddressMode)
+			p.addf("AddressMode", "service %q cannot use address_mode=%q, only services defined in a \"group\" block can use this mode", s.Name, s.AddressMode)
 		}
 	default:
-		p.addf("Service address_mode must be \"auto\", \"host\", \"driver\", \"alloc\" or \"alloc_ipv6\"; not %q", s.AddressMode)
+		p.addf("AddressMode", "Service address_mode must be \"auto\", \"host\", \"driver\", \"alloc\" or \"alloc_ipv6\"; not %q", s.AddressMode)
 	}
 }
 
 // checkPortLabel looks for the port of a service or check of a task: numbers
 // are only known to drivers.
-func checkPortLabel(p *Problems, s serviceOf, label, mode string) {
+func checkPortLabel(p findings, s serviceOf, label, mode string) {
 	if label == "" || strings.Contains(label, "${") {
 		return
 	}
 	if n, err := strconv.Atoi(label); err == nil {
 		if mode != "driver" && s.Address == "" {
-			p.addf("port %q is a number, which needs address_mode=\"driver\"", label)
+			p.addf("PortLabel", "port %q is a number, which needs address_mode=\"driver\"", label)
 		} else if n < 0 || n > portMax {
-			p.addf("port %q is out of range", label)
+			p.addf("PortLabel", "port %q is out of range", label)
 		}
 		return
 	}
@@ -161,51 +163,51 @@ func checkPortLabel(p *Problems, s serviceOf, label, mode string) {
 	if mode == "driver" {
 		return
 	}
-	p.addf("port label %q referenced by services %s does not exist", label, s.Name)
+	p.addf("PortLabel", "port label %q referenced by services %s does not exist", label, s.Name)
 }
 
-func checkCheck(p *Problems, s serviceOf, c *nomadlike.ServiceCheck) {
+func checkCheck(p findings, s serviceOf, c *nomadlike.ServiceCheck) {
 	consul := s.Provider != "nomad"
 	checkType(p, s, c, consul)
 	for _, t := range []struct {
-		name string
-		d    time.Duration
-	}{{"interval", c.Interval}, {"timeout", c.Timeout}} {
+		field, name string
+		d           time.Duration
+	}{{"Interval", "interval", c.Interval}, {"Timeout", "timeout", c.Timeout}} {
 		switch {
 		case t.d == 0:
-			p.addf("missing required value %s. Value cannot be less than %v", t.name, checkTimeMin)
+			p.addf(t.field, "missing required value %s. Value cannot be less than %v", t.name, checkTimeMin)
 		case t.d < checkTimeMin:
-			p.addf("%s (%v) is lower than required minimum %v", t.name, t.d, checkTimeMin)
+			p.addf(t.field, "%s (%v) is lower than required minimum %v", t.name, t.d, checkTimeMin)
 		}
 	}
 	switch c.AddressMode {
 	case "", "host", "alloc", "alloc_ipv6":
 	case "driver":
 		if !consul {
-			p.addf("address_mode = driver may not be used with provider nomad")
+			p.addf("AddressMode", "address_mode = driver may not be used with provider nomad")
 		}
 	default:
-		p.addf("invalid address_mode: %s", c.AddressMode)
+		p.addf("AddressMode", "invalid address_mode: %s", c.AddressMode)
 	}
 	if !slices.Contains([]string{"", "passing", "warning", "critical"}, c.InitialStatus) {
-		p.addf("invalid initial check state %q, must be one of passing, warning, critical or empty", c.InitialStatus)
+		p.addf("InitialStatus", "invalid initial check state %q, must be one of passing, warning, critical or empty", c.InitialStatus)
 	}
 	if len(c.Notes) > checkNotesMax {
-		p.addf("notes must not be longer than %d characters", checkNotesMax)
+		p.addf("Notes", "notes must not be longer than %d characters", checkNotesMax)
 	}
 	if !slices.Contains([]string{"require_healthy", "ignore_warnings", "ignore"}, c.OnUpdate) {
-		p.addf("on_update must be %q, %q, or %q; got %q", "require_healthy", "ignore_warnings", "ignore", c.OnUpdate)
+		p.addf("OnUpdate", "on_update must be %q, %q, or %q; got %q", "require_healthy", "ignore_warnings", "ignore", c.OnUpdate)
 	}
 	checkRestartOfCheck(p, c, consul)
 	if !consul && c.TLSServerName != "" {
-		p.addf("tls_server_name may only be set for Consul service checks")
+		p.addf("TLSServerName", "tls_server_name may only be set for Consul service checks")
 	}
 	thresholds := c.SuccessBeforePassing > 0 || c.FailuresBeforeCritical > 0 || c.FailuresBeforeWarning > 0
 	if thresholds && (!consul || c.Type == "script") {
-		p.addf("success_before_passing and failures_before_critical are only for http, tcp and grpc checks of Consul services")
+		p.addf("SuccessBeforePassing", "success_before_passing and failures_before_critical are only for http, tcp and grpc checks of Consul services")
 	}
 	if c.TaskName != "" && c.TaskName != groupTask && s.group.Task(c.TaskName) == nil {
-		p.addf("check names task %q, which does not exist in the group", c.TaskName)
+		p.addf("TaskName", "check names task %q, which does not exist in the group", c.TaskName)
 	}
 	if c.Expose {
 		checkExposed(p, s, c)
@@ -220,80 +222,80 @@ func checkCheck(p *Problems, s serviceOf, c *nomadlike.ServiceCheck) {
 }
 
 // checkType looks at what each kind of check needs.
-func checkType(p *Problems, s serviceOf, c *nomadlike.ServiceCheck, consul bool) {
+func checkType(p findings, s serviceOf, c *nomadlike.ServiceCheck, consul bool) {
 	kind := strings.ToLower(c.Type)
 	switch kind {
 	case "tcp":
 	case "http":
 		switch u, err := url.Parse(c.Path); {
 		case c.Path == "":
-			p.addf("http type must have http path")
+			p.addf("Path", "http type must have http path")
 		case err != nil:
-			p.addf("http type must have valid http path: %v", err)
+			p.addf("Path", "http type must have valid http path: %v", err)
 		case u.IsAbs():
-			p.addf("http type must have relative http path")
+			p.addf("Path", "http type must have relative http path")
 		}
 		if !consul && c.Method != "" && !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}, c.Method) {
-			p.addf("http method %q is unknown", c.Method)
+			p.addf("Method", "http method %q is unknown", c.Method)
 		}
 	case "grpc", "script":
 		if !consul {
-			p.addf("invalid check type (%q), must be one of http or tcp for services of provider nomad", c.Type)
+			p.addf("Type", "invalid check type (%q), must be one of http or tcp for services of provider nomad", c.Type)
 			return
 		}
 		if kind == "script" {
 			if c.Command == "" {
-				p.addf("script type must have a valid script path")
+				p.addf("Command", "script type must have a valid script path")
 			}
 			if s.task == nil && c.TaskName == "" {
-				p.addf("Check %s invalid: script checks of group services must name a task", c.Name)
+				p.addf("TaskName", "Check %s invalid: script checks of group services must name a task", c.Name)
 			}
 		}
 	default:
-		p.addf("invalid check type (%q), must be one of http, tcp, grpc or script", c.Type)
+		p.addf("Type", "invalid check type (%q), must be one of http, tcp, grpc or script", c.Type)
 		return
 	}
 	if kind != "script" && c.PortLabel == "" && s.PortLabel == "" {
-		p.addf("%s checks need a port: set one on the check or on the service", c.Type)
+		p.addf("PortLabel", "%s checks need a port: set one on the check or on the service", c.Type)
 	}
 }
 
-func checkRestartOfCheck(p *Problems, c *nomadlike.ServiceCheck, consul bool) {
+func checkRestartOfCheck(p findings, c *nomadlike.ServiceCheck, consul bool) {
 	r := c.CheckRestart
 	if r != nil {
 		if r.Limit < 0 {
-			p.addf("limit must be greater than or equal to 0 but found %d", r.Limit)
+			p.addf("CheckRestart/Limit", "limit must be greater than or equal to 0 but found %d", r.Limit)
 		}
 		if r.Grace < 0 {
-			p.addf("grace period cannot be negative: %d", r.Grace)
+			p.addf("CheckRestart/Grace", "grace period cannot be negative: %d", r.Grace)
 		}
 		if r.IgnoreWarnings && !consul {
-			p.addf("ignore_warnings on check_restart only supported for Consul service checks")
+			p.addf("CheckRestart/IgnoreWarnings", "ignore_warnings on check_restart only supported for Consul service checks")
 		}
 	}
 	switch c.OnUpdate {
 	case "ignore":
 		if r != nil {
-			p.addf("on_update value %q may not be set with check_restart", c.OnUpdate)
+			p.addf("OnUpdate", "on_update value %q may not be set with check_restart", c.OnUpdate)
 		}
 	case "ignore_warnings":
 		if !consul {
-			p.addf("on_update may only be set to ignore_warnings for Consul service checks")
+			p.addf("OnUpdate", "on_update may only be set to ignore_warnings for Consul service checks")
 		} else if r != nil && !r.IgnoreWarnings {
-			p.addf("on_update value %q not supported with check_restart ignore_warnings value %v", c.OnUpdate, r.IgnoreWarnings)
+			p.addf("OnUpdate", "on_update value %q not supported with check_restart ignore_warnings value %v", c.OnUpdate, r.IgnoreWarnings)
 		}
 	}
 }
 
-func checkExposed(p *Problems, s serviceOf, c *nomadlike.ServiceCheck) {
+func checkExposed(p findings, s serviceOf, c *nomadlike.ServiceCheck) {
 	if s.Provider == "nomad" || c.Type != "http" && c.Type != "grpc" {
-		p.addf("expose may only be set on http or grpc checks of Consul services")
+		p.addf("Expose", "expose may only be set on http or grpc checks of Consul services")
 	}
 	if s.Connect == nil || s.Connect.SidecarService == nil {
-		p.addf("expose may only be set if the service has a sidecar_service")
+		p.addf("Expose", "expose may only be set if the service has a sidecar_service")
 	}
 	if len(s.group.Networks) == 0 || !ownNetwork(s.group.Networks[0].Mode) {
-		p.addf("expose may only be set if the group has a bridge or cni network")
+		p.addf("Expose", "expose may only be set if the group has a bridge or cni network")
 	}
 }
 

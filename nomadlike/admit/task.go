@@ -24,42 +24,44 @@ var (
 	secretName   = regexp.MustCompile(`^[a-zA-Z0-9_]{1,128}$`)
 )
 
-func checkTask(p *Problems, job *nomadlike.Job, g *nomadlike.Group, t *nomadlike.Task) {
+func checkTask(p findings, job *nomadlike.Job, g *nomadlike.Group, t *nomadlike.Task) {
 	switch {
 	case t.Name == "":
-		p.addf("Missing task name")
+		p.addf("Name", "Missing task name")
 	case strings.ContainsAny(t.Name, `/\`):
-		p.addf("Task name cannot include slashes")
+		p.addf("Name", "Task name cannot include slashes")
 	case strings.ContainsRune(t.Name, 0):
-		p.addf("Task name cannot include null characters")
+		p.addf("Name", "Task name cannot include null characters")
 	case t.Name == "alloc":
-		p.addf("Task name cannot be %q: it names the directory that tasks share", t.Name)
+		p.addf("Name", "Task name cannot be %q: it names the directory that tasks share", t.Name)
 	}
 	if t.Driver == "" {
-		p.addf("Missing task driver")
+		p.addf("Driver", "Missing task driver")
 	}
 	if t.KillTimeout < 0 {
-		p.addf("KillTimeout must be a positive value")
+		p.addf("KillTimeout", "KillTimeout must be a positive value")
 	}
 	if t.ShutdownDelay < 0 {
-		p.addf("ShutdownDelay must be a positive value")
+		p.addf("ShutdownDelay", "ShutdownDelay must be a positive value")
 	}
 	if u := g.Update; u != nil && job.Type == nomadlike.JobTypeService && u.ProgressDeadline > 0 && t.KillTimeout > u.ProgressDeadline {
-		p.addf("KillTimeout (%v) longer than the group's ProgressDeadline (%v)", t.KillTimeout, u.ProgressDeadline)
+		p.addf("KillTimeout", "KillTimeout (%v) longer than the group's ProgressDeadline (%v)", t.KillTimeout, u.ProgressDeadline)
 	}
 	checkResources(p, t)
 	checkLogs(p, g, t)
 	for i, c := range t.Constraints {
-		for _, text := range constraintProblems(c, false) {
-			p.addf("Constraint %d: %s", i+1, text)
+		at := p.element("Constraints", i, "", "")
+		for _, w := range constraintProblems(c, false) {
+			at.addf(w.field, "Constraint %d: %s", i+1, w.text)
 		}
 	}
 	if job.Type == nomadlike.JobTypeSystem && len(t.Affinities) > 0 {
-		p.addf("System jobs may not have an affinity block")
+		p.addf("Affinities", "System jobs may not have an affinity block")
 	} else {
 		for i, a := range t.Affinities {
-			for _, text := range affinityProblems(a) {
-				p.addf("Affinity %d: %s", i+1, text)
+			at := p.element("Affinities", i, "", "")
+			for _, w := range affinityProblems(a) {
+				at.addf(w.field, "Affinity %d: %s", i+1, w.text)
 			}
 		}
 	}
@@ -70,13 +72,13 @@ func checkTask(p *Problems, job *nomadlike.Job, g *nomadlike.Group, t *nomadlike
 	checkTaskScaling(p, t)
 	if d := t.DispatchPayload; d != nil {
 		if d.File == "" {
-			p.addf("dispatch payload needs a file name")
+			p.addf("DispatchPayload", "dispatch payload needs a file name")
 		} else if escapes("task/local", d.File) {
-			p.addf("dispatch payload path escapes the allocation directory: %q", d.File)
+			p.addf("DispatchPayload/File", "dispatch payload path escapes the allocation directory: %q", d.File)
 		}
 	}
 	if l := t.Lifecycle; l != nil {
-		p.oneOf(l.Hook, []string{"prestart", "poststart", "poststop"}, "invalid lifecycle hook")
+		p.oneOf("Lifecycle/Hook", l.Hook, []string{"prestart", "poststart", "poststop"}, "invalid lifecycle hook")
 	}
 	checkMounts(p, g, t)
 	checkCSIPlugin(p, t.CSIPluginConfig)
@@ -91,97 +93,99 @@ func escapes(base, name string) bool {
 	return clean == ".." || strings.HasPrefix(clean, "../")
 }
 
-func checkResources(p *Problems, t *nomadlike.Task) {
+func checkResources(p findings, t *nomadlike.Task) {
 	r := t.Resources
 	if r == nil {
-		p.addf("Missing task resources")
+		p.addf("Resources", "Missing task resources")
 		return
 	}
 	switch {
 	case r.Cores < 0:
-		p.addf("cores must not be negative; got %d", r.Cores)
+		p.addf("Resources/Cores", "cores must not be negative; got %d", r.Cores)
 	case r.Cores > 0 && (r.CPU > 0 || r.CPUMillis != 0):
-		p.addf("Task can only ask for 'cpu' or 'cores' resource, not both.")
+		p.addf("Resources/Cores", "Task can only ask for 'cpu' or 'cores' resource, not both.")
 	case r.CPUMillis < 0:
-		p.addf("minimum CPUMillis value is 1; got %d", r.CPUMillis)
+		p.addf("Resources/CPU", "minimum CPUMillis value is 1; got %d", r.CPUMillis)
 	case r.CPUMillis > 0 && r.CPU > 0:
-		p.addf("Task can only ask for CPU in MHz or in thousandths of a core, not both; got %d MHz and %dm", r.CPU, r.CPUMillis)
+		p.addf("Resources/CPU", "Task can only ask for CPU in MHz or in thousandths of a core, not both; got %d MHz and %dm", r.CPU, r.CPUMillis)
 	case r.Cores == 0 && r.CPUMillis == 0 && r.CPU < 1:
-		p.addf("minimum CPU value is 1; got %d", r.CPU)
+		p.addf("Resources/CPU", "minimum CPU value is 1; got %d", r.CPU)
 	}
 	if r.MemoryMB < memoryMinMB {
-		p.addf("minimum MemoryMB value is %d; got %d", memoryMinMB, r.MemoryMB)
+		p.addf("Resources/MemoryMB", "minimum MemoryMB value is %d; got %d", memoryMinMB, r.MemoryMB)
 	}
 	if r.MemoryMaxMB != 0 && r.MemoryMaxMB != memoryUnlimited && r.MemoryMaxMB < r.MemoryMB {
-		p.addf("MemoryMaxMB value (%d) should be larger than MemoryMB value (%d)", r.MemoryMaxMB, r.MemoryMB)
+		p.addf("Resources/MemoryMaxMB", "MemoryMaxMB value (%d) should be larger than MemoryMB value (%d)", r.MemoryMaxMB, r.MemoryMB)
 	}
 	if r.SecretsMB < 0 || int64(r.SecretsMB) > r.MemoryMB {
-		p.addf("SecretsMB value (%d) must be between 0 and MemoryMB value (%d)", r.SecretsMB, r.MemoryMB)
+		p.addf("Resources/SecretsMB", "SecretsMB value (%d) must be between 0 and MemoryMB value (%d)", r.SecretsMB, r.MemoryMB)
 	}
 	if r.DiskMB > 0 {
-		p.addf("Task can't ask for disk resources, they have to be specified at the task group level.")
+		p.addf("Resources/DiskMB", "Task can't ask for disk resources, they have to be specified at the task group level.")
 	}
 	for i, d := range r.Devices {
-		checkDevice(p, i+1, d)
+		checkDevice(p.element("Resources/Devices", i, "device", d.Name), i+1, d)
 	}
 	checkNUMA(p, r)
 }
 
-func checkDevice(p *Problems, n int, d *nomadlike.RequestedDevice) {
+func checkDevice(p findings, n int, d *nomadlike.RequestedDevice) {
 	if d.Name == "" {
-		p.addf("device %d must be given as one of the following: type, vendor/type, or vendor/type/name", n)
+		p.addf("Name", "device %d must be given as one of the following: type, vendor/type, or vendor/type/name", n)
 	}
 	if d.Count == 0 {
-		p.addf("device %d count must be greater than zero", n)
+		p.addf("Count", "device %d count must be greater than zero", n)
 	}
 	for i, c := range d.Constraints {
+		at := p.element("Constraints", i, "", "")
 		if expr.ParseTarget(c.LTarget).OfAllocs() {
-			p.addf("device %q constraint %d: %s does not concern a device", d.Name, i+1, c.LTarget)
+			at.addf("LTarget", "device %q constraint %d: %s does not concern a device", d.Name, i+1, c.LTarget)
 			continue
 		}
-		for _, text := range constraintProblems(c, false) {
-			p.addf("device %q constraint %d: %s", d.Name, i+1, text)
+		for _, w := range constraintProblems(c, false) {
+			at.addf(w.field, "device %q constraint %d: %s", d.Name, i+1, w.text)
 		}
 	}
 	for i, a := range d.Affinities {
+		at := p.element("Affinities", i, "", "")
 		if expr.ParseTarget(a.LTarget).OfAllocs() {
-			p.addf("device %q affinity %d: %s does not concern a device", d.Name, i+1, a.LTarget)
+			at.addf("LTarget", "device %q affinity %d: %s does not concern a device", d.Name, i+1, a.LTarget)
 			continue
 		}
-		for _, text := range affinityProblems(a) {
-			p.addf("device %q affinity %d: %s", d.Name, i+1, text)
+		for _, w := range affinityProblems(a) {
+			at.addf(w.field, "device %q affinity %d: %s", d.Name, i+1, w.text)
 		}
 	}
 }
 
-func checkNUMA(p *Problems, r *nomadlike.Resources) {
+func checkNUMA(p findings, r *nomadlike.Resources) {
 	if r.NUMA == nil {
 		return
 	}
 	if !slices.Contains([]string{"", "none", "prefer", "require"}, r.NUMA.Affinity) {
-		p.addf("numa affinity must be one of none, prefer, or require; got %q", r.NUMA.Affinity)
+		p.addf("Resources/NUMA/Affinity", "numa affinity must be one of none, prefer, or require; got %q", r.NUMA.Affinity)
 	}
 	for _, name := range r.NUMA.Devices {
 		if !slices.ContainsFunc(r.Devices, func(d *nomadlike.RequestedDevice) bool { return d.Name == name }) {
-			p.addf("numa device %q not requested as task resource", name)
+			p.addf("Resources/NUMA/Devices", "numa device %q not requested as task resource", name)
 		}
 	}
 }
 
-func checkLogs(p *Problems, g *nomadlike.Group, t *nomadlike.Task) {
+func checkLogs(p findings, g *nomadlike.Group, t *nomadlike.Task) {
 	l := t.LogConfig
 	if l == nil {
-		p.addf("Missing Log Config")
+		p.addf("LogConfig", "Missing Log Config")
 		return
 	}
 	if l.MaxFiles < 1 {
-		p.addf("minimum number of files is 1; got %d", l.MaxFiles)
+		p.addf("LogConfig/MaxFiles", "minimum number of files is 1; got %d", l.MaxFiles)
 	}
 	if l.MaxFileSizeMB < 1 {
-		p.addf("minimum file size is 1MB; got %d", l.MaxFileSizeMB)
+		p.addf("LogConfig/MaxFileSizeMB", "minimum file size is 1MB; got %d", l.MaxFileSizeMB)
 	}
 	if g.EphemeralDisk != nil && int64(l.MaxFiles)*int64(l.MaxFileSizeMB) >= int64(g.EphemeralDisk.SizeMB) {
-		p.addf("log storage (%d MB) must be less than requested disk capacity (%d MB)", l.MaxFiles*l.MaxFileSizeMB, g.EphemeralDisk.SizeMB)
+		p.addf("LogConfig", "log storage (%d MB) must be less than requested disk capacity (%d MB)", l.MaxFiles*l.MaxFileSizeMB, g.EphemeralDisk.SizeMB)
 	}
 }
 
@@ -201,39 +205,39 @@ func digestLength(kind string) int {
 	return 0
 }
 
-func checkArtifacts(p *Problems, t *nomadlike.Task) {
+func checkArtifacts(p findings, t *nomadlike.Task) {
 	for i, a := range t.Artifacts {
-		var inner Problems
+		inner := p.element("Artifacts", i, "", "").apart()
 		if a.GetterSource == "" {
-			inner.addf("source must be specified")
+			inner.addf("GetterSource", "source must be specified")
 		}
-		inner.oneOf(a.GetterMode, []string{"", "any", "file", "dir"}, "invalid artifact mode")
+		inner.oneOf("GetterMode", a.GetterMode, []string{"", "any", "file", "dir"}, "invalid artifact mode")
 		if escapes("task", a.RelativeDest) {
-			inner.addf("destination escapes allocation directory: %q", a.RelativeDest)
+			inner.addf("RelativeDest", "destination escapes allocation directory: %q", a.RelativeDest)
 		}
 		if sum, ok := a.GetterOptions["checksum"]; ok && !strings.Contains(sum, "${") {
-			checkChecksum(&inner, sum)
+			checkChecksum(inner, sum)
 		}
-		p.within("Artifact "+strconv.Itoa(i+1), inner)
+		p.fold("Artifact "+strconv.Itoa(i+1), inner)
 	}
 }
 
 var hexDigits = regexp.MustCompile(`^[0-9a-fA-F]*$`)
 
-func checkChecksum(p *Problems, sum string) {
+func checkChecksum(p findings, sum string) {
 	kind, digest, ok := strings.Cut(strings.TrimSpace(sum), ":")
 	want := digestLength(kind)
 	switch {
 	case !ok:
-		p.addf("checksum must be given as type:value; got %q", sum)
+		p.addf("GetterOptions/checksum", "checksum must be given as type:value; got %q", sum)
 	case want == 0:
-		p.addf("unsupported checksum type: %s", kind)
+		p.addf("GetterOptions/checksum", "unsupported checksum type: %s", kind)
 	case !hexDigits.MatchString(digest) || len(digest) != want:
-		p.addf("invalid %s checksum: %s", kind, sum)
+		p.addf("GetterOptions/checksum", "invalid %s checksum: %s", kind, sum)
 	}
 }
 
-func checkTaskVault(p *Problems, t *nomadlike.Task) {
+func checkTaskVault(p findings, t *nomadlike.Task) {
 	v := t.Vault
 	if v == nil {
 		return
@@ -241,131 +245,135 @@ func checkTaskVault(p *Problems, t *nomadlike.Task) {
 	switch v.ChangeMode {
 	case "signal":
 		if v.ChangeSignal == "" {
-			p.addf("Signal must be specified when using change mode signal")
+			p.addf("Vault/ChangeSignal", "Signal must be specified when using change mode signal")
 		}
 	case "noop", "restart":
 	default:
-		p.oneOf(v.ChangeMode, []string{"noop", "restart", "signal"}, "Unknown change mode")
+		p.oneOf("Vault/ChangeMode", v.ChangeMode, []string{"noop", "restart", "signal"}, "Unknown change mode")
 	}
 }
 
-func checkActions(p *Problems, t *nomadlike.Task) {
+func checkActions(p findings, t *nomadlike.Task) {
 	seen := map[string]bool{}
-	for _, a := range t.Actions {
+	for i, a := range t.Actions {
+		p := p.element("Actions", i, "action", a.Name)
 		if seen[a.Name] {
-			p.addf("Action %q redefined; action names must be unique within a task", a.Name)
+			p.addf("Name", "Action %q redefined; action names must be unique within a task", a.Name)
 		}
 		seen[a.Name] = true
 		if !actionName.MatchString(a.Name) {
-			p.addf("Action name %q must be 1 to 128 characters without spaces", a.Name)
+			p.addf("Name", "Action name %q must be 1 to 128 characters without spaces", a.Name)
 		}
 		if a.Command == "" {
-			p.addf("Action %q needs a command", a.Name)
+			p.addf("Command", "Action %q needs a command", a.Name)
 		}
 	}
 }
 
-func checkTaskScaling(p *Problems, t *nomadlike.Task) {
-	for _, s := range t.ScalingPolicies {
+func checkTaskScaling(p findings, t *nomadlike.Task) {
+	for i, s := range t.ScalingPolicies {
+		p := p.element("ScalingPolicies", i, "", "")
 		if s.Type != "vertical_cpu" && s.Type != "vertical_mem" {
-			p.addf("Scaling policy type %q is not possible for a task; use vertical_cpu or vertical_mem", s.Type)
+			p.addf("Type", "Scaling policy type %q is not possible for a task; use vertical_cpu or vertical_mem", s.Type)
 		}
 		if s.Min < 0 || s.Max < s.Min {
-			p.addf("Scaling policy invalid: need 0 <= minimum <= maximum, got %d and %d", s.Min, s.Max)
+			p.addf("Max", "Scaling policy invalid: need 0 <= minimum <= maximum, got %d and %d", s.Min, s.Max)
 		}
 	}
 }
 
-func checkCSIPlugin(p *Problems, c *nomadlike.TaskCSIPluginConfig) {
+func checkCSIPlugin(p findings, c *nomadlike.TaskCSIPluginConfig) {
 	if c == nil {
 		return
 	}
 	if c.ID == "" {
-		p.addf("CSIPluginConfig must have a non-empty PluginID")
+		p.addf("CSIPluginConfig/ID", "CSIPluginConfig must have a non-empty PluginID")
 	}
 	if !slices.Contains([]string{"node", "controller", "monolith"}, c.Type) {
-		p.addf("CSIPluginConfig PluginType must be one of 'node', 'controller', or 'monolith', got: %q", c.Type)
+		p.addf("CSIPluginConfig/Type", "CSIPluginConfig PluginType must be one of 'node', 'controller', or 'monolith', got: %q", c.Type)
 	}
 	mount, stage := path.Clean("/"+c.MountDir), path.Clean("/"+c.StagePublishBaseDir)
 	if stage == mount || strings.HasPrefix(stage, strings.TrimSuffix(mount, "/")+"/") {
-		p.addf("CSIPluginConfig StagePublishBaseDir must not be a subdirectory of MountDir, got: StagePublishBaseDir=%q MountDir=%q", c.StagePublishBaseDir, c.MountDir)
+		p.addf("CSIPluginConfig/StagePublishBaseDir", "CSIPluginConfig StagePublishBaseDir must not be a subdirectory of MountDir, got: StagePublishBaseDir=%q MountDir=%q", c.StagePublishBaseDir, c.MountDir)
 	}
 }
 
-func checkIdentities(p *Problems, t *nomadlike.Task) {
+func checkIdentities(p findings, t *nomadlike.Task) {
 	seen := map[string]bool{"default": t.Identity != nil}
 	if t.Identity != nil {
-		checkIdentity(p, t.Identity)
+		checkIdentity(p.below("Identity"), t.Identity)
 		if t.Identity.TTL > 0 {
-			p.addf("ttl for default identity not yet supported")
+			p.addf("Identity/TTL", "ttl for default identity not yet supported")
 		}
 	}
-	for _, id := range t.Identities {
+	for i, id := range t.Identities {
+		p := p.element("Identities", i, "", "")
 		name := id.Name
 		setDefault(&name, "default")
 		if seen[name] {
-			p.addf("Identity %q is defined more than once", name)
+			p.addf("Name", "Identity %q is defined more than once", name)
 		}
 		seen[name] = true
 		checkIdentity(p, id)
 	}
 }
 
-func checkIdentity(p *Problems, id *nomadlike.WorkloadIdentity) {
+func checkIdentity(p findings, id *nomadlike.WorkloadIdentity) {
 	if id.Name != "" && !identityName.MatchString(id.Name) {
-		p.addf("invalid identity name %q: must match %s", id.Name, identityName)
+		p.addf("Name", "invalid identity name %q: must match %s", id.Name, identityName)
 	}
 	if slices.Contains(id.Audience, "") {
-		p.addf("identity %q: an empty string is an invalid audience", id.Name)
+		p.addf("Audience", "identity %q: an empty string is an invalid audience", id.Name)
 	}
 	switch id.ChangeMode {
 	case "", "noop", "restart":
 		if id.ChangeSignal != "" {
-			p.addf("identity %q: can only use change_signal=%q with change_mode=\"signal\"", id.Name, id.ChangeSignal)
+			p.addf("ChangeSignal", "identity %q: can only use change_signal=%q with change_mode=\"signal\"", id.Name, id.ChangeSignal)
 		}
 	case "signal":
 		if id.ChangeSignal == "" {
-			p.addf("identity %q: change_signal must be specified when using change_mode=\"signal\"", id.Name)
+			p.addf("ChangeSignal", "identity %q: change_signal must be specified when using change_mode=\"signal\"", id.Name)
 		}
 	default:
-		p.oneOf(id.ChangeMode, []string{"noop", "restart", "signal"}, "identity %q: invalid change_mode", id.Name)
+		p.oneOf("ChangeMode", id.ChangeMode, []string{"noop", "restart", "signal"}, "identity %q: invalid change_mode", id.Name)
 	}
 	if id.Filepath != "" && !id.File {
-		p.addf("identity %q: filepath needs file = true", id.Name)
+		p.addf("Filepath", "identity %q: filepath needs file = true", id.Name)
 	}
 	if id.Filepath != "" && escapes("task", id.Filepath) {
-		p.addf("identity %q: filepath escapes the allocation directory: %q", id.Name, id.Filepath)
+		p.addf("Filepath", "identity %q: filepath escapes the allocation directory: %q", id.Name, id.Filepath)
 	}
 	if id.TTL < 0 {
-		p.addf("identity %q: ttl must be >= 0", id.Name)
+		p.addf("TTL", "identity %q: ttl must be >= 0", id.Name)
 	}
 }
 
-func checkSecrets(p *Problems, t *nomadlike.Task) {
+func checkSecrets(p findings, t *nomadlike.Task) {
 	seen := map[string]bool{}
-	for _, s := range t.Secrets {
+	for i, s := range t.Secrets {
+		p := p.element("Secrets", i, "secret", s.Name)
 		if seen[s.Name] {
-			p.addf("Secret %q is defined more than once", s.Name)
+			p.addf("Name", "Secret %q is defined more than once", s.Name)
 		}
 		seen[s.Name] = true
 		if !secretName.MatchString(s.Name) {
-			p.addf("secret name %q must be 1 to 128 letters, digits or underscores", s.Name)
+			p.addf("Name", "secret name %q must be 1 to 128 letters, digits or underscores", s.Name)
 		}
 		if s.Provider == "" {
-			p.addf("secret %q: provider cannot be empty", s.Name)
+			p.addf("Provider", "secret %q: provider cannot be empty", s.Name)
 		}
 		if s.Path == "" {
-			p.addf("secret %q: path cannot be empty", s.Name)
+			p.addf("Path", "secret %q: path cannot be empty", s.Name)
 		}
 		builtIn := s.Provider == "nomad" || s.Provider == "vault"
 		if len(s.Config) > 0 && !builtIn {
-			p.addf("secret %q: config is only for the nomad and vault providers", s.Name)
+			p.addf("Config", "secret %q: config is only for the nomad and vault providers", s.Name)
 		}
 		if len(s.Env) > 0 && builtIn {
-			p.addf("secret %q: env is only for provider plugins", s.Name)
+			p.addf("Env", "secret %q: env is only for provider plugins", s.Name)
 		}
 		if s.Provider == "vault" && t.Vault == nil {
-			p.addf("secret %q: the vault provider needs a vault block", s.Name)
+			p.addf("Provider", "secret %q: the vault provider needs a vault block", s.Name)
 		}
 	}
 }

@@ -18,106 +18,107 @@ const (
 	multiMultiWriter   = "multi-node-multi-writer"
 )
 
-func checkVolumes(p *Problems, job *nomadlike.Job, g *nomadlike.Group) {
+func checkVolumes(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 	canaries := 0
 	if g.Update != nil {
 		canaries = g.Update.Canary
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Volumes)) {
 		v := g.Volumes[name]
-		var inner Problems
+		inner := p.entry("Volumes", name, "volume").apart()
 		if v.Source == "" {
-			inner.addf("volume has an empty source")
+			inner.addf("Source", "volume has an empty source")
 		}
 		if v.PerAlloc {
 			if canaries > 0 {
-				inner.addf("volume cannot be per_alloc when canaries are in use")
+				inner.addf("PerAlloc", "volume cannot be per_alloc when canaries are in use")
 			}
 			if v.Sticky {
-				inner.addf("volume cannot be per_alloc and sticky at the same time")
+				inner.addf("PerAlloc", "volume cannot be per_alloc and sticky at the same time")
 			}
 			if job.Type == nomadlike.JobTypeSystem || job.Type == nomadlike.JobTypeSysBatch {
-				inner.addf("volume cannot be per_alloc in %s jobs", job.Type)
+				inner.addf("PerAlloc", "volume cannot be per_alloc in %s jobs", job.Type)
 			}
 		}
 		if v.Type == "csi" {
-			checkCSIVolume(&inner, v, g.Count)
+			checkCSIVolume(inner, v, g.Count)
 		} else {
-			checkHostVolume(&inner, v)
+			checkHostVolume(inner, v)
 		}
-		p.within("Task group volume "+name, inner)
+		p.fold("Task group volume "+name, inner)
 	}
 }
 
-func checkHostVolume(p *Problems, v *nomadlike.VolumeRequest) {
+func checkHostVolume(p findings, v *nomadlike.VolumeRequest) {
 	if v.MountOptions != nil {
-		p.addf("host volumes cannot have mount options")
+		p.addf("MountOptions", "host volumes cannot have mount options")
 	}
 	switch v.AccessMode {
 	case "", singleWriter, singleSingleWriter, singleMultiWriter:
 	case singleReader:
 		if !v.ReadOnly {
-			p.addf("%s volumes must be read-only", v.AccessMode)
+			p.addf("ReadOnly", "%s volumes must be read-only", v.AccessMode)
 		}
 	default:
-		p.addf("host volumes cannot be mounted with %s access mode", v.AccessMode)
+		p.addf("AccessMode", "host volumes cannot be mounted with %s access mode", v.AccessMode)
 	}
 	switch v.AttachmentMode {
 	case "", "file-system", "block-device":
 	default:
-		p.addf("volume has an invalid attachment mode %q", v.AttachmentMode)
+		p.addf("AttachmentMode", "volume has an invalid attachment mode %q", v.AttachmentMode)
 	}
 }
 
-func checkCSIVolume(p *Problems, v *nomadlike.VolumeRequest, count int) {
+func checkCSIVolume(p findings, v *nomadlike.VolumeRequest, count int) {
 	switch v.AttachmentMode {
 	case "file-system":
 	case "block-device":
 		if v.MountOptions != nil {
-			p.addf("block devices cannot have mount options")
+			p.addf("MountOptions", "block devices cannot have mount options")
 		}
 	case "":
-		p.addf("CSI volumes must have an attachment mode")
+		p.addf("AttachmentMode", "CSI volumes must have an attachment mode")
 	default:
-		p.addf("CSI volume has an invalid attachment mode %q", v.AttachmentMode)
+		p.addf("AttachmentMode", "CSI volume has an invalid attachment mode %q", v.AttachmentMode)
 	}
 	single := count > 1 && !v.PerAlloc
 	switch v.AccessMode {
 	case singleReader:
 		if !v.ReadOnly {
-			p.addf("%s volumes must be read-only", v.AccessMode)
+			p.addf("ReadOnly", "%s volumes must be read-only", v.AccessMode)
 		}
 		if single {
-			p.addf("volume with %s access mode allows only one reader", v.AccessMode)
+			p.addf("AccessMode", "volume with %s access mode allows only one reader", v.AccessMode)
 		}
 	case singleWriter:
 		if single {
-			p.addf("volume with %s access mode allows only one writer", v.AccessMode)
+			p.addf("AccessMode", "volume with %s access mode allows only one writer", v.AccessMode)
 		}
 	case multiReader:
 		if !v.ReadOnly {
-			p.addf("%s volumes must be read-only", v.AccessMode)
+			p.addf("ReadOnly", "%s volumes must be read-only", v.AccessMode)
 		}
 	case multiSingleWriter:
 		if single && !v.ReadOnly {
-			p.addf("volume with %s access mode allows only one writer", v.AccessMode)
+			p.addf("AccessMode", "volume with %s access mode allows only one writer", v.AccessMode)
 		}
 	case multiMultiWriter:
 	case "":
-		p.addf("CSI volumes must have an access mode")
+		p.addf("AccessMode", "CSI volumes must have an access mode")
 	default:
-		p.addf("CSI volume has an invalid access mode %q", v.AccessMode)
+		p.addf("AccessMode", "CSI volume has an invalid access mode %q", v.AccessMode)
 	}
 }
 
-func checkMounts(p *Problems, g *nomadlike.Group, t *nomadlike.Task) {
+func checkMounts(p findings, g *nomadlike.Group, t *nomadlike.Task) {
 	for i, m := range t.VolumeMounts {
+		p := p.element("VolumeMounts", i, "", "")
 		if _, ok := g.Volumes[m.Volume]; !ok {
-			p.addf("Volume Mount (%d) references undefined volume %q", i, m.Volume)
+			p.addf("Volume", "Volume Mount (%d) references undefined volume %q", i, m.Volume)
 		}
-		p.oneOf(m.PropagationMode, []string{"private", "host-to-task", "bidirectional"}, "Volume Mount (%d) has an invalid propagation mode", i)
+		p.oneOf("PropagationMode", m.PropagationMode, []string{"private", "host-to-task", "bidirectional"}, "Volume Mount (%d) has an invalid propagation mode", i)
 		if !slices.Contains([]string{"", "z", "Z"}, m.SELinuxLabel) {
-			p.addf("Volume Mount (%d) has an invalid SELinux label %q", i, m.SELinuxLabel)
+			p.addf("SELinuxLabel", "Volume Mount (%d) has an invalid SELinux label %q", i, m.SELinuxLabel)
 		}
 	}
 }

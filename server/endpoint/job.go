@@ -185,6 +185,7 @@ func (e *Endpoints) jobValidate(_ context.Context, req *query.JobValidate, reply
 	if err != nil {
 		reply.Error = err.Error()
 		reply.ValidationErrors = admit.Errors(err)
+		reply.Problems = admit.Located(err)
 	}
 	reply.Warnings = admit.WarningText(append(warnings, more...))
 	return nil
