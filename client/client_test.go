@@ -236,7 +236,7 @@ func (f *fakeServer) until(what string, holds func() bool) {
 		if !time.Now().Before(deadline) {
 			for id, a := range f.allocs {
 				f.t.Logf("alloc %s: %s (%s)", id, a.ClientStatus, a.ClientDescription)
-				for name, s := range a.TaskStates {
+				for name, s := range a.TaskStates.All() {
 					f.t.Logf("  %s %s failed=%v restarts=%d", name, s.State, s.Failed, s.Restarts)
 					for _, e := range s.Events {
 						f.t.Logf("    %s: %s", e.Type, e.DisplayMessage)
@@ -258,7 +258,7 @@ func (f *fakeServer) events(id, task string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []string
-	for _, e := range f.allocs[id].TaskStates[task].Events {
+	for _, e := range f.allocs[id].TaskStates.Get(task).Events {
 		out = append(out, e.Type)
 	}
 	return strings.Join(out, ", ")
@@ -534,7 +534,7 @@ func TestRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.until("restart", func() bool {
-		s := f.allocs[allocA].TaskStates["t"]
+		s := f.allocs[allocA].TaskStates.Get("t")
 		return s.Restarts == 1 && s.State == nl.TaskStateRunning
 	})
 	if got, want := f.events(allocA, "t"), "Received, Task Setup, Started, Signaling, Restart Signaled, Terminated, Restarting, Started"; got != want {
@@ -580,7 +580,7 @@ func TestStopWhileWaiting(t *testing.T) {
 	a.Job.TaskGroups[0].Tasks[0].Templates = []*nl.Template{{EmbeddedTmpl: `{{ with nomadVar "x" }}{{ .y }}{{ end }}`, DestPath: "local/a"}}
 	f.put(a)
 	f.until("preparation", func() bool {
-		s := f.allocs[allocA].TaskStates["t"]
+		s := f.allocs[allocA].TaskStates.Get("t")
 		return s != nil && len(s.Events) == 2
 	})
 	f.put(stopped(a))
@@ -598,7 +598,7 @@ func TestStopWhileStarting(t *testing.T) {
 	mock.Driver, mock.Config = "mock_driver", map[string]any{"run_for": "1h", "start_block_for": "1h"}
 	f.put(a)
 	f.until("preparation", func() bool {
-		s := f.allocs[allocA].TaskStates["t"]
+		s := f.allocs[allocA].TaskStates.Get("t")
 		return s != nil && len(s.Events) == 2
 	})
 	f.put(stopped(a))
@@ -639,7 +639,7 @@ func TestPluginCrash(t *testing.T) {
 		t.Errorf("events are %s, want %s", got, want)
 	}
 	f.mu.Lock()
-	code := f.allocs[allocA].TaskStates["t"].Events[3].Legacy().ExitCode
+	code := f.allocs[allocA].TaskStates.Get("t").Events[3].Legacy().ExitCode
 	f.mu.Unlock()
 	if code != 5 {
 		t.Errorf("exit code is %d, want 5", code)
@@ -746,14 +746,14 @@ func TestRestore(t *testing.T) {
 			defer second.stop()
 			f.status(allocA, nl.AllocClientFailed)
 			f.mu.Lock()
-			last := f.allocs[allocA].TaskStates["t"].Events
+			last := f.allocs[allocA].TaskStates.Get("t").Events
 			code := -1
 			for _, e := range last {
 				if e.Type == "Terminated" {
 					code = e.Legacy().ExitCode
 				}
 			}
-			restarts := f.allocs[allocB].TaskStates["t"].Restarts
+			restarts := f.allocs[allocB].TaskStates.Get("t").Restarts
 			f.mu.Unlock()
 			if code != 7 {
 				t.Errorf("exit code is %d, want 7", code)

@@ -34,26 +34,26 @@ type Alloc struct {
 	Job        *Job   `json:"Job,omitempty,omitzero" cbor:"-"`
 	JobVersion uint64 `json:"-" cbor:"JobVersion,omitempty"`
 
-	TaskGroup             string                `json:"TaskGroup,omitempty,omitzero"`
-	AllocatedResources    *AllocatedResources   `json:"AllocatedResources,omitempty,omitzero"`
-	Metrics               *AllocMetric          `json:"Metrics,omitempty,omitzero"`
-	DesiredStatus         string                `json:"DesiredStatus,omitempty,omitzero"`
-	DesiredDescription    string                `json:"DesiredDescription,omitempty,omitzero"`
-	DesiredTransition     DesiredTransition     `json:"DesiredTransition,omitempty,omitzero"`
-	ClientStatus          string                `json:"ClientStatus,omitempty,omitzero"`
-	ClientDescription     string                `json:"ClientDescription,omitempty,omitzero"`
-	TaskStates            map[string]*TaskState `json:"TaskStates,omitempty,omitzero"`
-	AllocStates           []*AllocState         `json:"AllocStates,omitempty,omitzero"`
-	PreviousAllocation    string                `json:"PreviousAllocation,omitempty,omitzero"`
-	NextAllocation        string                `json:"NextAllocation,omitempty,omitzero"`
-	DeploymentID          string                `json:"DeploymentID,omitempty,omitzero"`
-	RescheduleTracker     *RescheduleTracker    `json:"RescheduleTracker,omitempty,omitzero"`
-	NetworkStatus         *AllocNetworkStatus   `json:"NetworkStatus,omitempty,omitzero"`
-	FollowupEvalID        string                `json:"FollowupEvalID,omitempty,omitzero"`
-	PreemptedAllocations  []string              `json:"PreemptedAllocations,omitempty,omitzero"`
-	PreemptedByAllocation string                `json:"PreemptedByAllocation,omitempty,omitzero"`
-	CreateIndex           uint64                `json:"CreateIndex,omitempty,omitzero"`
-	ModifyIndex           uint64                `json:"ModifyIndex,omitempty,omitzero"`
+	TaskGroup             string              `json:"TaskGroup,omitempty,omitzero"`
+	AllocatedResources    *AllocatedResources `json:"AllocatedResources,omitempty,omitzero"`
+	Metrics               *AllocMetric        `json:"Metrics,omitempty,omitzero"`
+	DesiredStatus         string              `json:"DesiredStatus,omitempty,omitzero"`
+	DesiredDescription    string              `json:"DesiredDescription,omitempty,omitzero"`
+	DesiredTransition     DesiredTransition   `json:"DesiredTransition,omitempty,omitzero"`
+	ClientStatus          string              `json:"ClientStatus,omitempty,omitzero"`
+	ClientDescription     string              `json:"ClientDescription,omitempty,omitzero"`
+	TaskStates            TaskStates          `json:"TaskStates,omitempty,omitzero"`
+	AllocStates           []*AllocState       `json:"AllocStates,omitempty,omitzero"`
+	PreviousAllocation    string              `json:"PreviousAllocation,omitempty,omitzero"`
+	NextAllocation        string              `json:"NextAllocation,omitempty,omitzero"`
+	DeploymentID          string              `json:"DeploymentID,omitempty,omitzero"`
+	RescheduleTracker     *RescheduleTracker  `json:"RescheduleTracker,omitempty,omitzero"`
+	NetworkStatus         *AllocNetworkStatus `json:"NetworkStatus,omitempty,omitzero"`
+	FollowupEvalID        string              `json:"FollowupEvalID,omitempty,omitzero"`
+	PreemptedAllocations  []string            `json:"PreemptedAllocations,omitempty,omitzero"`
+	PreemptedByAllocation string              `json:"PreemptedByAllocation,omitempty,omitzero"`
+	CreateIndex           uint64              `json:"CreateIndex,omitempty,omitzero"`
+	ModifyIndex           uint64              `json:"ModifyIndex,omitempty,omitzero"`
 }
 
 // AllocStub is what the HTTP API shows as AllocListStub.
@@ -89,6 +89,23 @@ type AllocStub struct {
 	PreemptedByAllocation string
 	CreateIndex           uint64
 	ModifyIndex           uint64
+}
+
+// Stub is the allocation as lists show it, without resources and task states.
+func (a *Alloc) Stub() *AllocStub {
+	out := &AllocStub{
+		ID: a.ID, EvalID: a.EvalID, Name: a.Name, Namespace: a.Namespace, NodeID: a.NodeID, NodeName: a.NodeName,
+		JobID: a.JobID, JobVersion: a.JobVersion, TaskGroup: a.TaskGroup,
+		DesiredStatus: a.DesiredStatus, DesiredDescription: a.DesiredDescription, ClientStatus: a.ClientStatus,
+		ClientDescription: a.ClientDescription, DesiredTransition: a.DesiredTransition, DeploymentStatus: a.DeploymentStatus,
+		FollowupEvalID: a.FollowupEvalID, NextAllocation: a.NextAllocation, RescheduleTracker: a.RescheduleTracker,
+		PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
+		CreateIndex: a.CreateIndex, ModifyIndex: a.ModifyIndex, CreateTime: a.CreateTime, ModifyTime: a.ModifyTime,
+	}
+	if a.Job != nil {
+		out.JobType = a.Job.Type
+	}
+	return out
 }
 
 // AllocDeploymentStatus is a noun of the HTTP API.

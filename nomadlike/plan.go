@@ -83,7 +83,7 @@ type AllocUpdate struct {
 	ID                string                 `cbor:"1,keyasint,omitzero"`
 	ClientStatus      string                 `cbor:"2,keyasint,omitzero"`
 	ClientDescription string                 `cbor:"3,keyasint,omitzero"`
-	TaskStates        map[string]*TaskState  `cbor:"4,keyasint,omitzero"`
+	TaskStates        TaskStates             `cbor:"4,keyasint,omitzero"`
 	DeploymentStatus  *AllocDeploymentStatus `cbor:"5,keyasint,omitzero"` // nil leaves it
 	NetworkStatus     *AllocNetworkStatus    `cbor:"6,keyasint,omitzero"` // nil leaves it
 }

@@ -116,10 +116,11 @@ func (m *Machine) Status() (status, description string) {
 	if m.failed != "" && m.Terminal() {
 		return nl.AllocClientFailed, m.failed
 	}
-	return StatusOf(m.states(), nil)
+	return StatusOf(m.States(), nil)
 }
 
-func (m *Machine) states() map[string]*nl.TaskState {
+// States are the tasks' states by name, in a map of the caller's.
+func (m *Machine) States() map[string]*nl.TaskState {
 	out := make(map[string]*nl.TaskState, len(m.Tasks))
 	for _, t := range m.Tasks {
 		out[t.Spec.Name] = t.State

@@ -32,8 +32,9 @@ func (r *Runner) save() {
 // report tells of what has changed since the last time.
 func (r *Runner) report() {
 	status, description := r.machine.Status()
+	states := r.machine.States()
 	u := &nl.AllocUpdate{
-		ID: r.id, ClientStatus: status, ClientDescription: description, TaskStates: r.machine.states(),
+		ID: r.id, ClientStatus: status, ClientDescription: description, TaskStates: nl.PackTaskStates(states),
 		NetworkStatus: &nl.AllocNetworkStatus{},
 	}
 	r.mu.Lock()
@@ -43,10 +44,10 @@ func (r *Runner) report() {
 			u.DeploymentStatus.Canary, u.DeploymentStatus.ModifyIndex = st.Canary, st.ModifyIndex
 		}
 	}
-	r.view, r.status = u.TaskStates, status
+	r.view, r.status = states, status
 	r.terminal = r.machine.Terminal()
 	r.mu.Unlock()
-	changed, urgent := differs(r.sent, u)
+	changed, urgent := Differs(r.sent, u)
 	if !changed {
 		return
 	}
@@ -54,9 +55,9 @@ func (r *Runner) report() {
 	r.cfg.Report(u, urgent)
 }
 
-// differs tells whether b says anything that a did not, and whether somebody
-// waits for it.
-func differs(a, b *nl.AllocUpdate) (changed, urgent bool) {
+// Differs tells whether the report b says anything that a, nil before the
+// first, did not, and whether somebody waits for it.
+func Differs(a, b *nl.AllocUpdate) (changed, urgent bool) {
 	if a == nil {
 		// The servers know that it is pending.
 		return true, b.ClientStatus != nl.AllocClientPending
@@ -66,15 +67,14 @@ func differs(a, b *nl.AllocUpdate) (changed, urgent bool) {
 		healthA != nil && *healthA.Healthy != *healthB.Healthy {
 		return true, true
 	}
-	for name, s := range b.TaskStates {
-		old := a.TaskStates[name]
-		if old == s {
-			continue
-		}
-		changed = true
+	if a.TaskStates.Equal(b.TaskStates) {
+		return false, false
+	}
+	for name, s := range b.TaskStates.All() {
+		old := a.TaskStates.Get(name)
 		urgent = urgent || old == nil || old.State != s.State || old.Restarts != s.Restarts
 	}
-	return changed, urgent
+	return true, urgent
 }
 
 // Alloc is the current version.

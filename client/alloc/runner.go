@@ -120,7 +120,7 @@ func New(cfg Config) (*Runner, error) {
 		r.verdict = st.Healthy
 	}
 	r.status, _ = r.machine.Status()
-	r.view = r.machine.states()
+	r.view = r.machine.States()
 	return r, nil
 }
 

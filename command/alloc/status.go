@@ -131,7 +131,7 @@ func (v *view) printShort(c *meta.Call) {
 		Add("Modified", render.When(a.ModifyTime, v.now, v.verbose)).String())
 	t := render.NewTable("Name", "State", "Last Event", "Time", "Lifecycle")
 	for _, name := range v.tasks() {
-		state := a.TaskStates[name]
+		state := a.TaskStates.Get(name)
 		if state == nil {
 			t.Row(name, nl.TaskStatePending, "", "", v.stage(name))
 			continue
@@ -168,7 +168,7 @@ func (v *view) print(c *meta.Call, f *statusFlags) {
 }
 
 func (v *view) printTask(c *meta.Call, task string, stats bool) {
-	state := v.alloc.TaskStates[task]
+	state := v.alloc.TaskStates.Get(task)
 	c.Section(v.taskTitle(task, state), "")
 	if body := v.resources(task); body != "" {
 		c.Print("Task Resources:\n" + body)

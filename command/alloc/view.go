@@ -120,7 +120,7 @@ func (v *view) deadline() time.Time {
 		return time.Time{}
 	}
 	var first time.Time
-	for _, st := range v.alloc.TaskStates {
+	for _, st := range v.alloc.TaskStates.All() {
 		if !st.StartedAt.IsZero() && (first.IsZero() || st.StartedAt.Before(first)) {
 			first = st.StartedAt.Time
 		}
@@ -227,7 +227,7 @@ func stage(l *nl.Lifecycle) string {
 // tasks are the names of the tasks, in the order they run.
 func (v *view) tasks() []string {
 	known := map[string]bool{}
-	for name := range v.alloc.TaskStates {
+	for name := range v.alloc.TaskStates.All() {
 		known[name] = true
 	}
 	if v.alloc.AllocatedResources != nil {

@@ -123,7 +123,7 @@ func attemptsText(a *nl.Alloc, p *nl.ReschedulePolicy) string {
 func lastEvent(a *nl.Alloc) string {
 	var newest *nl.TaskEvent
 	task := ""
-	for name, state := range a.TaskStates {
+	for name, state := range a.TaskStates.All() {
 		for _, e := range state.Events {
 			if e.Type == "Not Restarting" { // says what it does, not what happened
 				continue

@@ -122,8 +122,8 @@ func Reschedulable(a *nl.Alloc) bool {
 // failTime is when the last task of an allocation ended.
 func failTime(a *nl.Alloc) time.Time {
 	var last time.Time
-	for _, t := range a.TaskStates {
-		if t != nil && t.FinishedAt.After(last) {
+	for _, t := range a.TaskStates.All() {
+		if t.FinishedAt.After(last) {
 			last = t.FinishedAt.Time
 		}
 	}

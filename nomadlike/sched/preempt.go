@@ -117,17 +117,9 @@ func (r *run) evict(p *placer, c *candidate, victims []*nl.Alloc, place *reconci
 func (r *run) preemptedStubs() []*nl.AllocStub {
 	var out []*nl.AllocStub
 	for _, a := range r.victimsOf {
-		out = append(out, &nl.AllocStub{
-			ID: a.ID, EvalID: a.EvalID, Name: a.Name, Namespace: a.Namespace, NodeID: a.NodeID, NodeName: a.NodeName,
-			JobID: a.JobID, JobType: a.Job.Type, JobVersion: a.JobVersion, TaskGroup: a.TaskGroup,
-			DesiredStatus: a.DesiredStatus, DesiredDescription: a.DesiredDescription,
-			ClientStatus: a.ClientStatus, ClientDescription: a.ClientDescription,
-			DesiredTransition: a.DesiredTransition, DeploymentStatus: a.DeploymentStatus, TaskStates: a.TaskStates,
-			FollowupEvalID: a.FollowupEvalID, NextAllocation: a.NextAllocation,
-			RescheduleTracker: a.RescheduleTracker, PreemptedAllocations: a.PreemptedAllocations,
-			PreemptedByAllocation: a.PreemptedByAllocation, CreateIndex: a.CreateIndex, ModifyIndex: a.ModifyIndex,
-			CreateTime: a.CreateTime, ModifyTime: a.ModifyTime,
-		})
+		stub := a.Stub()
+		stub.TaskStates = a.TaskStates.Map()
+		out = append(out, stub)
 	}
 	return out
 }

@@ -255,15 +255,16 @@ func (w *world) setAllocs(name string, a args) {
 		}
 		if status := a.get("status"); status != "" {
 			u.ClientStatus = status
-			u.TaskStates = map[string]*nl.TaskState{}
+			states := map[string]*nl.TaskState{}
 			for _, t := range alloc.Job.Group(alloc.TaskGroup).Tasks {
 				st := &nl.TaskState{State: nl.TaskStateRunning, StartedAt: nl.Time{Time: started}}
 				if status == "failed" || status == "complete" {
 					st.State, st.Failed = nl.TaskStateDead, status == "failed"
 					st.FinishedAt = nl.Time{Time: ended}
 				}
-				u.TaskStates[t.Name] = st
+				states[t.Name] = st
 			}
+			u.TaskStates = nl.PackTaskStates(states)
 		}
 		if health := a.get("health"); health != "" {
 			healthy := health == "true"

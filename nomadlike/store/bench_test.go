@@ -158,14 +158,14 @@ func BenchmarkUpdateAllocs(b *testing.B) {
 
 func runningUpdate(id string) *nl.AllocUpdate {
 	return &nl.AllocUpdate{ID: id, ClientStatus: nl.AllocClientRunning, ClientDescription: "Tasks are running",
-		TaskStates: map[string]*nl.TaskState{"t": {
+		TaskStates: nl.PackTaskStates(map[string]*nl.TaskState{"t": {
 			State: nl.TaskStateRunning, StartedAt: timeOf(1e18),
 			Events: []*nl.TaskEvent{
 				{Type: "Received", Time: 1e18, DisplayMessage: "Task received by client"},
 				{Type: "Task Setup", Time: 1e18, Message: "Building Task Directory", DisplayMessage: "Building Task Directory"},
 				{Type: "Started", Time: 1e18, DisplayMessage: "Task started by client"},
 			},
-		}}}
+		}})}
 }
 
 // BenchmarkMemory tells the bytes of an allocation with all its indexes, as

@@ -235,7 +235,7 @@ func (s *script) parseUpdate(node string, words []string) op.Op {
 	for _, w := range words {
 		id, status, _ := strings.Cut(w, "=")
 		status, health, _ := strings.Cut(status, ",")
-		one := &nl.AllocUpdate{ID: id, ClientStatus: status, TaskStates: map[string]*nl.TaskState{"t": {State: status}}}
+		one := &nl.AllocUpdate{ID: id, ClientStatus: status, TaskStates: nl.PackTaskStates(map[string]*nl.TaskState{"t": {State: status}})}
 		if health != "" {
 			healthy := health == "healthy"
 			one.DeploymentStatus = &nl.AllocDeploymentStatus{Healthy: &healthy, Timestamp: timeOf(s.time())}

@@ -142,8 +142,8 @@ func (s *script) showAlloc(id string) {
 	for _, state := range a.AllocStates {
 		fmt.Fprintf(&s.out, " was=%s", state.Value)
 	}
-	if len(a.TaskStates) > 0 {
-		fmt.Fprintf(&s.out, " tasks=%d", len(a.TaskStates))
+	if a.TaskStates.Len() > 0 {
+		fmt.Fprintf(&s.out, " tasks=%d", a.TaskStates.Len())
 	}
 	fmt.Fprintln(&s.out)
 }

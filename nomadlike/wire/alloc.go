@@ -30,7 +30,7 @@ type allocForm struct {
 	JobVersion                                                         uint64
 	AllocatedResources, Metrics                                        uint32
 	DeploymentStatus                                                   *nl.AllocDeploymentStatus
-	TaskStates                                                         map[string]*nl.TaskState
+	TaskStates                                                         nl.TaskStates
 	NetworkStatus                                                      *nl.AllocNetworkStatus
 	RescheduleTracker                                                  *nl.RescheduleTracker
 	CreateIndex, ModifyIndex, AllocModifyIndex                         uint64
@@ -242,7 +242,6 @@ func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
 		return nil, fmt.Errorf("decoding allocations: %w", err)
 	}
 	allocs := make([]*nl.Alloc, n)
-	var shared Texts
 	var f allocForm
 	for i := range allocs {
 		f = allocForm{}
@@ -253,7 +252,6 @@ func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
 		if err != nil {
 			return nil, fmt.Errorf("decoding allocation %d of %d: %w", i, n, err)
 		}
-		shared.share(allocs[i].TaskStates)
 	}
 	if len(r.b) > 0 {
 		return nil, fmt.Errorf("decoding allocations: %w", errFormRest)

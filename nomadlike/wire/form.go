@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
 
 // Allocations are most of what is ever encoded, so their form is written and
@@ -15,6 +17,7 @@ import (
 const (
 	majorUint  = 0 << 5
 	majorInt   = 1 << 5
+	majorBytes = 2 << 5
 	majorText  = 3 << 5
 	majorArray = 4 << 5
 	majorMask  = 7 << 5
@@ -74,9 +77,7 @@ func (f *allocForm) append(b []byte) (_ []byte, err error) {
 	if b, err = appendValue(b, f.DeploymentStatus, f.DeploymentStatus == nil); err != nil {
 		return nil, err
 	}
-	if b, err = appendValue(b, f.TaskStates, f.TaskStates == nil); err != nil {
-		return nil, err
-	}
+	b = f.TaskStates.AppendCBOR(b)
 	if b, err = appendValue(b, f.NetworkStatus, f.NetworkStatus == nil); err != nil {
 		return nil, err
 	}
@@ -198,6 +199,24 @@ func (r *formReader) value(to any) (err error) {
 	return err
 }
 
+// states reads the packed form of task states, or null.
+func (r *formReader) states(to *nl.TaskStates) error {
+	if len(r.b) > 0 && r.b[0] == null {
+		r.b = r.b[1:]
+		return nil
+	}
+	n, err := r.head(majorBytes)
+	if err == nil && n > uint64(len(r.b)) {
+		err = errFormShort
+	}
+	if err != nil {
+		return err
+	}
+	*to, err = nl.UnpackTaskStates(string(r.b[:n]))
+	r.b = r.b[n:]
+	return err
+}
+
 // alloc reads a form.
 func (r *formReader) alloc(f *allocForm) error {
 	n, err := r.array()
@@ -217,7 +236,7 @@ func (r *formReader) alloc(f *allocForm) error {
 	}
 	for _, read := range [...]error{
 		r.uint64(&f.JobVersion), r.uint32(&f.AllocatedResources), r.uint32(&f.Metrics),
-		r.value(&f.DeploymentStatus), r.value(&f.TaskStates), r.value(&f.NetworkStatus), r.value(&f.RescheduleTracker),
+		r.value(&f.DeploymentStatus), r.states(&f.TaskStates), r.value(&f.NetworkStatus), r.value(&f.RescheduleTracker),
 		r.uint64(&f.CreateIndex), r.uint64(&f.ModifyIndex), r.uint64(&f.AllocModifyIndex),
 		r.int64(&f.CreateTime), r.int64(&f.ModifyTime), r.value(&f.More),
 	} {

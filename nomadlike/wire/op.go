@@ -85,7 +85,7 @@ func decodeBody(kind op.Kind, body []byte, depth int) (op.Op, error) {
 		var shared Texts
 		for _, one := range u.Updates {
 			if one != nil {
-				shared.share(one.TaskStates)
+				shared.Share(one)
 			}
 		}
 	}

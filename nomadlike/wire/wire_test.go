@@ -28,6 +28,11 @@ func (f *filler) fill(v reflect.Value, depth int) {
 	case reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(time.Unix(int64(f.n), 5).UTC()))
 		return
+	case reflect.TypeFor[nl.TaskStates]():
+		var states map[string]*nl.TaskState
+		f.fill(reflect.ValueOf(&states).Elem(), depth)
+		v.Set(reflect.ValueOf(nl.PackTaskStates(states)))
+		return
 	}
 	switch v.Kind() {
 	case reflect.Bool:

@@ -46,23 +46,12 @@ func (e *Endpoints) allocList(ctx context.Context, req *query.AllocList, reply *
 
 // allocStub is an allocation as lists show it.
 func allocStub(a *nl.Alloc, resources, taskStates bool) *nl.AllocStub {
-	out := &nl.AllocStub{
-		ID: a.ID, EvalID: a.EvalID, Name: a.Name, Namespace: a.Namespace, NodeID: a.NodeID, NodeName: a.NodeName,
-		JobID: a.JobID, JobVersion: a.JobVersion, TaskGroup: a.TaskGroup,
-		DesiredStatus: a.DesiredStatus, DesiredDescription: a.DesiredDescription, ClientStatus: a.ClientStatus,
-		ClientDescription: a.ClientDescription, DesiredTransition: a.DesiredTransition, DeploymentStatus: a.DeploymentStatus,
-		FollowupEvalID: a.FollowupEvalID, NextAllocation: a.NextAllocation, RescheduleTracker: a.RescheduleTracker,
-		PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
-		CreateIndex: a.CreateIndex, ModifyIndex: a.ModifyIndex, CreateTime: a.CreateTime, ModifyTime: a.ModifyTime,
-	}
-	if a.Job != nil {
-		out.JobType = a.Job.Type
-	}
+	out := a.Stub()
 	if resources {
 		out.AllocatedResources = a.AllocatedResources
 	}
 	if taskStates {
-		out.TaskStates = a.TaskStates
+		out.TaskStates = a.TaskStates.Map()
 	}
 	return out
 }

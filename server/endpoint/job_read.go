@@ -367,7 +367,7 @@ func jobStatus(s *store.Snapshot, j *nl.Job) (*nl.JobStatusesJob, uint64) {
 		}
 		ja := &nl.JobStatusesAlloc{ID: a.ID, Group: a.TaskGroup, ClientStatus: a.ClientStatus, NodeID: a.NodeID,
 			JobVersion: a.JobVersion, FollowupEvalID: a.FollowupEvalID}
-		for _, t := range a.TaskStates {
+		for _, t := range a.TaskStates.All() {
 			ja.HasPausedTask = ja.HasPausedTask || t.Paused != ""
 		}
 		if d := a.DeploymentStatus; d != nil {

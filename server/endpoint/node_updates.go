@@ -52,7 +52,9 @@ type statusCall struct {
 func (q *statusQueue) own(u *nl.AllocUpdate) *nl.AllocUpdate {
 	q.texts.Lock()
 	defer q.texts.Unlock()
-	return q.known.Own(u)
+	next := *u
+	q.known.Share(&next)
+	return &next
 }
 
 // write returns when the status is committed. The index is that of the commit.

@@ -75,32 +75,20 @@ func allocGet(r *request) (any, error) {
 func shownAlloc(a *nl.Alloc, job *nl.Job) *nl.Alloc {
 	out := *a
 	out.Job = shownJob(job)
-	out.TaskStates = displayed(a.TaskStates)
+	out.TaskStates = nl.PackTaskStates(displayed(a.TaskStates.Map()))
 	return &out
 }
 
-// displayed are task states whose events tell people what happened.
-func displayed(in map[string]*nl.TaskState) map[string]*nl.TaskState {
-	if in == nil {
-		return nil
-	}
-	out := make(map[string]*nl.TaskState, len(in))
-	for name, st := range in {
-		c := *st
-		if st.Events != nil {
-			c.Events = make([]*nl.TaskEvent, len(st.Events))
-			shown := make([]nl.TaskEvent, len(st.Events)) // in one piece: lists show very many
-			for i, ev := range st.Events {
-				e := &shown[i]
-				if *e = *ev; e.DisplayMessage == "" {
-					e.DisplayMessage = displayMessage(e)
-				}
-				c.Events[i] = e
+// displayed makes the events of task states tell people what happened.
+func displayed(states map[string]*nl.TaskState) map[string]*nl.TaskState {
+	for _, st := range states {
+		for _, e := range st.Events {
+			if e.DisplayMessage == "" {
+				e.DisplayMessage = displayMessage(e)
 			}
 		}
-		out[name] = &c
 	}
-	return out
+	return states
 }
 
 // displayMessage tells people what an event says, from its details.

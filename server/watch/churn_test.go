@@ -134,9 +134,9 @@ func (x *churn) failOne() {
 		return
 	}
 	a := running[x.rand.IntN(len(running))]
-	x.tell(a.NodeID, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: map[string]*nl.TaskState{
+	x.tell(a.NodeID, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: nl.PackTaskStates(map[string]*nl.TaskState{
 		"t": {State: nl.TaskStateDead, Failed: true, FinishedAt: nl.Time{Time: time.Now()}},
-	}})
+	})})
 }
 
 // checkRoom fails the test when a node holds more than it has room for.

@@ -368,9 +368,9 @@ func TestCluster_ReschedulesFailures(t *testing.T) {
 		c.pass(10)
 		s := c.st.Snapshot()
 		for a := range s.AllocsByJob(nl.DefaultNamespace, "web") {
-			updates := []*nl.AllocUpdate{{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: map[string]*nl.TaskState{
+			updates := []*nl.AllocUpdate{{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: nl.PackTaskStates(map[string]*nl.TaskState{
 				"t": {State: nl.TaskStateDead, Failed: true, StartedAt: nl.Time{Time: time.Now()}, FinishedAt: nl.Time{Time: time.Now()}},
-			}}}
+			})}}
 			c.apply(&op.UpdateAllocs{
 				NodeID: a.NodeID, Updates: updates, Time: time.Now().UnixNano(),
 				Evals: watch.EvalsForAllocUpdates(s, updates, time.Now().UnixNano(), func() string { return nl.NewID(rand.Reader) }),

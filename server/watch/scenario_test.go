@@ -170,17 +170,17 @@ func TestCluster_Batch(t *testing.T) {
 			if i == 0 {
 				status = nl.AllocClientFailed
 			}
-			c.tell(a.NodeID, &nl.AllocUpdate{ID: a.ID, ClientStatus: status, TaskStates: map[string]*nl.TaskState{
+			c.tell(a.NodeID, &nl.AllocUpdate{ID: a.ID, ClientStatus: status, TaskStates: nl.PackTaskStates(map[string]*nl.TaskState{
 				"t": {State: nl.TaskStateDead, Failed: i == 0, FinishedAt: nl.Time{Time: time.Now()}},
-			}})
+			})})
 		}
 		c.pass(10)
 		c.expectRunning("work", map[uint64]int{0: 1})
 		for _, a := range c.allocs("work") {
 			if a.ClientStatus == nl.AllocClientRunning {
-				c.tell(a.NodeID, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: map[string]*nl.TaskState{
+				c.tell(a.NodeID, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: nl.PackTaskStates(map[string]*nl.TaskState{
 					"t": {State: nl.TaskStateDead, Failed: true, FinishedAt: nl.Time{Time: time.Now()}},
-				}})
+				})})
 			}
 		}
 		c.pass(20)

@@ -260,10 +260,7 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 	status, description := a.machine.Status()
 	u = &nl.AllocUpdate{
 		ID: a.alloc.ID, ClientStatus: status, ClientDescription: description,
-		TaskStates: make(map[string]*nl.TaskState, len(a.runs)), NetworkStatus: &nl.AllocNetworkStatus{},
-	}
-	for _, m := range a.machine.Tasks {
-		u.TaskStates[m.Spec.Name] = m.State
+		TaskStates: nl.PackTaskStates(a.machine.States()), NetworkStatus: &nl.AllocNetworkStatus{},
 	}
 	if a.verdict != nil && !a.since.IsZero() {
 		u.DeploymentStatus = &nl.AllocDeploymentStatus{Healthy: a.verdict, Timestamp: nl.Time{Time: a.since.UTC()}}
@@ -271,19 +268,7 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 			u.DeploymentStatus.Canary, u.DeploymentStatus.ModifyIndex = st.Canary, st.ModifyIndex
 		}
 	}
-	before := a.sent
-	if before == nil {
-		a.sent = u
-		return u, status != nl.AllocClientPending
-	}
-	urgent = status != before.ClientStatus || healthOf(u) != healthOf(before)
-	changed := urgent
-	for name, s := range u.TaskStates {
-		if old := before.TaskStates[name]; old != s {
-			changed = true
-			urgent = urgent || old.State != s.State || old.Restarts != s.Restarts
-		}
-	}
+	changed, urgent := alloc.Differs(a.sent, u)
 	if !changed {
 		return nil, false
 	}
@@ -294,15 +279,4 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 // reportedRunning tells whether the last report says so.
 func (a *allocation) reportedRunning() bool {
 	return a.sent != nil && a.sent.ClientStatus == nl.AllocClientRunning
-}
-
-// healthOf compares: no verdict, good, bad.
-func healthOf(u *nl.AllocUpdate) string {
-	switch {
-	case u.DeploymentStatus == nil || u.DeploymentStatus.Healthy == nil:
-		return ""
-	case *u.DeploymentStatus.Healthy:
-		return "healthy"
-	}
-	return "unhealthy"
 }

@@ -246,11 +246,12 @@ func (w *world) step(ev Event) string {
 
 func describe(u *nl.AllocUpdate) string {
 	text := u.ID + " " + u.ClientStatus
-	if h := healthOf(u); h != "" {
-		text += " " + h
+	if h := u.DeploymentStatus; h != nil && *h.Healthy {
+		text += " healthy"
+	} else if h != nil {
+		text += " unhealthy"
 	}
-	for _, name := range slices.Sorted(maps.Keys(u.TaskStates)) {
-		s := u.TaskStates[name]
+	for name, s := range u.TaskStates.All() {
 		text += "; " + name + " " + s.State
 		if s.Failed {
 			text += " failed"

@@ -165,7 +165,7 @@ func TestEvaluationsWaitForTheirTime(t *testing.T) {
 	l.settle()
 	var failed []*nl.AllocUpdate
 	for a := range l.Snapshot().Allocs("default") {
-		failed = append(failed, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: map[string]*nl.TaskState{"t": {State: "dead", Failed: true, FinishedAt: nl.Time{Time: l.Now()}}}})
+		failed = append(failed, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientFailed, TaskStates: nl.PackTaskStates(map[string]*nl.TaskState{"t": {State: "dead", Failed: true, FinishedAt: nl.Time{Time: l.Now()}}})})
 	}
 	evals := watch.EvalsForAllocUpdates(l.Snapshot(), failed, l.Now().UnixNano(), l.NewID)
 	if len(evals) != 1 {

@@ -117,10 +117,10 @@ func (s *state) doneTwice(allocs []*nl.Alloc) map[string]bool {
 
 // succeeded tells whether every task of the allocation ended well.
 func succeeded(a *nl.Alloc) bool {
-	if len(a.TaskStates) == 0 {
+	if a.TaskStates.Len() == 0 {
 		return false
 	}
-	for _, t := range a.TaskStates {
+	for _, t := range a.TaskStates.All() {
 		if t.State != nl.TaskStateDead || t.Failed {
 			return false
 		}

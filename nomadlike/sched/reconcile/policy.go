@@ -17,7 +17,7 @@ const (
 // change.
 func FailTime(a *nl.Alloc) time.Time {
 	var last time.Time
-	for _, t := range a.TaskStates {
+	for _, t := range a.TaskStates.All() {
 		if t.FinishedAt.After(last) {
 			last = t.FinishedAt.Time
 		}

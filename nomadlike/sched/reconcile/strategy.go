@@ -98,7 +98,7 @@ func better(original, replacement *nl.Alloc, g *nl.Group) bool {
 func startedAt(a *nl.Alloc, g *nl.Group) time.Time {
 	var oldest time.Time
 	for _, t := range g.Tasks {
-		st := a.TaskStates[t.Name]
+		st := a.TaskStates.Get(t.Name)
 		if st == nil || st.StartedAt.IsZero() || t.Lifecycle != nil && t.Lifecycle.Hook != "" {
 			continue
 		}
