@@ -6,12 +6,6 @@ import "time"
 type Alloc struct {
 	// `job.group[n]`
 	Name string `json:"Name,omitempty,omitzero"`
-	// deprecated sum
-	Resources *Resources `json:"Resources,omitempty,omitzero"`
-	// deprecated
-	SharedResources *Resources `json:"SharedResources,omitempty,omitzero"`
-	// deprecated, per task
-	TaskResources map[string]*Resources `json:"TaskResources,omitempty,omitzero"`
 	// null/absent without deployment
 	DeploymentStatus *AllocDeploymentStatus `json:"DeploymentStatus,omitempty,omitzero"`
 	// key of the identities
@@ -133,23 +127,21 @@ type AllocNetworkStatus struct {
 
 // DesiredTransition is a noun of the HTTP API.
 type DesiredTransition struct {
-	Migrate                 *bool
-	Reschedule              *bool
-	ForceReschedule         *bool
-	NoShutdownDelay         *bool
-	MigrateDisablePlacement *bool
+	Migrate                 Flag
+	Reschedule              Flag
+	ForceReschedule         Flag
+	NoShutdownDelay         Flag
+	MigrateDisablePlacement Flag
 	// StartFirst makes Migrate wait: the allocation stops once its replacement
 	// is healthy.
-	StartFirst *bool `json:",omitempty"`
+	StartFirst Flag `json:",omitzero"`
 }
 
 // Migrates tells whether the allocation is to leave its node.
-func (d DesiredTransition) Migrates() bool { return d.Migrate != nil && *d.Migrate }
+func (d DesiredTransition) Migrates() bool { return d.Migrate == Yes }
 
 // Waits tells whether the allocation stays until its replacement is healthy.
-func (d DesiredTransition) Waits() bool {
-	return d.Migrates() && d.StartFirst != nil && *d.StartFirst
-}
+func (d DesiredTransition) Waits() bool { return d.Migrates() && d.StartFirst == Yes }
 
 // RescheduleTracker is a noun of the HTTP API.
 type RescheduleTracker struct {

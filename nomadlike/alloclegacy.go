@@ -10,10 +10,16 @@ import (
 // state nor log carries them.
 func (a Alloc) MarshalJSON() ([]byte, error) {
 	type plain Alloc
-	if a.Resources == nil && a.SharedResources == nil && a.TaskResources == nil && a.AllocatedResources != nil {
-		a.Resources, a.SharedResources, a.TaskResources = a.AllocatedResources.deprecated()
+	out := struct {
+		plain
+		Resources       *Resources            `json:",omitempty"`
+		SharedResources *Resources            `json:",omitempty"`
+		TaskResources   map[string]*Resources `json:",omitempty"`
+	}{plain: plain(a)}
+	if a.AllocatedResources != nil {
+		out.Resources, out.SharedResources, out.TaskResources = a.AllocatedResources.deprecated()
 	}
-	return json.Marshal((*plain)(&a))
+	return json.Marshal(&out)
 }
 
 // deprecated is the sum over all tasks whenever they run, the part that the

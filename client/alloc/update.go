@@ -35,8 +35,7 @@ func (r *Runner) update(ctx context.Context, a *nl.Alloc) {
 	}
 	r.record()
 	if a.TerminalDesired() && !old.TerminalDesired() {
-		noDelay := a.DesiredTransition.NoShutdownDelay
-		r.step(ctx, Stop{NoDelay: noDelay != nil && *noDelay})
+		r.step(ctx, Stop{NoDelay: a.DesiredTransition.NoShutdownDelay == nl.Yes})
 	}
 }
 

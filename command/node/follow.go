@@ -81,7 +81,7 @@ func (w *drainWatch) updateAllocs(allocs []*nl.Alloc) {
 			before = &nl.Alloc{ClientStatus: a.ClientStatus, DesiredStatus: a.DesiredStatus}
 		}
 		var news []string
-		if migrating(a) && !migrating(before) {
+		if a.DesiredTransition.Migrates() && !before.DesiredTransition.Migrates() {
 			news = append(news, "marked for migration")
 		}
 		if a.TerminalDesired() && !before.TerminalDesired() {
@@ -94,11 +94,6 @@ func (w *drainWatch) updateAllocs(allocs []*nl.Alloc) {
 			w.say("", "Alloc %q %s", a.ID, text)
 		}
 	}
-}
-
-func migrating(a *nl.Alloc) bool {
-	m := a.DesiredTransition.Migrate
-	return m != nil && *m
 }
 
 // updateNode tells what happened to the drain, and whether it is over.

@@ -217,16 +217,15 @@ func (p *pass) mark(a *nl.Alloc, waits bool) {
 // every job concerned.
 func (p *pass) transitions(newID func() string) []op.Op {
 	var ops []op.Op
-	yes := true
 	for len(p.marked) > 0 {
 		batch := p.marked[:min(transitionsMax, len(p.marked))]
 		p.marked = p.marked[len(batch):]
 		o := &op.TransitionAllocs{Transitions: map[string]*nl.DesiredTransition{}, Time: p.now.UnixNano()}
 		jobs := map[groupKey]bool{}
 		for _, a := range batch {
-			t := &nl.DesiredTransition{Migrate: &yes}
+			t := &nl.DesiredTransition{Migrate: nl.Yes}
 			if a.waits || a.DesiredTransition.Waits() {
-				t.StartFirst = &a.waits
+				t.StartFirst = nl.FlagOf(a.waits)
 			}
 			o.Transitions[a.ID] = t
 			if k := (groupKey{a.Namespace, a.JobID, ""}); !jobs[k] && a.Job != nil {

@@ -300,9 +300,8 @@ func (p *pass) best(moves []sched.Move, l *look) *sched.Move {
 
 // move marks the allocation for the scheduler.
 func (p *pass) move(m *sched.Move) *op.TransitionAllocs {
-	yes, first := true, p.StartFirst()
 	return &op.TransitionAllocs{
-		Transitions: map[string]*nl.DesiredTransition{m.Alloc.ID: {Migrate: &yes, StartFirst: &first}},
+		Transitions: map[string]*nl.DesiredTransition{m.Alloc.ID: {Migrate: nl.Yes, StartFirst: nl.FlagOf(p.StartFirst())}},
 		Evals: []*nl.Eval{{
 			ID: p.newID(), Namespace: p.job.Namespace, JobID: p.job.ID, Priority: p.job.Priority, Type: p.job.Type,
 			TriggeredBy: nl.TriggerRebalance, JobModifyIndex: p.job.ModifyIndex, Status: nl.EvalStatusPending,

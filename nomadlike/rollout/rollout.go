@@ -187,7 +187,7 @@ func (c *check) unhealthy() []string {
 	}
 	var ids []string
 	for a := range c.s.AllocsByDeployment(c.d.ID) {
-		marked := a.DesiredTransition.Reschedule != nil && *a.DesiredTransition.Reschedule
+		marked := a.DesiredTransition.Reschedule == nl.Yes
 		if is := health(a); is != nil && !*is && !marked && !a.TerminalDesired() && a.NextAllocation == "" {
 			ids = append(ids, a.ID)
 		}
@@ -214,7 +214,7 @@ func (c *check) everFailed() int {
 func (c *check) failedOnes() []string {
 	var ids []string
 	for a := range c.s.AllocsByDeployment(c.d.ID) {
-		marked := a.DesiredTransition.Reschedule != nil && *a.DesiredTransition.Reschedule
+		marked := a.DesiredTransition.Reschedule == nl.Yes
 		if a.ClientStatus == nl.AllocClientFailed && !marked && !a.TerminalDesired() && a.NextAllocation == "" &&
 			a.FollowupEvalID == "" && Reschedulable(a) {
 			ids = append(ids, a.ID)
@@ -236,12 +236,11 @@ func (c *check) goOn(sick []string) op.Op {
 	if len(sick) == 0 {
 		return &op.UpsertEvals{Evals: []*nl.Eval{c.eval()}}
 	}
-	yes := true
 	o := &op.TransitionAllocs{
 		Transitions: map[string]*nl.DesiredTransition{}, Evals: []*nl.Eval{c.eval()}, Time: c.now.UnixNano(),
 	}
 	for _, id := range sick {
-		o.Transitions[id] = &nl.DesiredTransition{Reschedule: &yes}
+		o.Transitions[id] = &nl.DesiredTransition{Reschedule: nl.Yes}
 	}
 	return o
 }

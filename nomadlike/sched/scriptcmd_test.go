@@ -275,22 +275,20 @@ func (w *world) setAllocs(name string, a args) {
 }
 
 func (w *world) transition(name, how string) {
-	yes := true
 	tr := &nl.DesiredTransition{}
 	switch how {
 	case "migrate":
-		tr.Migrate = &yes
+		tr.Migrate = nl.Yes
 	case "start-first":
-		tr.Migrate, tr.StartFirst = &yes, &yes
+		tr.Migrate, tr.StartFirst = nl.Yes, nl.Yes
 	case "stop-first":
-		no := false
-		tr.Migrate, tr.StartFirst = &yes, &no
+		tr.Migrate, tr.StartFirst = nl.Yes, nl.No
 	case "reschedule":
-		tr.Reschedule = &yes
+		tr.Reschedule = nl.Yes
 	case "force":
-		tr.ForceReschedule = &yes
+		tr.ForceReschedule = nl.Yes
 	case "gone":
-		tr.Migrate, tr.MigrateDisablePlacement = &yes, &yes
+		tr.Migrate, tr.MigrateDisablePlacement = nl.Yes, nl.Yes
 	}
 	for _, a := range w.matching(name) {
 		w.apply(&op.TransitionAllocs{Transitions: map[string]*nl.DesiredTransition{a.ID: tr}, Time: w.now.UnixNano()})

@@ -172,6 +172,9 @@ func (t *tx) updateAllocs(o *op.UpdateAllocs) {
 	t.upsertEvals(o.Evals)
 }
 
+// noNetwork is what most allocations have, who share it.
+var noNetwork = new(nl.AllocNetworkStatus)
+
 // hasEnded tells whether a node has said how the allocation ended.
 func hasEnded(clientStatus string) bool {
 	return clientStatus == nl.AllocClientComplete || clientStatus == nl.AllocClientFailed
@@ -187,6 +190,9 @@ func (t *tx) withUpdate(old *nl.Alloc, u *nl.AllocUpdate, time int64) *nl.Alloc 
 	next.TaskStates = u.TaskStates
 	if u.NetworkStatus != nil {
 		next.NetworkStatus = u.NetworkStatus
+		if *u.NetworkStatus == (nl.AllocNetworkStatus{}) {
+			next.NetworkStatus = noNetwork
+		}
 	}
 	if told := u.DeploymentStatus; told != nil && told.Healthy != nil {
 		health := nl.AllocDeploymentStatus{Healthy: told.Healthy, Timestamp: told.Timestamp, ModifyIndex: t.index}
@@ -233,8 +239,8 @@ func mergeTransition(to, from *nl.DesiredTransition) {
 	if from == nil {
 		return
 	}
-	set := func(to **bool, from *bool) {
-		if from != nil {
+	set := func(to *nl.Flag, from nl.Flag) {
+		if from != nl.Absent {
 			*to = from
 		}
 	}

@@ -135,13 +135,12 @@ func (t *tx) deregisterJob(o *op.DeregisterJob) (any, error) {
 }
 
 func (t *tx) skipShutdownDelay(row *jobRow) {
-	yes := true
 	for _, a := range collectAllocs(row) {
 		if a.Terminal() {
 			continue
 		}
 		next := *a
-		next.DesiredTransition.NoShutdownDelay = &yes
+		next.DesiredTransition.NoShutdownDelay = nl.Yes
 		next.ModifyIndex, next.AllocModifyIndex = t.index, t.index
 		t.putAlloc(a, &next)
 	}

@@ -107,8 +107,7 @@ func (s *script) parse(words []string) op.Op {
 	case "update":
 		return s.parseUpdate(subject, words[2:])
 	case "transition":
-		yes := true
-		return &op.TransitionAllocs{Time: s.time(), Transitions: map[string]*nl.DesiredTransition{subject: {Migrate: &yes}}}
+		return &op.TransitionAllocs{Time: s.time(), Transitions: map[string]*nl.DesiredTransition{subject: {Migrate: nl.Yes}}}
 	case "collect":
 		c := &op.Collect{}
 		a = argumentsOf(words[1:])

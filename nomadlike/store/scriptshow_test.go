@@ -133,10 +133,10 @@ func (s *script) showAlloc(id string) {
 			fmt.Fprintf(&s.out, " healthy=%v@%d", *d.Healthy, d.ModifyIndex)
 		}
 	}
-	if a.DesiredTransition.Migrate != nil {
+	if a.DesiredTransition.Migrate != nl.Absent {
 		fmt.Fprint(&s.out, " migrate")
 	}
-	if a.DesiredTransition.NoShutdownDelay != nil {
+	if a.DesiredTransition.NoShutdownDelay != nl.Absent {
 		fmt.Fprint(&s.out, " no-shutdown-delay")
 	}
 	for _, state := range a.AllocStates {

@@ -192,8 +192,7 @@ func TestPlan(t *testing.T) {
 			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
 			plan: func(c *cluster) *nl.Plan {
 				p := c.plan(c.s.Alloc("x").Copy())
-				yes := true
-				c.apply(&op.TransitionAllocs{Transitions: map[string]*nl.DesiredTransition{"x": {Migrate: &yes}}, Time: 2})
+				c.apply(&op.TransitionAllocs{Transitions: map[string]*nl.DesiredTransition{"x": {Migrate: nl.Yes}}, Time: 2})
 				return p
 			},
 			placed: []string{}, rejected: []string{"n1"},

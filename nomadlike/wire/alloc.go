@@ -39,14 +39,11 @@ type allocForm struct {
 }
 
 type allocMore struct {
-	Resources             *nl.Resources            `cbor:",omitempty"`
-	SharedResources       *nl.Resources            `cbor:",omitempty"`
-	TaskResources         map[string]*nl.Resources `cbor:",omitempty"`
-	AllocStates           []*nl.AllocState         `cbor:",omitempty"`
-	DesiredTransition     *nl.DesiredTransition    `cbor:",omitempty"`
-	FollowupEvalID        string                   `cbor:",omitempty"`
-	PreemptedAllocations  []string                 `cbor:",omitempty"`
-	PreemptedByAllocation string                   `cbor:",omitempty"`
+	AllocStates           []*nl.AllocState      `cbor:",omitempty"`
+	DesiredTransition     *nl.DesiredTransition `cbor:",omitempty"`
+	FollowupEvalID        string                `cbor:",omitempty"`
+	PreemptedAllocations  []string              `cbor:",omitempty"`
+	PreemptedByAllocation string                `cbor:",omitempty"`
 }
 
 // EncodeAllocs writes allocations without their jobs.
@@ -116,7 +113,6 @@ func (e *blockEncoder) add(f *allocForm, a *nl.Alloc) (err error) {
 	f.CreateIndex, f.ModifyIndex, f.AllocModifyIndex = a.CreateIndex, a.ModifyIndex, a.AllocModifyIndex
 	f.CreateTime, f.ModifyTime = a.CreateTime, a.ModifyTime
 	m := allocMore{
-		Resources: a.Resources, SharedResources: a.SharedResources, TaskResources: a.TaskResources,
 		AllocStates: a.AllocStates, FollowupEvalID: a.FollowupEvalID,
 		PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
 	}
@@ -124,7 +120,7 @@ func (e *blockEncoder) add(f *allocForm, a *nl.Alloc) (err error) {
 	if transition != (nl.DesiredTransition{}) {
 		m.DesiredTransition = &transition
 	}
-	if m.Resources != nil || m.SharedResources != nil || m.TaskResources != nil || m.AllocStates != nil ||
+	if m.AllocStates != nil ||
 		m.DesiredTransition != nil || m.FollowupEvalID != "" || m.PreemptedAllocations != nil || m.PreemptedByAllocation != "" {
 		f.More = &m
 	}
@@ -282,7 +278,6 @@ func (b *allocBlock) alloc(f *allocForm) (*nl.Alloc, error) {
 		return nil, err
 	}
 	if m := f.More; m != nil {
-		a.Resources, a.SharedResources, a.TaskResources = m.Resources, m.SharedResources, m.TaskResources
 		a.AllocStates, a.FollowupEvalID = m.AllocStates, m.FollowupEvalID
 		a.PreemptedAllocations, a.PreemptedByAllocation = m.PreemptedAllocations, m.PreemptedByAllocation
 		if m.DesiredTransition != nil {

@@ -28,6 +28,9 @@ func (f *filler) fill(v reflect.Value, depth int) {
 	case reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(time.Unix(int64(f.n), 5).UTC()))
 		return
+	case reflect.TypeFor[nl.Flag]():
+		v.Set(reflect.ValueOf(nl.FlagOf(f.n%2 == 0)))
+		return
 	case reflect.TypeFor[nl.TaskStates]():
 		var states map[string]*nl.TaskState
 		f.fill(reflect.ValueOf(&states).Elem(), depth)

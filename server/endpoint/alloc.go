@@ -111,11 +111,9 @@ func (e *Endpoints) allocStop(ctx context.Context, req *query.AllocStop, reply *
 		job = &nl.Job{Namespace: a.Namespace, ID: a.JobID, Type: nl.JobTypeService, Priority: admissionPriority}
 	}
 	eval := e.jobEval(job, nl.TriggerAllocStop, 0)
-	yes := true
-	mark := &nl.DesiredTransition{Migrate: &yes, Reschedule: &req.Reschedule, NoShutdownDelay: &req.NoShutdownDelay}
+	mark := &nl.DesiredTransition{Migrate: nl.Yes, Reschedule: nl.FlagOf(req.Reschedule), NoShutdownDelay: nl.FlagOf(req.NoShutdownDelay)}
 	if a.DesiredTransition.Waits() { // it was on the move: now it stops at once
-		no := false
-		mark.StartFirst = &no
+		mark.StartFirst = nl.No
 	}
 	r, err := e.propose(ctx, &op.TransitionAllocs{
 		Transitions: map[string]*nl.DesiredTransition{a.ID: mark}, Evals: []*nl.Eval{eval}, Time: e.now()})

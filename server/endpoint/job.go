@@ -240,11 +240,10 @@ func (e *Endpoints) jobEvaluate(ctx context.Context, req *query.JobEvaluate, rep
 	eval := e.jobEval(job, nl.TriggerJobRegister, 0)
 	var o op.Op = &op.UpsertEvals{Evals: []*nl.Eval{eval}}
 	if req.ForceReschedule {
-		yes := true
 		marks := map[string]*nl.DesiredTransition{}
 		for a := range s.AllocsByJob(ns, req.ID) {
 			if a.ClientStatus == nl.AllocClientFailed && a.NextAllocation == "" && !a.TerminalDesired() {
-				marks[a.ID] = &nl.DesiredTransition{ForceReschedule: &yes}
+				marks[a.ID] = &nl.DesiredTransition{ForceReschedule: nl.Yes}
 			}
 		}
 		o = &op.TransitionAllocs{Transitions: marks, Evals: []*nl.Eval{eval}, Time: e.now()}

@@ -208,8 +208,7 @@ func (a *allocation) update(now time.Time, next *nl.Alloc) {
 		a.verdict, a.health, a.healthAt = st.Healthy, nil, time.Time{}
 	}
 	if next.TerminalDesired() && !old.TerminalDesired() {
-		noDelay := next.DesiredTransition.NoShutdownDelay
-		a.step(now, alloc.Stop{NoDelay: noDelay != nil && *noDelay})
+		a.step(now, alloc.Stop{NoDelay: next.DesiredTransition.NoShutdownDelay == nl.Yes})
 	}
 }
 

@@ -330,7 +330,7 @@ func (r *round) move() {
 			r.stop(a, DescMigrating)
 		}
 		r.u.Migrate++
-		if isTrue(a.DesiredTransition.MigrateDisablePlacement) {
+		if a.DesiredTransition.MigrateDisablePlacement == nl.Yes {
 			continue
 		}
 		r.out.Place = append(r.out.Place, r.downgraded(Placement{

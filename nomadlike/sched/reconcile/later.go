@@ -131,11 +131,11 @@ func succeeded(a *nl.Alloc) bool {
 // due is when a failed allocation is to be replaced; may is false when it is
 // not. While its deployment runs, the deployment's watcher decides.
 func (s *state) due(a *nl.Alloc) (at time.Time, may bool) {
-	if isTrue(a.DesiredTransition.ForceReschedule) {
+	if a.DesiredTransition.ForceReschedule == nl.Yes {
 		return s.Now, true
 	}
 	d := s.deployment
-	if d != nil && a.DeploymentID == d.ID && d.Active() && !isTrue(a.DesiredTransition.Reschedule) {
+	if d != nil && a.DeploymentID == d.ID && d.Active() && a.DesiredTransition.Reschedule != nl.Yes {
 		return time.Time{}, false
 	}
 	if d != nil && a.DeploymentID == d.ID && s.failed {

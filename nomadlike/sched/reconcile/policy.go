@@ -123,5 +123,3 @@ func Tracker(a *nl.Alloc, now time.Time) *nl.RescheduleTracker {
 	})
 	return t
 }
-
-func isTrue(b *bool) bool { return b != nil && *b }

@@ -148,7 +148,7 @@ func (r *perNode) live(a *nl.Alloc) {
 	case n == nil || n.Status == nl.NodeStatusDown || n.Status == nl.NodeStatusDisconnected:
 		r.unreachable(a, n)
 		return
-	case isTrue(a.DesiredTransition.Migrate):
+	case a.DesiredTransition.Migrate == nl.Yes:
 		r.stop(a, DescTainted)
 		r.u.Stop++
 		return

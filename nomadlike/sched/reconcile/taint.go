@@ -51,7 +51,7 @@ func (s *state) sortOut(allocs []*nl.Alloc) *sets {
 		switch {
 		case a.TerminalDesired() || a.TerminalClient():
 			s.sortOver(t, a)
-		case isTrue(a.DesiredTransition.Migrate):
+		case a.DesiredTransition.Migrate == nl.Yes:
 			t.migrate = append(t.migrate, a)
 		default:
 			s.sortLive(t, a)

@@ -65,13 +65,13 @@ func printTransitions(o *op.TransitionAllocs) []string {
 	for _, id := range slices.Sorted(maps.Keys(o.Transitions)) {
 		t := o.Transitions[id]
 		line := id
-		if t.Migrate != nil && *t.Migrate {
+		if t.Migrate == nl.Yes {
 			line = "migrate " + line
 		}
 		if t.Waits() {
 			line += " start-first"
 		}
-		if t.Reschedule != nil && *t.Reschedule {
+		if t.Reschedule == nl.Yes {
 			line = "reschedule " + line
 		}
 		out = append(out, line)
