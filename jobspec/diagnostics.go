@@ -42,6 +42,8 @@ type Diagnostics struct {
 	// secrets and the source at hidden are never shown.
 	secrets Secrets
 	hidden  []hcl.Range
+	// declared are the names of the file, once they are known.
+	declared declared
 	// left is how many problems there are beyond those that are listed.
 	left int
 }
@@ -56,11 +58,8 @@ func (d *Diagnostics) add(diags ...*hcl.Diagnostic) {
 		}
 		// Texts that mention a place hold the key of the source.
 		n.Detail = strings.ReplaceAll(n.Detail, "\x00", "")
-		for _, hint := range [...]string{memberHint(n), functionHint(n)} {
-			if !strings.HasSuffix(n.Detail, hint) {
-				n.Detail += hint
-			}
-		}
+		d.declared.explainMember(n)
+		n.Detail = withHint(n.Detail, functionHint(n))
 		if !d.has(n) {
 			d.list = append(d.list, n)
 		}

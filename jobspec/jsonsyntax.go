@@ -24,10 +24,11 @@ func (e *jsonValue) UnwrapExpression() hcl.Expression { return e.Expression }
 // the schema, which tells blocks from attributes. Both forms are the same from
 // there on.
 type jsonReader struct {
-	key   string
-	text  []byte
-	meter *meter
-	diags hcl.Diagnostics
+	key    string
+	text   []byte
+	meter  *meter
+	strays *strays
+	diags  hcl.Diagnostics
 }
 
 // parseJSON reads the syntax alone.
@@ -43,13 +44,13 @@ func parseJSON(text []byte, key string) (hcl.Body, hcl.Diagnostics) {
 }
 
 // readJSON reads a job file in JSON syntax.
-func readJSON(text []byte, key string, sch *schema, m *meter) (*hclsyntax.Body, hcl.Diagnostics) {
+func (p *parser) readJSON(text []byte, key string) (*hclsyntax.Body, hcl.Diagnostics) {
 	body, diags := parseJSON(text, key)
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	r := &jsonReader{key: key, text: text, meter: m}
-	out := r.shape(body, sch.shapes[topShape], sch)
+	r := &jsonReader{key: key, text: text, meter: p.meter, strays: p.strays}
+	out := r.shape(body, p.schema.shapes[topShape], p.schema)
 	return out, append(diags, r.diags...)
 }
 
@@ -244,7 +245,7 @@ func (r *jsonReader) expr(e hcl.Expression) hclsyntax.Expression {
 	if diags.HasErrors() {
 		return &hclsyntax.LiteralValueExpr{Val: v, SrcRange: at}
 	}
-	rw := rewriter{meter: r.meter, text: text, base: start.Byte, deferring: true}
+	rw := rewriter{meter: r.meter, text: text, base: start.Byte, deferring: true, strays: r.strays}
 	return rw.expr(expr)
 }
 

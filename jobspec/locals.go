@@ -1,6 +1,8 @@
 package jobspec
 
 import (
+	"maps"
+	"slices"
 	"sort"
 
 	"github.com/hashicorp/hcl/v2"
@@ -47,6 +49,7 @@ func (p *parser) evalLocals(ctx *hcl.EvalContext, src source) {
 	for _, l := range p.locals {
 		byName[l.name] = l
 	}
+	p.diags.declared.locals = slices.Sorted(maps.Keys(byName))
 	e := localEvaluator{parser: p, ctx: ctx, byName: byName}
 	var whole []*local
 	for _, l := range p.locals {
@@ -54,7 +57,7 @@ func (p *parser) evalLocals(ctx *hcl.EvalContext, src source) {
 			continue
 		}
 		if !src.json {
-			l.expr = rewriter{meter: p.meter, text: src.body, deferring: true}.expr(l.expr)
+			l.expr = rewriter{meter: p.meter, text: src.body, deferring: true, strays: p.strays}.expr(l.expr)
 		}
 		for _, ref := range references(l.expr) {
 			if ref.RootName() != "local" {

@@ -74,6 +74,7 @@ type parser struct {
 	in       Input
 	diags    *Diagnostics
 	meter    *meter
+	strays   *strays
 	sources  map[string]source
 	schema   *schema
 	declared []*variable
@@ -91,6 +92,7 @@ func newParser(in Input) *parser {
 		in:      in,
 		diags:   &Diagnostics{sources: sources},
 		meter:   &meter{left: evaluationBudget},
+		strays:  &strays{},
 		sources: sources,
 		schema:  jobSchema(),
 		byName:  map[string]*variable{},
@@ -147,6 +149,11 @@ func (p *parser) parse(file *File) {
 	file.Job = d.job(job, ctx)
 	if d.places != nil {
 		file.Places = &Places{root: d.places, sources: p.sources, secrets: p.diags.secrets, hidden: p.diags.hidden}
+	}
+	if warnings := p.strays.warnings(&p.diags.declared); len(warnings) > 0 && !p.diags.hasErrors() {
+		file.Warnings = &Diagnostics{sources: p.sources, secrets: p.diags.secrets, hidden: p.diags.hidden}
+		file.Warnings.add(warnings...)
+		file.Warnings.sortByPlace()
 	}
 	p.given(file, values)
 }

@@ -17,8 +17,10 @@ type rewriter struct {
 	// byte: in JSON, each string is a source of its own.
 	text []byte
 	base int
-	// deferring is off where run-time names are not allowed.
+	// deferring is off where run-time names are not allowed; strays notes those that
+	// are met.
 	deferring bool
+	strays    *strays
 }
 
 // expr returns the prepared expression.
@@ -26,7 +28,7 @@ func (r rewriter) expr(e hclsyntax.Expression) hclsyntax.Expression {
 	switch e := e.(type) {
 	case *hclsyntax.ScopeTraversalExpr:
 		if r.deferring {
-			return &runtimeRef{ScopeTraversalExpr: e, text: r.placeholder(e, false)}
+			return &runtimeRef{ScopeTraversalExpr: e, text: r.placeholder(e, false), strays: r.strays}
 		}
 		return e
 	case *hclsyntax.TemplateExpr:
@@ -146,7 +148,7 @@ func (r rewriter) key(e hclsyntax.Expression) hclsyntax.Expression {
 // templatePart prepares what stands between ${ and }.
 func (r rewriter) templatePart(e hclsyntax.Expression) hclsyntax.Expression {
 	if ref, ok := e.(*hclsyntax.ScopeTraversalExpr); ok && r.deferring {
-		return &runtimeRef{ScopeTraversalExpr: ref, text: r.placeholder(ref, true)}
+		return &runtimeRef{ScopeTraversalExpr: ref, text: r.placeholder(ref, true), strays: r.strays}
 	}
 	return r.expr(e)
 }
@@ -175,7 +177,8 @@ func (r rewriter) placeholder(e *hclsyntax.ScopeTraversalExpr, inTemplate bool) 
 // runtimeRef is a reference whose root may exist only at run time.
 type runtimeRef struct {
 	*hclsyntax.ScopeTraversalExpr
-	text string
+	text   string
+	strays *strays
 }
 
 // Value is what the reference refers to where its root is known, and else its
@@ -187,5 +190,6 @@ func (e *runtimeRef) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 			return e.ScopeTraversalExpr.Value(ctx)
 		}
 	}
+	e.strays.found = append(e.strays.found, e.ScopeTraversalExpr)
 	return cty.StringVal(e.text), nil
 }

@@ -54,7 +54,7 @@ func (p *parser) readJobFile() (*hclsyntax.Body, source, bool) {
 		return nil, src, false
 	}
 	if src.json {
-		body, diags := readJSON(src.body, key, p.schema, p.meter)
+		body, diags := p.readJSON(src.body, key)
 		p.diags.add(diags...)
 		return body, src, !diags.HasErrors()
 	}

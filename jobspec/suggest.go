@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -52,23 +53,100 @@ func functionHint(n *hcl.Diagnostic) string {
 	return " Use " + use + " instead."
 }
 
-// memberHint proposes what may have been meant by an unknown variable or local.
-func memberHint(n *hcl.Diagnostic) string {
+// declared are the names of the variables and locals of a job file, sorted.
+type declared struct{ variables, locals []string }
+
+// of is the names that are members of an object that expressions know.
+func (d *declared) of(root string) (names []string, noun string) {
+	switch root {
+	case "var":
+		return d.variables, "variable"
+	case "local":
+		return d.locals, "local"
+	}
+	return nil, ""
+}
+
+// explainMember says more about a reference to a variable or local that does not
+// exist: which one may have been meant, or which there are.
+func (d *declared) explainMember(n *hcl.Diagnostic) {
 	reference, ok := n.Expression.(*hclsyntax.ScopeTraversalExpr)
-	if !ok || n.Summary != "Unsupported attribute" || len(reference.Traversal) < 2 {
-		return ""
+	if !ok || n.Summary != "Unsupported attribute" && n.Summary != "Invalid index" {
+		return
 	}
-	member, ok := reference.Traversal[1].(hcl.TraverseAttr)
-	if !ok {
-		return ""
-	}
+	root, member := reference.Traversal.RootName(), memberName(reference.Traversal)
+	names, noun := d.of(root)
 	for ctx := n.EvalContext; ctx != nil; ctx = ctx.Parent() {
-		root, known := ctx.Variables[reference.Traversal.RootName()]
-		if known && root.Type().IsObjectType() && !root.Type().HasAttribute(member.Name) {
-			return spell.Hint(member.Name, slices.Sorted(maps.Keys(root.Type().AttributeTypes())))
+		object, known := ctx.Variables[root]
+		switch {
+		case !known:
+			continue
+		case member == "" || !object.Type().IsObjectType() || object.Type().HasAttribute(member):
+		case noun == "":
+			n.Detail = withHint(n.Detail, spell.Hint(member, slices.Sorted(maps.Keys(object.Type().AttributeTypes()))))
+		case !slices.Contains(names, member):
+			n.Detail = fmt.Sprintf("There is no %s %q.%s", noun, member, hintOrList(member, noun, names))
 		}
+		return
 	}
-	return ""
+}
+
+// withHint appends a hint that is not there yet.
+func withHint(text, hint string) string {
+	if strings.HasSuffix(text, hint) {
+		return text
+	}
+	return text + hint
+}
+
+// namesListed is up to how many names are listed where none is near.
+const namesListed = 8
+
+// hintOrList proposes a name, or lists the names when they are few.
+func hintOrList(given, noun string, names []string) string {
+	hint := spell.Hint(given, names)
+	switch {
+	case hint != "":
+		return hint
+	case len(names) == 0:
+		return " The file declares no " + noun + "s."
+	case len(names) > namesListed:
+		return ""
+	}
+	return " The file declares " + strings.Join(names, ", ") + "."
+}
+
+// strays notes references to names that mean nothing while the file is read.
+// They become text that nodes may know more about.
+type strays struct {
+	found []*hclsyntax.ScopeTraversalExpr
+}
+
+// warnings are the references that were likely meant to be variables or locals:
+// those whose first word is misspelt, or missing.
+func (s *strays) warnings(known *declared) []*hcl.Diagnostic {
+	var out []*hcl.Diagnostic
+	for _, e := range s.found {
+		root, member := e.Traversal.RootName(), memberName(e.Traversal)
+		meant := ""
+		for _, object := range [...]string{"var", "local"} {
+			names, _ := known.of(object)
+			switch {
+			case slices.Contains(names, root):
+				meant = object + "." + root
+			case member != "" && slices.Contains(names, member) && spell.Hint(root, []string{object, object + "s"}) != "":
+				meant = object + "." + member
+			}
+		}
+		if meant == "" {
+			continue
+		}
+		n := problem(e.SrcRange.Ptr(), "Unknown name",
+			"Nothing is called %q here; it stays as it is written, for nodes to replace. Did you mean %s?", root, meant)
+		n.Severity = hcl.DiagWarning
+		out = append(out, n)
+	}
+	return out
 }
 
 func (s *shape) attrNames() []string {

@@ -55,7 +55,7 @@ func (p *parser) readTop(body *hclsyntax.Body, src source) *hclsyntax.Block {
 
 // prepare makes the expressions of a native body ready for evaluation.
 func (p *parser) prepare(body *hclsyntax.Body, src source) {
-	rw := rewriter{meter: p.meter, text: src.body, deferring: true}
+	rw := rewriter{meter: p.meter, text: src.body, deferring: true, strays: p.strays}
 	for _, attr := range body.Attributes {
 		attr.Expr = rw.expr(attr.Expr)
 	}

@@ -23,6 +23,8 @@ type File struct {
 	Values string
 	// Secrets are the values of sensitive variables.
 	Secrets Secrets
+	// Warnings is what is hardly meant as it is written; nil when there is nothing.
+	Warnings *Diagnostics
 	// Places is where the parts of the job are written; nil unless asked for.
 	Places *Places
 }

@@ -2,6 +2,8 @@ package jobspec
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -328,6 +330,7 @@ func (p *parser) set(v *variable, value cty.Value, at hcl.Range) {
 // evalVariables puts the values of variables into the context and tests them.
 func (p *parser) evalVariables(ctx *hcl.EvalContext) {
 	values := map[string]cty.Value{}
+	p.diags.declared.variables = slices.Sorted(maps.Keys(p.byName))
 	for _, v := range p.declared {
 		if v.value == cty.NilVal {
 			p.diags.add(about(v.at, "Unset variable",

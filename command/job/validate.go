@@ -69,11 +69,8 @@ func validate(ctx context.Context, c *meta.Call, job *jobfile.Job) error {
 // refusalText tells all that is wrong with a job, with where in its file it is
 // where the server says enough for that.
 func refusalText(job *jobfile.Job, reply nl.JobValidateResponse) string {
-	if len(reply.Problems) > 0 && job.Places != nil {
-		var text strings.Builder
-		text.WriteByte('\n')
-		_ = job.Places.Diagnostics(reply.Problems).Render(&text) // a builder never fails
-		return strings.TrimRight(text.String(), "\n")
+	if text := job.Refusal(reply.Problems); text != "" {
+		return "\n" + text
 	}
 	if len(reply.ValidationErrors) == 0 {
 		return reply.Error

@@ -95,6 +95,15 @@ func (j *Job) Text(member string) string {
 	return s
 }
 
+// Refusal is what validation found wrong with the job, with where in the file it
+// is; "" where that is not known.
+func (j *Job) Refusal(problems []nl.JobProblem) string {
+	if len(problems) == 0 || j.Places == nil {
+		return ""
+	}
+	return rendered(j.Places.Diagnostics(problems))
+}
+
 // Has tells whether a member of the job is said.
 func (j *Job) Has(member string) bool { return j.Doc[member] != nil }
 
@@ -158,15 +167,24 @@ func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
 	}
 	file, problems := jobspec.ParseFile(in)
 	if problems != nil {
-		var text strings.Builder
-		if err := problems.Render(&text); err != nil {
-			return nil, err
-		}
-		return nil, fmt.Errorf("the job file cannot be read\n\n%s", strings.TrimSpace(text.String()))
+		return nil, fmt.Errorf("the job file cannot be read\n\n%s", rendered(problems))
+	}
+	if text := rendered(file.Warnings); text != "" {
+		m.Warn(text + "\n")
 	}
 	return &Job{Doc: file.Job, Secrets: file.Secrets, Places: file.Places, Submission: &nl.JobSubmission{
 		Format: "hcl2", Source: string(body), Variables: file.Values, VariableFlags: file.Flags,
 	}}, nil
+}
+
+// rendered is what a person is shown of problems; "" when there are none.
+func rendered(d *jobspec.Diagnostics) string {
+	if d == nil {
+		return ""
+	}
+	var text strings.Builder
+	_ = d.Render(&text) // a builder never fails
+	return strings.TrimSpace(text.String())
 }
 
 func isURL(path string) bool {

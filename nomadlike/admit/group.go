@@ -273,11 +273,7 @@ func checkMigrate(p findings, job *nomadlike.Job, m *nomadlike.MigrateStrategy) 
 	if m.MinHealthyTime > m.HealthyDeadline {
 		p.addf("MinHealthyTime", "MinHealthyTime must be less than HealthyDeadline")
 	}
-	switch m.Order {
-	case "", nomadlike.OrderStopFirst, nomadlike.OrderStartFirst:
-	default:
-		p.addf("Order", "Invalid migrate order %q; use %q or %q", m.Order, nomadlike.OrderStopFirst, nomadlike.OrderStartFirst)
-	}
+	p.oneOf("Order", m.Order, []string{"", nomadlike.OrderStopFirst, nomadlike.OrderStartFirst}, "Invalid migrate order")
 }
 
 func checkRebalance(p findings, job *nomadlike.Job, g *nomadlike.Group) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
 // checkConnect looks at the services of a group that take part in the mesh.
@@ -53,7 +54,7 @@ func checkNative(p findings, g *nomadlike.Group, s *nomadlike.Service) {
 	if s.TaskName == "" {
 		p.addf("TaskName", "Service %q is Connect Native and requires a task", s.Name)
 	} else if g.Task(s.TaskName) == nil {
-		p.addf("TaskName", "Service %q is Connect Native and names task %q, which does not exist", s.Name, s.TaskName)
+		p.addf("TaskName", "Service %q is Connect Native and names task %q, which does not exist.%s", s.Name, s.TaskName, spell.Hint(s.TaskName, taskNames(g)))
 	}
 }
 
@@ -137,11 +138,7 @@ func checkGateway(group, p findings, g *nomadlike.Group, s *nomadlike.Service) {
 		p.addf("Connect/Gateway", "Service %q: gateway must be exactly one of ingress, terminating or mesh", s.Name)
 	}
 	if proxy := gw.Proxy; proxy != nil {
-		switch proxy.EnvoyDNSDiscoveryType {
-		case "", "STRICT_DNS", "LOGICAL_DNS":
-		default:
-			p.addf("Connect/Gateway/Proxy/EnvoyDNSDiscoveryType", "Service %q: envoy_dns_discovery_type %q is unknown; use STRICT_DNS or LOGICAL_DNS", s.Name, proxy.EnvoyDNSDiscoveryType)
-		}
+		p.oneOf("Connect/Gateway/Proxy/EnvoyDNSDiscoveryType", proxy.EnvoyDNSDiscoveryType, []string{"", "STRICT_DNS", "LOGICAL_DNS"}, "Service %q: invalid envoy_dns_discovery_type", s.Name)
 		for name, b := range proxy.EnvoyGatewayBindAddresses {
 			if b.Address == "" || b.Port <= 0 && b.Port != -1 {
 				p.addf("Connect/Gateway/Proxy/EnvoyGatewayBindAddresses/"+escaped(name), "Service %q: bind address %q needs an address and a port greater than 0, or -1", s.Name, name)
@@ -168,11 +165,7 @@ func checkIngress(p findings, s *nomadlike.Service, in *nomadlike.ConsulIngressC
 		if l.Port <= 0 {
 			p.addf("Port", "Service %q: ingress listener needs a port greater than 0", s.Name)
 		}
-		switch l.Protocol {
-		case "tcp", "http", "http2", "grpc":
-		default:
-			p.addf("Protocol", "Service %q: ingress listener protocol %q is unknown; use tcp, http, http2 or grpc", s.Name, l.Protocol)
-		}
+		p.oneOf("Protocol", l.Protocol, []string{"tcp", "http", "http2", "grpc"}, "Service %q: invalid ingress listener protocol", s.Name)
 		if len(l.Services) == 0 {
 			p.addf("Services", "Service %q: ingress listener needs at least one service", s.Name)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
 // Bounds of services and checks.
@@ -23,6 +24,9 @@ var (
 	reference   = regexp.MustCompile(`\$\{[^}]*\}`)
 	serviceName = regexp.MustCompile(`^(?i:[a-z0-9]|[a-z0-9][a-z0-9-]{0,61}[a-z0-9])$`)
 )
+
+// onUpdates says what the health of services and checks means to a deployment.
+func onUpdates() []string { return []string{"require_healthy", "ignore_warnings", "ignore"} }
 
 // serviceOf is a service with what it belongs to.
 type serviceOf struct {
@@ -79,21 +83,12 @@ func checkService(p findings, s serviceOf) {
 	if s.Address != "" && s.AddressMode != "auto" {
 		p.addf("AddressMode", "Service address_mode must be \"auto\" if address is set")
 	}
-	if !slices.Contains([]string{"require_healthy", "ignore_warnings", "ignore"}, s.OnUpdate) {
-		p.addf("OnUpdate", "Service on_update must be %q, %q, or %q; not %q", "require_healthy", "ignore_warnings", "ignore", s.OnUpdate)
+	p.oneOf("OnUpdate", s.OnUpdate, onUpdates(), "Invalid service on_update")
+	if s.Provider == "nomad" && s.Connect != nil {
+		p.addf("Connect", "Service with provider nomad cannot include Connect blocks")
 	}
-	switch s.Provider {
-	case "nomad":
-		if s.Connect != nil {
-			p.addf("Connect", "Service with provider nomad cannot include Connect blocks")
-		}
-	case "consul":
-	default:
-		p.addf("Provider", "Service provider must be \"consul\" or \"nomad\"; not %q", s.Provider)
-	}
-	if !slices.Contains([]string{"", "api-gateway", "ingress-gateway", "mesh-gateway", "terminating-gateway"}, s.Kind) {
-		p.addf("Kind", "Service kind %q is unknown", s.Kind)
-	}
+	p.oneOf("Provider", s.Provider, []string{"consul", "nomad"}, "Invalid service provider")
+	p.oneOf("Kind", s.Kind, []string{"", "api-gateway", "ingress-gateway", "mesh-gateway", "terminating-gateway"}, "Invalid service kind")
 	if s.task != nil {
 		if s.Connect != nil {
 			p.addf("Connect", "Service %q: connect is only for services of the group", s.Name)
@@ -131,7 +126,7 @@ func checkAddressMode(p findings, s serviceOf) {
 			p.addf("AddressMode", "service %q cannot use address_mode=%q, only services defined in a \"group\" block can use this mode", s.Name, s.AddressMode)
 		}
 	default:
-		p.addf("AddressMode", "Service address_mode must be \"auto\", \"host\", \"driver\", \"alloc\" or \"alloc_ipv6\"; not %q", s.AddressMode)
+		p.oneOf("AddressMode", s.AddressMode, []string{"auto", "host", "driver", "alloc", "alloc_ipv6"}, "Invalid service address_mode")
 	}
 }
 
@@ -153,17 +148,16 @@ func checkPortLabel(p findings, s serviceOf, label, mode string) {
 	if len(s.group.Networks) > 0 {
 		networks = slices.Concat(s.group.Networks[:1], networks)
 	}
+	var labels []string
 	for _, n := range networks {
 		for _, port := range slices.Concat(n.ReservedPorts, n.DynamicPorts) {
-			if port.Label == label {
-				return
-			}
+			labels = append(labels, port.Label)
 		}
 	}
-	if mode == "driver" {
+	if mode == "driver" || slices.Contains(labels, label) {
 		return
 	}
-	p.addf("PortLabel", "port label %q referenced by services %s does not exist", label, s.Name)
+	p.addf("PortLabel", "port label %q referenced by services %s does not exist.%s", label, s.Name, spell.Hint(label, labels))
 }
 
 func checkCheck(p findings, s serviceOf, c *nomadlike.ServiceCheck) {
@@ -187,17 +181,13 @@ func checkCheck(p findings, s serviceOf, c *nomadlike.ServiceCheck) {
 			p.addf("AddressMode", "address_mode = driver may not be used with provider nomad")
 		}
 	default:
-		p.addf("AddressMode", "invalid address_mode: %s", c.AddressMode)
+		p.oneOf("AddressMode", c.AddressMode, []string{"host", "driver", "alloc", "alloc_ipv6"}, "invalid address_mode")
 	}
-	if !slices.Contains([]string{"", "passing", "warning", "critical"}, c.InitialStatus) {
-		p.addf("InitialStatus", "invalid initial check state %q, must be one of passing, warning, critical or empty", c.InitialStatus)
-	}
+	p.oneOf("InitialStatus", c.InitialStatus, []string{"", "passing", "warning", "critical"}, "invalid initial check state")
 	if len(c.Notes) > checkNotesMax {
 		p.addf("Notes", "notes must not be longer than %d characters", checkNotesMax)
 	}
-	if !slices.Contains([]string{"require_healthy", "ignore_warnings", "ignore"}, c.OnUpdate) {
-		p.addf("OnUpdate", "on_update must be %q, %q, or %q; got %q", "require_healthy", "ignore_warnings", "ignore", c.OnUpdate)
-	}
+	p.oneOf("OnUpdate", c.OnUpdate, onUpdates(), "invalid on_update")
 	checkRestartOfCheck(p, c, consul)
 	if !consul && c.TLSServerName != "" {
 		p.addf("TLSServerName", "tls_server_name may only be set for Consul service checks")
@@ -207,7 +197,7 @@ func checkCheck(p findings, s serviceOf, c *nomadlike.ServiceCheck) {
 		p.addf("SuccessBeforePassing", "success_before_passing and failures_before_critical are only for http, tcp and grpc checks of Consul services")
 	}
 	if c.TaskName != "" && c.TaskName != groupTask && s.group.Task(c.TaskName) == nil {
-		p.addf("TaskName", "check names task %q, which does not exist in the group", c.TaskName)
+		p.addf("TaskName", "check names task %q, which does not exist in the group.%s", c.TaskName, spell.Hint(c.TaskName, taskNames(s.group)))
 	}
 	if c.Expose {
 		checkExposed(p, s, c)
@@ -235,12 +225,12 @@ func checkType(p findings, s serviceOf, c *nomadlike.ServiceCheck, consul bool) 
 		case u.IsAbs():
 			p.addf("Path", "http type must have relative http path")
 		}
-		if !consul && c.Method != "" && !slices.Contains([]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}, c.Method) {
-			p.addf("Method", "http method %q is unknown", c.Method)
+		if !consul {
+			p.oneOf("Method", c.Method, []string{"", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"}, "invalid http method")
 		}
 	case "grpc", "script":
 		if !consul {
-			p.addf("Type", "invalid check type (%q), must be one of http or tcp for services of provider nomad", c.Type)
+			p.oneOf("Type", kind, []string{"http", "tcp"}, "services of provider nomad cannot have the check type")
 			return
 		}
 		if kind == "script" {
@@ -252,7 +242,11 @@ func checkType(p findings, s serviceOf, c *nomadlike.ServiceCheck, consul bool) 
 			}
 		}
 	default:
-		p.addf("Type", "invalid check type (%q), must be one of http, tcp, grpc or script", c.Type)
+		known := []string{"http", "tcp"}
+		if consul {
+			known = append(known, "grpc", "script")
+		}
+		p.oneOf("Type", c.Type, known, "invalid check type")
 		return
 	}
 	if kind != "script" && c.PortLabel == "" && s.PortLabel == "" {
@@ -297,6 +291,14 @@ func checkExposed(p findings, s serviceOf, c *nomadlike.ServiceCheck) {
 	if len(s.group.Networks) == 0 || !ownNetwork(s.group.Networks[0].Mode) {
 		p.addf("Expose", "expose may only be set if the group has a bridge or cni network")
 	}
+}
+
+func taskNames(g *nomadlike.Group) []string {
+	out := make([]string, len(g.Tasks))
+	for i, t := range g.Tasks {
+		out[i] = t.Name
+	}
+	return out
 }
 
 // ownNetwork tells whether allocations get a network namespace of their own.

@@ -162,12 +162,10 @@ func checkNUMA(p findings, r *nomadlike.Resources) {
 	if r.NUMA == nil {
 		return
 	}
-	if !slices.Contains([]string{"", "none", "prefer", "require"}, r.NUMA.Affinity) {
-		p.addf("Resources/NUMA/Affinity", "numa affinity must be one of none, prefer, or require; got %q", r.NUMA.Affinity)
-	}
-	for _, name := range r.NUMA.Devices {
+	p.oneOf("Resources/NUMA/Affinity", r.NUMA.Affinity, []string{"", "none", "prefer", "require"}, "invalid numa affinity")
+	for i, name := range r.NUMA.Devices {
 		if !slices.ContainsFunc(r.Devices, func(d *nomadlike.RequestedDevice) bool { return d.Name == name }) {
-			p.addf("Resources/NUMA/Devices", "numa device %q not requested as task resource", name)
+			p.addf("Resources/NUMA/Devices/"+strconv.Itoa(i), "numa device %q not requested as task resource", name)
 		}
 	}
 }
@@ -231,7 +229,7 @@ func checkChecksum(p findings, sum string) {
 	case !ok:
 		p.addf("GetterOptions/checksum", "checksum must be given as type:value; got %q", sum)
 	case want == 0:
-		p.addf("GetterOptions/checksum", "unsupported checksum type: %s", kind)
+		p.oneOf("GetterOptions/checksum", kind, []string{"md5", "sha1", "sha256", "sha512"}, "unsupported checksum type")
 	case !hexDigits.MatchString(digest) || len(digest) != want:
 		p.addf("GetterOptions/checksum", "invalid %s checksum: %s", kind, sum)
 	}
@@ -289,9 +287,7 @@ func checkCSIPlugin(p findings, c *nomadlike.TaskCSIPluginConfig) {
 	if c.ID == "" {
 		p.addf("CSIPluginConfig/ID", "CSIPluginConfig must have a non-empty PluginID")
 	}
-	if !slices.Contains([]string{"node", "controller", "monolith"}, c.Type) {
-		p.addf("CSIPluginConfig/Type", "CSIPluginConfig PluginType must be one of 'node', 'controller', or 'monolith', got: %q", c.Type)
-	}
+	p.oneOf("CSIPluginConfig/Type", c.Type, []string{"node", "controller", "monolith"}, "invalid CSIPluginConfig PluginType")
 	mount, stage := path.Clean("/"+c.MountDir), path.Clean("/"+c.StagePublishBaseDir)
 	if stage == mount || strings.HasPrefix(stage, strings.TrimSuffix(mount, "/")+"/") {
 		p.addf("CSIPluginConfig/StagePublishBaseDir", "CSIPluginConfig StagePublishBaseDir must not be a subdirectory of MountDir, got: StagePublishBaseDir=%q MountDir=%q", c.StagePublishBaseDir, c.MountDir)
@@ -322,8 +318,8 @@ func checkIdentity(p findings, id *nomadlike.WorkloadIdentity) {
 	if id.Name != "" && !identityName.MatchString(id.Name) {
 		p.addf("Name", "invalid identity name %q: must match %s", id.Name, identityName)
 	}
-	if slices.Contains(id.Audience, "") {
-		p.addf("Audience", "identity %q: an empty string is an invalid audience", id.Name)
+	if i := slices.Index(id.Audience, ""); i >= 0 {
+		p.addf("Audience/"+strconv.Itoa(i), "identity %q: an empty string is an invalid audience", id.Name)
 	}
 	switch id.ChangeMode {
 	case "", "noop", "restart":

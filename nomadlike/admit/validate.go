@@ -198,9 +198,7 @@ func checkParameterized(p findings, job *nomadlike.Job) {
 	if notFor(job, nomadlike.JobTypeBatch, nomadlike.JobTypeSysBatch) {
 		p.addf("ParameterizedJob", "Parameterized job can only be used with %q or %q jobs", nomadlike.JobTypeBatch, nomadlike.JobTypeSysBatch)
 	}
-	if !slices.Contains([]string{"optional", "required", "forbidden"}, c.Payload) {
-		p.oneOf("ParameterizedJob/Payload", c.Payload, []string{"optional", "required", "forbidden"}, "Unknown payload requirement")
-	}
+	p.oneOf("ParameterizedJob/Payload", c.Payload, []string{"optional", "required", "forbidden"}, "Unknown payload requirement")
 	var both []string
 	for _, k := range c.MetaRequired {
 		if slices.Contains(c.MetaOptional, k) {

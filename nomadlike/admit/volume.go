@@ -3,8 +3,10 @@ package admit
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
 // Access modes of volumes.
@@ -17,6 +19,10 @@ const (
 	multiSingleWriter  = "multi-node-single-writer"
 	multiMultiWriter   = "multi-node-multi-writer"
 )
+
+func csiModes() []string {
+	return []string{singleReader, singleWriter, multiReader, multiSingleWriter, multiMultiWriter}
+}
 
 func checkVolumes(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 	canaries := 0
@@ -60,13 +66,9 @@ func checkHostVolume(p findings, v *nomadlike.VolumeRequest) {
 			p.addf("ReadOnly", "%s volumes must be read-only", v.AccessMode)
 		}
 	default:
-		p.addf("AccessMode", "host volumes cannot be mounted with %s access mode", v.AccessMode)
+		p.oneOf("AccessMode", v.AccessMode, []string{singleReader, singleWriter, singleSingleWriter, singleMultiWriter}, "host volumes cannot be mounted with the access mode")
 	}
-	switch v.AttachmentMode {
-	case "", "file-system", "block-device":
-	default:
-		p.addf("AttachmentMode", "volume has an invalid attachment mode %q", v.AttachmentMode)
-	}
+	p.oneOf("AttachmentMode", v.AttachmentMode, []string{"", "file-system", "block-device"}, "volume has an invalid attachment mode")
 }
 
 func checkCSIVolume(p findings, v *nomadlike.VolumeRequest, count int) {
@@ -77,9 +79,9 @@ func checkCSIVolume(p findings, v *nomadlike.VolumeRequest, count int) {
 			p.addf("MountOptions", "block devices cannot have mount options")
 		}
 	case "":
-		p.addf("AttachmentMode", "CSI volumes must have an attachment mode")
+		p.addf("AttachmentMode", "CSI volumes must have an attachment mode: file-system or block-device")
 	default:
-		p.addf("AttachmentMode", "CSI volume has an invalid attachment mode %q", v.AttachmentMode)
+		p.oneOf("AttachmentMode", v.AttachmentMode, []string{"file-system", "block-device"}, "CSI volume has an invalid attachment mode")
 	}
 	single := count > 1 && !v.PerAlloc
 	switch v.AccessMode {
@@ -104,9 +106,9 @@ func checkCSIVolume(p findings, v *nomadlike.VolumeRequest, count int) {
 		}
 	case multiMultiWriter:
 	case "":
-		p.addf("AccessMode", "CSI volumes must have an access mode")
+		p.addf("AccessMode", "CSI volumes must have an access mode: %s", strings.Join(csiModes(), ", "))
 	default:
-		p.addf("AccessMode", "CSI volume has an invalid access mode %q", v.AccessMode)
+		p.oneOf("AccessMode", v.AccessMode, csiModes(), "CSI volume has an invalid access mode")
 	}
 }
 
@@ -114,11 +116,9 @@ func checkMounts(p findings, g *nomadlike.Group, t *nomadlike.Task) {
 	for i, m := range t.VolumeMounts {
 		p := p.element("VolumeMounts", i, "", "")
 		if _, ok := g.Volumes[m.Volume]; !ok {
-			p.addf("Volume", "Volume Mount (%d) references undefined volume %q", i, m.Volume)
+			p.addf("Volume", "Volume Mount (%d) references undefined volume %q.%s", i, m.Volume, spell.Hint(m.Volume, slices.Sorted(maps.Keys(g.Volumes))))
 		}
 		p.oneOf("PropagationMode", m.PropagationMode, []string{"private", "host-to-task", "bidirectional"}, "Volume Mount (%d) has an invalid propagation mode", i)
-		if !slices.Contains([]string{"", "z", "Z"}, m.SELinuxLabel) {
-			p.addf("SELinuxLabel", "Volume Mount (%d) has an invalid SELinux label %q", i, m.SELinuxLabel)
-		}
+		p.oneOf("SELinuxLabel", m.SELinuxLabel, []string{"", "z", "Z"}, "Volume Mount (%d) has an invalid SELinux label", i)
 	}
 }

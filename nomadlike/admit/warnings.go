@@ -2,10 +2,27 @@ package admit
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/cron"
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
+
+// wellKnownDrivers are those that job files name, the built-in ones first: a name
+// that is almost one of them is likely misspelt. Which drivers there are, only
+// nodes know.
+func wellKnownDrivers() []string {
+	return []string{
+		"docker", "exec", "raw_exec", "java", "qemu", "mock_driver", "containerd",
+		"podman", "exec2", "containerd-driver", "nomad-driver-virt", "virt", "lxc", "nspawn", "firecracker-task-driver",
+		"pledge", "jail-task-driver", "singularity", "rkt", "iis", "win_exec", "win_iis",
+	}
+}
+
+// networkModes are those that nodes know, but for those of CNI.
+func networkModes() []string { return []string{"bridge", "host", "none"} }
 
 // warningsOf tells what is accepted but hardly meant.
 func warningsOf(job *nomadlike.Job, s Settings) []string {
@@ -64,6 +81,14 @@ func groupWarnings(g *nomadlike.Group, s Settings) []string {
 			warn("Group %q: mbits has been deprecated and has no effect; remove it from the network block", g.Name)
 		}
 	}
+	for _, n := range g.Networks {
+		if n.Mode == "" || strings.HasPrefix(n.Mode, "cni/") || slices.Contains(networkModes(), n.Mode) {
+			continue
+		}
+		if hint := spell.Hint(n.Mode, networkModes()); hint != "" {
+			warn("Group %q: no network mode is called %q.%s", g.Name, n.Mode, hint)
+		}
+	}
 	groupDelay := g.ShutdownDelay != nil && *g.ShutdownDelay > 0
 	anyDelay := groupDelay
 	for _, t := range g.Tasks {
@@ -93,6 +118,11 @@ func taskWarnings(g *nomadlike.Group, t *nomadlike.Task, s Settings) []string {
 	var out []string
 	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	name := g.Name + "." + t.Name
+	if !slices.Contains(wellKnownDrivers(), t.Driver) {
+		if hint := spell.Hint(t.Driver, wellKnownDrivers()); hint != "" {
+			warn("Task %q: driver %q is not a well-known one.%s", name, t.Driver, hint)
+		}
+	}
 	for _, svc := range t.Services {
 		if t.ShutdownDelay <= 0 {
 			warn("Service %q of task %q has no shutdown_delay: requests may reach it while it stops", svc.Name, name)
