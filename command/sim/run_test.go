@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nomadlike/nomadlike/command/sim/campaign"
 	"github.com/nomadlike/nomadlike/command/sim/cluster"
 )
 
@@ -47,14 +46,14 @@ func TestRunReport(t *testing.T) {
 }
 
 func TestRunOptions(t *testing.T) {
-	good := runOptions{runs: 1, faults: "none", span: campaign.SpanDefault, failures: 1}
+	good := runOptions{runs: 1, faults: "none", failures: 1}
 	for name, change := range map[string]func(*runOptions){
 		`-faults: "rain" is no kind of fault`: func(o *runOptions) { o.faults = "rain" },
 		`-keep: "x" is no list of steps`:      func(o *runOptions) { o.keep = "x" },
 		"a cluster has 1, 3 or 5 servers":     func(o *runOptions) { o.servers = 2 },
 		"1 to 500 nodes":                      func(o *runOptions) { o.nodes = 501 },
 		"-runs 0":                             func(o *runOptions) { o.runs = 0 },
-		"at least a second":                   func(o *runOptions) { o.span = 0 },
+		"at least a second":                   func(o *runOptions) { o.span = time.Millisecond },
 		"seeds are not negative":              func(o *runOptions) { o.seed = -1 },
 		"-parallel -1":                        func(o *runOptions) { o.parallel = -1 },
 		"-failures 0":                         func(o *runOptions) { o.failures = 0 },

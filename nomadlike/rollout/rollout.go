@@ -158,8 +158,12 @@ func (p *progress) step(c *check) (op.Op, time.Time) {
 		p.health, p.evaluated = known, c.now
 		return c.goOn(sick), sooner(c.now.Add(settleAfter), deadline)
 	}
-	if !c.complete() {
+	if !c.hasAll() {
 		return nil, deadline
+	}
+	if !c.complete() {
+		// What it waits for may end without a change that this looks at.
+		return nil, sooner(c.now.Add(settleAfter), deadline)
 	}
 	if next := p.evaluated.Add(settleAfter); next.After(c.now) {
 		return nil, next
@@ -294,14 +298,19 @@ func hasAll(state *nl.DeploymentState) bool {
 	return state.HealthyAllocs >= max(state.DesiredTotal, state.DesiredCanaries) && (state.DesiredCanaries == 0 || state.Promoted)
 }
 
-// complete tells whether the deployment has all it wants, nothing older runs
-// and nobody is about to look at the job.
-func (c *check) complete() bool {
+// hasAll tells whether every group has all it wants.
+func (c *check) hasAll() bool {
 	for _, state := range c.d.TaskGroups {
 		if !hasAll(state) {
 			return false
 		}
 	}
+	return true
+}
+
+// complete tells, of a deployment that has all it wants, whether nothing older
+// runs and nobody is about to look at the job.
+func (c *check) complete() bool {
 	for e := range c.s.EvalsByJob(c.d.Namespace, c.d.JobID) {
 		if e.Status == nl.EvalStatusPending {
 			return false

@@ -52,7 +52,7 @@ func (t *tx) followNode(n *nl.Node, given []*nl.Eval, seen uint64, now int64) {
 func (t *tx) followPlaced(a *nl.Alloc, now int64) {
 	n := t.Node(a.NodeID)
 	switch {
-	case a.Job == nil || a.Terminal():
+	case a.Job == nil || a.Terminal() || a.NodeID == "":
 	case n == nil:
 		t.followJob(a.Job, a.NodeID, 0, now)
 	case n.Status == nl.NodeStatusDown || n.Status == nl.NodeStatusDisconnected:

@@ -22,14 +22,20 @@ import (
 type Options struct {
 	Servers int
 	Nodes   int
-	Span    time.Duration // with faults and work; 0 is SpanDefault
+	Span    time.Duration // with faults and work
 	Faults  work.Faults
 	// Keep leaves out every step whose ID is not in it; nil keeps all.
 	Keep []int
 }
 
-// SpanDefault is the virtual time of faults and work.
-const SpanDefault = 5 * time.Minute
+// What most runs are like, and what one in largeEvery is. Small clusters find
+// most of what large ones do, for a third of the time; a large one has room for
+// what takes several jobs, many nodes or long histories to go wrong.
+const (
+	largeEvery = 5
+	smallSpan  = 150 * time.Second // of faults and work
+	largeSpan  = 5 * time.Minute
+)
 
 // Purposes of sources of randomness, apart from those of the cluster.
 const (
@@ -41,19 +47,22 @@ const (
 func Draw(seed uint64, o Options) cluster.Config {
 	r := rand.New(rand.NewPCG(seed, purposeShape))
 	c := cluster.Config{
-		Seed: seed, Servers: []int{1, 3, 3, 3, 5}[r.IntN(5)], Nodes: 8 + r.IntN(13), Workers: 1 + r.IntN(4),
-		PlanBatch: 1 << r.IntN(7), SnapshotEvery: []int{30, 150, 500, 500, 1000, 1000, 10_000, 10_000}[r.IntN(8)],
-		Faults: o.Faults, Span: o.Span,
+		Seed: seed, Servers: []int{1, 3, 3, 3, 5}[r.IntN(5)], Nodes: 4 + r.IntN(6), Workers: 1 + r.IntN(4),
+		PlanBatch: 1 << r.IntN(7), SnapshotEvery: []int{30, 80, 150, 300, 500, 1000, 10_000, 10_000}[r.IntN(8)],
+		Faults: o.Faults, Span: smallSpan,
 	}
-	steps := 40 + r.IntN(41)
+	steps := 20 + r.IntN(21)
+	if r.IntN(largeEvery) == 0 {
+		c.Nodes, c.Span, steps = 8+r.IntN(13), largeSpan, 40+r.IntN(41)
+	}
 	if o.Servers > 0 {
 		c.Servers = o.Servers
 	}
 	if o.Nodes > 0 {
 		c.Nodes = o.Nodes
 	}
-	if c.Span == 0 {
-		c.Span = SpanDefault
+	if o.Span > 0 {
+		c.Span = o.Span
 	}
 	plan := work.Plan{Servers: c.Servers, Nodes: c.Nodes, Steps: steps, Span: c.Span, Faults: c.Faults}
 	c.Capacity = plan.Capacity()
@@ -77,7 +86,7 @@ func Run(c cluster.Config, trace io.Writer) cluster.Result {
 // Line is the command that runs a seed again.
 func Line(seed uint64, o Options) string {
 	line := fmt.Sprintf("nomadlike sim run -seed %d -runs 1 -faults %s", seed, o.Faults)
-	if o.Span != 0 && o.Span != SpanDefault {
+	if o.Span > 0 {
 		line += fmt.Sprintf(" -time %v", o.Span)
 	}
 	if o.Servers > 0 {

@@ -141,3 +141,17 @@ func TestShrink(t *testing.T) {
 		t.Error("the list was changed")
 	}
 }
+
+// BenchmarkRun runs seeds with all faults, one after the other.
+func BenchmarkRun(b *testing.B) {
+	all, err := work.ParseFaults("all")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for seed := uint64(5_000_000); b.Loop(); seed++ {
+		if r := Run(Draw(seed, Options{Faults: all}), nil); r.Err != nil {
+			b.Errorf("seed %d: %v", seed, r.Err)
+		}
+	}
+}

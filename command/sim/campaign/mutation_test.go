@@ -197,7 +197,7 @@ func TestMutations(t *testing.T) {
 		t.Run(c.Name(), func(t *testing.T) {
 			t.Parallel()
 			cfg := Draw(2, Options{Servers: 3, Nodes: 8, Span: 90 * time.Second})
-			cfg.SnapshotEvery = 50
+			cfg.SnapshotEvery = 10 // so that some are looked at
 			cfg.Steps = append(cfg.Steps,
 				work.Step{ID: -2, At: 80 * time.Second, Verb: work.Drain, Node: 0, For: 5 * time.Second},
 				work.Step{ID: -3, At: 85 * time.Second, Verb: work.Stop, Job: 0})

@@ -21,6 +21,7 @@ import (
 	"github.com/nomadlike/nomadlike/command/sim/world"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
+	"github.com/nomadlike/nomadlike/nomadlike/query"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
@@ -80,6 +81,7 @@ type Cluster struct {
 	servers []*server
 	clients []*client
 	users   users
+	jobs    map[string]*nl.Job // that nodes were sent, by what was sent
 
 	highest, highestAck uint64
 	settling            bool
@@ -102,7 +104,7 @@ const userPlace world.Place = 100
 
 // Run runs a cluster through its steps, and lets it settle.
 func Run(cfg Config) Result {
-	c := &Cluster{cfg: cfg, w: world.New(cfg.Seed, cfg.Trace)}
+	c := &Cluster{cfg: cfg, jobs: map[string]*nl.Job{}, w: world.New(cfg.Seed, cfg.Trace)}
 	defer c.w.End()
 	c.random = c.w.Random(purposeCluster)
 	c.net = c.w.NewNet(c.w.Random(purposeNet), c.weather())
@@ -155,12 +157,25 @@ func (c *Cluster) compose() {
 		c.must(n.shape.Check())
 		n.nodeID, n.secret = n.shape.Identity(id)
 		n.server = n.random.IntN(len(c.servers))
-		n.node = node.New(node.Config{Random: n.random.Float64})
+		n.node = node.New(node.Config{Random: n.random.Float64, Job: c.decodeJob})
 		c.clients = append(c.clients, n)
 		if id < c.cfg.Nodes {
 			c.w.After(time.Duration(n.random.Int64N(int64(2*time.Second))), n.join)
 		}
 	}
+}
+
+// decodeJob reads a job that a node was sent. Nodes share what they read, which
+// they do not change.
+func (c *Cluster) decodeJob(sent *query.NodeJob) (*nl.Job, error) {
+	if j := c.jobs[string(sent.Encoded)]; j != nil {
+		return j, nil
+	}
+	j, err := sent.Job()
+	if err == nil {
+		c.jobs[string(sent.Encoded)] = j
+	}
+	return j, err
 }
 
 // clock draws a clock of a machine.
@@ -188,6 +203,7 @@ func (c *Cluster) settle() {
 	since, last := c.w.Now(), uint64(0)
 	why := ""
 	for c.err == nil && c.w.Now() < end {
+		c.stopClock()
 		c.advance(c.w.Now() + lookEvery)
 		state := c.activity()
 		if state != last || c.unsettled() != "" {
@@ -284,8 +300,16 @@ func (c *Cluster) heal() {
 		}
 	}
 	c.users.heal()
-	// What launches by the clock would never settle.
-	c.user(&work.Step{ID: -1, Verb: work.Stop, Job: work.Periodic}, func() {})
+}
+
+// stopClock stops what launches by the clock and would never settle. A job that
+// users were about to register may come late: it is looked for again.
+func (c *Cluster) stopClock() {
+	if l := c.leader(); l != nil {
+		if j := l.store.Snapshot().Job(nl.DefaultNamespace, work.JobID(work.Periodic)); j != nil && !j.Stop {
+			c.user(&work.Step{ID: -1, Verb: work.Stop, Job: work.Periodic}, func() {})
+		}
+	}
 }
 
 func (c *Cluster) settled() {

@@ -44,10 +44,30 @@ type entry struct {
 	op   op.Op  // data, decoded by the first server that applied it
 }
 
-// snapshotFile is a snapshot on disk.
+// snapshotFile is a snapshot on disk. It is written down only when somebody
+// reads it, which is seldom: a state does not change.
 type snapshotFile struct {
-	index uint64
-	data  []byte
+	server int
+	index  uint64
+	state  *store.Snapshot
+	data   []byte // nil: not yet
+}
+
+// saveEvery is every how many indexes a snapshot is written down at once, for
+// checkers, by all servers that save at that index.
+const saveEvery = 8
+
+// write gives the bytes of a snapshot.
+func (c *Cluster) write(f *snapshotFile) []byte {
+	if f.data == nil {
+		var b bytes.Buffer
+		if err := f.state.Save(&b); err != nil {
+			c.fail(err)
+		}
+		f.data = b.Bytes()
+		c.observe(check.Saved{Server: f.server, Snapshot: f.state, Data: f.data})
+	}
+	return f.data
 }
 
 // replica is the log of one server: what is on its disk, and how far it got.
@@ -393,7 +413,7 @@ func (q *sequencer) install(id int, snap *snapshotFile, term uint64) {
 		if life.dead() || to.term > term || to.applied >= snap.index {
 			return
 		}
-		s, err := store.Restore(bytes.NewReader(snap.data))
+		s, err := store.Restore(bytes.NewReader(q.c.write(snap)))
 		if err != nil {
 			q.c.fail(err)
 			return
@@ -474,13 +494,11 @@ func (q *sequencer) save(id int) {
 		return
 	}
 	s := l.store.Snapshot()
-	var b bytes.Buffer
-	if err := s.Save(&b); err != nil {
-		q.c.fail(err)
-		return
-	}
 	index := s.Index()
-	q.c.observe(check.Saved{Server: id, Snapshot: s, Data: b.Bytes()})
+	file := &snapshotFile{server: id, index: index, state: s}
+	if index%saveEvery == 0 {
+		q.c.write(file)
+	}
 	r.saving = true
 	q.c.w.After(10*q.sync(), func() {
 		if l.dead() {
@@ -490,7 +508,7 @@ func (q *sequencer) save(id int) {
 		if r.snap != nil && r.snap.index >= index {
 			return // a newer one was installed meanwhile
 		}
-		r.snap = &snapshotFile{index: index, data: b.Bytes()}
+		r.snap = file
 		if keep := int(index) - trailing; keep > r.disk.Base() {
 			r.disk.Drop(keep)
 		}
@@ -520,7 +538,7 @@ func (q *sequencer) open(id int) *store.Snapshot {
 	if r.snap == nil {
 		return store.Empty()
 	}
-	s, err := store.Restore(bytes.NewReader(r.snap.data))
+	s, err := store.Restore(bytes.NewReader(q.c.write(r.snap)))
 	if err != nil {
 		q.c.fail(err)
 		return store.Empty()

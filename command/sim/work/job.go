@@ -22,6 +22,11 @@ func JobID(job int) string { return fmt.Sprintf("job-%d", job) }
 // Group is the name of the one group of every job.
 const Group = "g"
 
+// batchMax is how many seconds a run of batch work takes at most: the work of
+// one job that fails each time, and has but one place, must end while clusters
+// settle (8 allocations, 3 times, 2 runs each).
+const batchMax = 25
+
 // typeOf is the type of a job, the same in all its versions.
 func typeOf(job int) string {
 	switch job {
@@ -102,7 +107,7 @@ func shapeOf(job int, seed uint64) shape {
 		s.cpu, s.mem = 100, 128
 		s.runFor = time.Duration(r.IntN(30)+1) * time.Second
 	default:
-		s.runFor = time.Duration(r.IntN(60)+1) * time.Second
+		s.runFor = time.Duration(r.IntN(batchMax)+1) * time.Second
 		if chance(15) {
 			s.exit = 1
 		}

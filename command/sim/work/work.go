@@ -118,8 +118,13 @@ type Plan struct {
 	Steady bool
 }
 
-// jobs is how many jobs a work list is about.
-const jobs = 10
+const (
+	// jobs is how many jobs a work list is about.
+	jobs = 10
+	// manySteps is from how many steps on most of the jobs are registered in the
+	// beginning; shorter lists begin with half of them.
+	manySteps = 40
+)
 
 // spare nodes may join later.
 const spare = 3
@@ -130,8 +135,12 @@ func (p *Plan) Capacity() int { return p.Nodes + spare }
 // Draw makes a list of steps.
 func Draw(p Plan, random *rand.Rand) []Step {
 	d := drawer{Plan: p, random: random}
+	percent := 50
+	if p.Steps >= manySteps {
+		percent = 75
+	}
 	for job := range jobs {
-		if random.IntN(4) > 0 {
+		if random.IntN(100) < percent {
 			d.out = append(d.out, Step{Verb: Register, At: d.within(0, d.Span/5), Job: job, Seed: random.Uint64()})
 		}
 	}

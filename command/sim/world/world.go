@@ -21,12 +21,13 @@ func Epoch() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // World is virtual time and what is to happen in it.
 type World struct {
-	now       time.Duration // since Epoch
-	seed      uint64
-	seq       uint64
-	pending   events
-	running   *Process              // whose code runs now, nil for none
-	processes map[*Process]struct{} // that have not ended
+	now     time.Duration // since Epoch
+	seed    uint64
+	seq     uint64
+	pending events
+	running *Process // whose code runs now, nil for none
+	stacks  []*stack // that processes run on
+	idle    []*stack // those of them on which none does
 
 	hash  hash.Hash64
 	trace io.Writer // nil: nobody reads it
@@ -35,7 +36,7 @@ type World struct {
 // New begins a history. The trace is written to w unless that is nil; its hash
 // is kept anyway.
 func New(seed uint64, w io.Writer) *World {
-	return &World{seed: seed, hash: fnv.New64a(), trace: w, processes: map[*Process]struct{}{}}
+	return &World{seed: seed, hash: fnv.New64a(), trace: w}
 }
 
 // Now is how much virtual time has passed.
