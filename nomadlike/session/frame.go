@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -102,6 +103,42 @@ func writeFrame(w io.Writer, k frameKind, payload []byte) error {
 		return err
 	}
 	_, err := w.Write(appendFrame(make([]byte, 0, frameHeadBytes+len(payload)), k, payload))
+	return err
+}
+
+// messageBuffers are for frames of messages that write themselves. A session
+// has copied a frame when its write returns.
+var messageBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// messageBufferMax is the largest buffer that is kept, in bytes; a message about
+// a few allocations takes one or two thousand.
+const messageBufferMax = 64 << 10
+
+// writeMessage sends a message as one frame.
+func writeMessage(w io.Writer, v any) error {
+	own, ok := v.(wire.Appender)
+	if !ok {
+		b, err := encode(v)
+		if err != nil {
+			return fmt.Errorf("encoding a message: %w", err)
+		}
+		return writeFrame(w, frameData, b)
+	}
+	buffer := messageBuffers.Get().(*[]byte)
+	defer messageBuffers.Put(buffer)
+	b, err := own.AppendCBOR(append((*buffer)[:0], byte(frameData), 0, 0, 0, 0))
+	if err != nil {
+		return fmt.Errorf("encoding a message: %w", err)
+	}
+	if len(b) <= messageBufferMax {
+		*buffer = b
+	}
+	n := len(b) - frameHeadBytes
+	if err := checkSize(n); err != nil {
+		return err
+	}
+	binary.BigEndian.PutUint32(b[1:], uint32(n))
+	_, err = w.Write(b)
 	return err
 }
 

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -81,11 +80,7 @@ func (s *servedStream) Send(v any) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	b, err := encode(v)
-	if err != nil {
-		return fmt.Errorf("encoding a message: %w", err)
-	}
-	return writeFrame(s.st, frameData, b)
+	return writeMessage(s.st, v)
 }
 
 func (s *servedStream) Recv(v any) error {

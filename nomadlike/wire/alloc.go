@@ -1,9 +1,9 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
@@ -47,12 +47,20 @@ type allocMore struct {
 }
 
 // EncodeAllocs writes allocations without their jobs.
-func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) { return encodeAllocs(allocs, true) }
-
-func encodeAllocs(allocs []*nl.Alloc, metrics bool) ([]byte, error) {
-	e := blockEncoder{withMetrics: metrics}
+func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) {
 	const typical = 160 // bytes of an allocation, to begin with
-	forms := appendHead(make([]byte, 0, typical*len(allocs)+16), majorArray, uint64(len(allocs)))
+	return appendAllocs(make([]byte, 0, typical*len(allocs)+1024), allocs, true)
+}
+
+// formBuffers are for the part of a block that is known first and written last.
+var formBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+func appendAllocs(b []byte, allocs []*nl.Alloc, metrics bool) ([]byte, error) {
+	e := blockEncoder{withMetrics: metrics}
+	e.resources.form, e.metrics.form = resourceForms.of, encode[nl.AllocMetric]
+	buffer := formBuffers.Get().(*[]byte)
+	defer formBuffers.Put(buffer)
+	forms := AppendArray((*buffer)[:0], len(allocs))
 	var f allocForm // one for all: it does not stay on the stack
 	for i, a := range allocs {
 		if a == nil {
@@ -67,24 +75,33 @@ func encodeAllocs(allocs []*nl.Alloc, metrics bool) ([]byte, error) {
 			return nil, fmt.Errorf("encoding allocation %s: %w", a.ID, err)
 		}
 	}
-	return e.block(forms)
+	if len(forms) <= formBufferMax {
+		*buffer = forms
+	}
+	b, err := e.append(b)
+	return append(b, forms...), err
 }
 
-// block puts the parts together.
-func (e *blockEncoder) block(forms []byte) ([]byte, error) {
+// formBufferMax is the largest buffer that is kept, in bytes: a plan's block
+// fits, the whole of a snapshot does not.
+const formBufferMax = 1 << 20
+
+// append appends what comes before the forms.
+func (e *blockEncoder) append(b []byte) (_ []byte, err error) {
 	const parts = 4
-	out := appendHead(make([]byte, 0, len(forms)+1024), majorArray, parts)
-	out, err := appendValue(out, e.texts, e.texts == nil)
-	if err != nil {
+	b = AppendArray(b, parts)
+	if e.texts == nil {
+		b = AppendNull(b)
+	} else {
+		b = AppendArray(b, len(e.texts))
+		for _, s := range e.texts {
+			b = AppendText(b, s)
+		}
+	}
+	if b, err = e.resources.append(b); err != nil {
 		return nil, err
 	}
-	if out, err = appendValue(out, e.resources.list, e.resources.list == nil); err != nil {
-		return nil, err
-	}
-	if out, err = appendValue(out, e.metrics.list, e.metrics.list == nil); err != nil {
-		return nil, err
-	}
-	return append(out, forms...), nil
+	return e.metrics.append(b)
 }
 
 type blockEncoder struct {
@@ -177,6 +194,7 @@ func shared(f *allocForm, a *nl.Alloc) [14]sharedText {
 
 // interner gives equal objects one position.
 type interner[T any] struct {
+	form   func(*T) ([]byte, error)
 	list   []*T
 	known  map[*T]uint32
 	formed map[string]uint32
@@ -197,13 +215,13 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 		return at, nil
 	}
 	if in.known == nil {
-		first, err := Encode(in.list[0])
+		first, err := in.form(in.list[0])
 		if err != nil {
 			return 0, err
 		}
 		in.known, in.formed = map[*T]uint32{in.list[0]: 1}, map[string]uint32{string(first): 1}
 	}
-	b, err := Encode(v)
+	b, err := in.form(v)
 	if err != nil {
 		return 0, err
 	}
@@ -217,42 +235,83 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 	return at, nil
 }
 
+// append appends the objects in their order; when there are none, null.
+func (in *interner[T]) append(b []byte) ([]byte, error) {
+	if in.list == nil {
+		return AppendNull(b), nil
+	}
+	b = AppendArray(b, len(in.list))
+	for _, one := range in.list {
+		out, err := in.form(one)
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, out...)
+	}
+	return b, nil
+}
+
+func encode[T any](v *T) ([]byte, error) { return Encode(v) }
+
 // DecodeAllocs reads what EncodeAllocs wrote.
 func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
-	r := formReader{b}
-	n, err := r.array()
-	if err == nil && n != 4 {
-		err = errFormType
-	}
-	var block allocBlock
+	r := NewReader(b)
+	allocs, err := readAllocs(r)
 	if err == nil {
-		err = errors.Join(r.value(&block.Strings), r.value(&block.Resources), r.value(&block.Metrics))
-	}
-	if err == nil {
-		n, err = r.array()
-	}
-	if err == nil && n > len(r.b)/allocFields {
-		err = errFormShort // an element takes a byte at least
+		err = r.Close()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("decoding allocations: %w", err)
+	}
+	return allocs, nil
+}
+
+func readAllocs(r *Reader) ([]*nl.Alloc, error) {
+	if n := r.Array(); r.err == nil && n != 4 {
+		r.fail(errType)
+	}
+	var block allocBlock
+	if !r.Null() {
+		block.Strings = make([]string, r.Array())
+		for i := range block.Strings {
+			block.Strings[i] = r.Text()
+		}
+	}
+	block.Resources = readList(r, readResources)
+	block.Metrics = readList(r, readItem[nl.AllocMetric])
+	n := r.Array()
+	if n > len(r.b)/allocFields {
+		r.fail(errShort) // an element takes a byte at least
+	}
+	if r.err != nil {
+		return nil, r.err
 	}
 	allocs := make([]*nl.Alloc, n)
 	var f allocForm
 	for i := range allocs {
 		f = allocForm{}
-		err := r.alloc(&f)
+		f.read(r)
+		err := r.err
 		if err == nil {
 			allocs[i], err = block.alloc(&f)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("decoding allocation %d of %d: %w", i, n, err)
+			return nil, fmt.Errorf("allocation %d of %d: %w", i, n, err)
 		}
 	}
-	if len(r.b) > 0 {
-		return nil, fmt.Errorf("decoding allocations: %w", errFormRest)
-	}
 	return allocs, nil
+}
+
+// readList reads an array; null is nil.
+func readList[T any](r *Reader, read func(*Reader) *T) []*T {
+	if r.Null() {
+		return nil
+	}
+	out := make([]*T, r.Array())
+	for i := range out {
+		out[i] = read(r)
+	}
+	return out
 }
 
 func (b *allocBlock) alloc(f *allocForm) (*nl.Alloc, error) {
@@ -304,10 +363,22 @@ func at[T any](list []T, position uint32) (T, error) {
 type AllocList []*nl.Alloc
 
 // MarshalCBOR writes the form of EncodeAllocs.
-func (l AllocList) MarshalCBOR() ([]byte, error) { return encodeAllocs(l, false) }
+func (l AllocList) MarshalCBOR() ([]byte, error) { return l.AppendCBOR(nil) }
+
+// AppendCBOR appends it.
+func (l AllocList) AppendCBOR(b []byte) ([]byte, error) { return appendAllocs(b, l, false) }
 
 // UnmarshalCBOR reads it.
 func (l *AllocList) UnmarshalCBOR(b []byte) (err error) {
 	*l, err = DecodeAllocs(b)
 	return err
+}
+
+// ReadAllocList reads it among other things; errors are the reader's.
+func ReadAllocList(r *Reader) AllocList {
+	out, err := readAllocs(r)
+	if err != nil {
+		r.fail(fmt.Errorf("decoding allocations: %w", err))
+	}
+	return out
 }
