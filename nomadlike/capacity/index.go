@@ -1,7 +1,11 @@
 package capacity
 
 import (
+	"fmt"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
@@ -45,7 +49,8 @@ func (s *Slot) Room(need fit.Vector) string {
 	return s.Used.Plus(need).Exceeds(s.Cap)
 }
 
-// Kind is the nodes of one pool, datacenter and class.
+// Kind is the nodes of one pool, datacenter and class that tell the same of
+// their drivers and networks.
 type Kind struct {
 	owner *cow.Owner
 	key   string
@@ -83,9 +88,35 @@ type Index struct {
 const keySeparator = "\x00"
 
 // kindOf is the key of the node's kind. The class comes first: it tells most
-// kinds apart.
+// kinds apart. What follows is what schedulers ask a node for beside its class
+// and what it has.
 func kindOf(n *nl.Node) string {
-	return n.ComputedClass + keySeparator + n.NodePool + keySeparator + n.Datacenter + keySeparator + n.NodeClass
+	var b strings.Builder
+	for _, s := range [...]string{n.ComputedClass, n.NodePool, n.Datacenter, n.NodeClass} {
+		b.WriteString(s)
+		b.WriteString(keySeparator)
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.Drivers)) {
+		if d := n.Drivers[name]; d != nil {
+			fmt.Fprintf(&b, "%s=%t%s", name, d.Detected && d.Healthy, keySeparator)
+		}
+	}
+	if r := n.NodeResources; r != nil {
+		var modes []string
+		for _, nw := range r.NodeNetworks {
+			if nw != nil {
+				modes = append(modes, nw.Mode)
+			}
+		}
+		for _, nw := range r.Networks {
+			if nw != nil {
+				modes = append(modes, nw.Mode)
+			}
+		}
+		slices.Sort(modes)
+		b.WriteString(strings.Join(slices.Compact(modes), keySeparator))
+	}
+	return b.String()
 }
 
 // Get is the node of that ID, nil when it is not among those that may take work.
@@ -194,8 +225,9 @@ func (x *Index) Settle(o *cow.Owner) {
 // the next in turn is found in an ordered list.
 type Turn uint64
 
-// NewTurn is that of a seed.
-func NewTurn(seed uint64) Turn { return Turn(stir(seed * 0x9e3779b97f4a7c15)) }
+// NewTurn is that of a seed. Seed 1, for which the scheduler's scripts are
+// written, begins at the start of the circle.
+func NewTurn(seed uint64) Turn { return Turn(stir((seed - 1) * odd)) }
 
 // Of is where the node stands by this turn; the least comes first.
 func (t Turn) Of(s *Slot) uint64 { return s.Order - uint64(t) }
@@ -209,8 +241,11 @@ func hash(text string) uint64 {
 	for i := range len(text) {
 		h = (h ^ uint64(text[i])) * 1099511628211
 	}
-	return stir(h)
+	return stir(h ^ odd)
 }
+
+// odd is 2^64 divided by the golden ratio: multiples of it lie far apart.
+const odd = 0x9e3779b97f4a7c15
 
 func stir(h uint64) uint64 {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9

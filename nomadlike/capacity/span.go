@@ -44,6 +44,10 @@ func (sp *span) may(need fit.Vector) bool { return sp.spareHigh > 0 && need.Exce
 // must tells that need fits on all of the nodes.
 func (sp *span) must(need fit.Vector) bool { return sp.spareLow > 0 && need.Exceeds(sp.freeLow) == "" }
 
+// May tells that need may fit on some of the nodes: it is false only where it
+// fits on none.
+func (k *Kind) May(need fit.Vector) bool { return k.root.span.may(need) }
+
 // left is the least and the most that may be left on nodes where need has been
 // added.
 func (sp *span) left(need fit.Vector) (low, high fit.Shares) {

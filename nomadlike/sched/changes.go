@@ -53,6 +53,7 @@ func (p *placer) rest() {
 	if !p.ready || p.failed != nil || p.overQuota != nil {
 		return
 	}
+	p.indexed = nil
 	p.ready, p.candidates, p.lanes, p.recent = false, nil, nil, nil
 	p.lane = map[laneKey]*lane{}
 	p.buckets, p.alikes = map[string]*bucket{}, map[int]*alike{}

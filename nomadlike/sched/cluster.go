@@ -5,16 +5,48 @@ import (
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/capacity"
 	"github.com/nomadlike/nomadlike/nomadlike/expr"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
 )
 
+// region tells of the nodes that are ready in a pool.
+type region struct {
+	available map[string]int // those that the job may use, by datacenter
+	inPool    int
+	nodes     int // that the job may use
+}
+
+// region is that of the pool, counted once.
+func (r *run) region(pool string) *region {
+	if c := r.regions[pool]; c != nil {
+		return c
+	}
+	c := &region{available: map[string]int{}}
+	for k := range r.capacity.Kinds() {
+		n := k.Sample()
+		if !inPool(n, pool) {
+			continue
+		}
+		c.inPool += k.Len()
+		if r.serves(n, pool) {
+			c.available[n.Datacenter] += k.Len()
+			c.nodes += k.Len()
+		}
+	}
+	r.regions[pool] = c
+	return c
+}
+
+// serves tells whether the job may use a ready node by its pool and datacenter.
+func (r *run) serves(n *nl.Node, pool string) bool {
+	return inPool(n, pool) && (r.job == nil || expr.GlobAny(r.job.Datacenters, n.Datacenter))
+}
+
 // cluster is the nodes a job may use by their state, pool and datacenter.
 type cluster struct {
-	nodes     []*nl.Node     // in the order that breaks ties
-	at        map[string]int // where a node stands in it, by ID
-	available map[string]int // by datacenter
-	inPool    int
+	nodes []*nl.Node     // in the order that breaks ties
+	at    map[string]int // where a node stands in it, by ID
 }
 
 // cluster is that of the pool, found once.
@@ -22,19 +54,13 @@ func (r *run) cluster(pool string) *cluster {
 	if c := r.clusters[pool]; c != nil {
 		return c
 	}
-	c := &cluster{available: map[string]int{}}
+	c := &cluster{}
 	for n := range r.snapshot.Nodes() {
-		if !n.Ready() || !inPool(n, pool) {
-			continue
+		if n.Ready() && r.serves(n, pool) {
+			c.nodes = append(c.nodes, n)
 		}
-		c.inPool++
-		if r.job != nil && !expr.GlobAny(r.job.Datacenters, n.Datacenter) {
-			continue
-		}
-		c.available[n.Datacenter]++
-		c.nodes = append(c.nodes, n)
 	}
-	shuffle(c.nodes, r.in.Seed)
+	byTurn(c.nodes, r.turn)
 	c.at = make(map[string]int, len(c.nodes))
 	for i, n := range c.nodes {
 		c.at[n.ID] = i
@@ -43,16 +69,15 @@ func (r *run) cluster(pool string) *cluster {
 	return c
 }
 
-// shuffle orders nodes by a hash of their ID and the seed, so that the order of
-// two nodes does not depend on which others there are.
-func shuffle(nodes []*nl.Node, seed uint64) {
+// byTurn orders nodes by whose turn it is.
+func byTurn(nodes []*nl.Node, turn capacity.Turn) {
 	type keyed struct {
 		key  uint64
 		node *nl.Node
 	}
 	list := make([]keyed, len(nodes))
 	for i, n := range nodes {
-		list[i] = keyed{hash(n.ID, seed), n}
+		list[i] = keyed{turn.OfNode(n.ID), n}
 	}
 	slices.SortFunc(list, func(a, b keyed) int {
 		if a.key != b.key {
@@ -63,19 +88,6 @@ func shuffle(nodes []*nl.Node, seed uint64) {
 	for i := range list {
 		nodes[i] = list[i].node
 	}
-}
-
-// hash is FNV-1a of the text, stirred with the seed so that all bits depend on
-// both.
-func hash(text string, seed uint64) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 1099511628211
-	}
-	h ^= seed * 0x9e3779b97f4a7c15
-	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
-	h = (h ^ h>>27) * 0x94d049bb133111eb
-	return h ^ h>>31
 }
 
 func inPool(n *nl.Node, pool string) bool {

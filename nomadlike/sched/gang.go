@@ -57,6 +57,7 @@ func (r *run) without(gang []string, result *reconcile.Result) (*Outcome, error)
 	}
 	reason := fmt.Sprintf("all_or_nothing: %d of %d placements fit", wanted-missing, wanted)
 	again := newRun(r.snapshot, r.eval, r.in)
+	again.whole = r.whole
 	again.held = maps.Clone(r.held)
 	if again.held == nil {
 		again.held = map[string]*held{}
@@ -67,7 +68,7 @@ func (r *run) without(gang []string, result *reconcile.Result) (*Outcome, error)
 		case h.lacks:
 			h.metric = *r.failures[name]
 		case p != nil:
-			h.metric = *p.metric(nil)
+			h.metric = *p.survey(nil)
 		}
 		h.metric.Reason = reason
 		again.held[name] = h

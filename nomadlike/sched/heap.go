@@ -1,15 +1,28 @@
 package sched
 
+import "github.com/nomadlike/nomadlike/nomadlike/capacity"
+
 // entry is a node in a heap with the score it had when it was put there.
 type entry struct {
 	sum     float64
-	order   int // position among the shuffled nodes, breaks ties
-	version int // of the candidate; older entries are stale
+	order   uint64 // by turn, breaks ties
+	version int    // of the candidate; older entries are stale
 	c       *candidate
 }
 
 func (e *entry) better(o *entry) bool {
-	return e.sum > o.sum || e.sum == o.sum && e.order < o.order
+	switch {
+	case e.sum != o.sum:
+		return e.sum > o.sum
+	case e.order != o.order:
+		return e.order < o.order
+	}
+	return e.c.before(o.c)
+}
+
+// before is the order that breaks ties.
+func (c *candidate) before(o *candidate) bool {
+	return c.order < o.order || c.order == o.order && c.node.Info.ID < o.node.Info.ID
 }
 
 func (e *entry) stale() bool { return e.version != e.c.version }
@@ -20,6 +33,9 @@ type lane struct {
 	alike *alike
 	terms int
 	heap  []entry
+	// source holds nodes that have not been looked at and would stand here, nil
+	// when there are none.
+	source *capacity.Search
 }
 
 func (l *lane) push(e entry) {

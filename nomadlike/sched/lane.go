@@ -75,7 +75,11 @@ func (p *placer) alikeOf(b *bucket) *alike {
 		}
 		return b.alike
 	}
-	count := p.spreads[0].Count(b.values[0])
+	return p.alikeCount(p.spreads[0].Count(b.values[0]))
+}
+
+// alikeCount is all buckets with the count.
+func (p *placer) alikeCount(count int) *alike {
 	a := p.alikes[count]
 	if a == nil {
 		a = &alike{count: count}
@@ -97,12 +101,15 @@ func (p *placer) liked(a *alike) float64 {
 
 func (p *placer) laneOf(c *candidate) (*lane, entry) {
 	sum, terms := c.parts.Base()
-	key := laneKey{p.alikeOf(c.bucket), terms}
+	return p.laneAt(laneKey{p.alikeOf(c.bucket), terms}), entry{sum: sum, order: c.order, version: c.version, c: c}
+}
+
+func (p *placer) laneAt(key laneKey) *lane {
 	l := p.lane[key]
 	if l == nil {
-		l = &lane{alike: key.alike, terms: terms}
+		l = &lane{alike: key.alike, terms: key.terms}
 		p.lane[key] = l
 		p.lanes = append(p.lanes, l)
 	}
-	return l, entry{sum: sum, order: c.order, version: c.version, c: c}
+	return l
 }

@@ -25,8 +25,12 @@ func (p *placer) metric(place *reconcile.Placement) *nl.AllocMetric {
 	m := p.run.baseMetric(p.ask.Job.NodePool)
 	p.prepare()
 	p.catchUp()
-	m.NodesEvaluated = len(p.candidates)
 	p.checks.Forget()
+	if p.indexed != nil {
+		p.countIndexed(m)
+		return m
+	}
+	m.NodesEvaluated = len(p.candidates)
 	for _, c := range p.candidates {
 		class := c.node.Info.NodeClass
 		filtered := c.filtered
@@ -35,27 +39,31 @@ func (p *placer) metric(place *reconcile.Placement) *nl.AllocMetric {
 		}
 		switch {
 		case filtered != "":
-			m.NodesFiltered++
-			m.ConstraintFiltered = count(m.ConstraintFiltered, p.checks.Count(c.node.Info, filtered))
-			if class != "" {
-				m.ClassFiltered = count(m.ClassFiltered, class)
-			}
+			p.countFiltered(m, c, filtered)
 		case c.exhausted != "":
 			m.NodesExhausted++
-			m.DimensionExhausted = count(m.DimensionExhausted, c.exhausted)
+			m.DimensionExhausted = count(m.DimensionExhausted, c.exhausted, 1)
 			if class != "" {
-				m.ClassExhausted = count(m.ClassExhausted, class)
+				m.ClassExhausted = count(m.ClassExhausted, class, 1)
 			}
 		}
 	}
 	return m
 }
 
-func count(m map[string]int, key string) map[string]int {
+func (p *placer) countFiltered(m *nl.AllocMetric, c *candidate, reason string) {
+	m.NodesFiltered++
+	m.ConstraintFiltered = count(m.ConstraintFiltered, p.checks.Count(c.node.Info, reason), 1)
+	if class := c.node.Info.NodeClass; class != "" {
+		m.ClassFiltered = count(m.ClassFiltered, class, 1)
+	}
+}
+
+func count(m map[string]int, key string, by int) map[string]int {
 	if m == nil {
 		m = map[string]int{}
 	}
-	m[key]++
+	m[key] += by
 	return m
 }
 
@@ -65,17 +73,27 @@ func (p *placer) failure(place *reconcile.Placement) *nl.AllocMetric {
 	if p.quotaAlone {
 		return p.quotaMetric()
 	}
-	m := p.metric(place)
+	m := p.survey(place)
 	m.QuotaExhausted = p.overQuota
 	p.askExhausted(m)
 	return m
+}
+
+// survey is metric with what nodes lack beside room told of all of them, too.
+// For a placement that succeeded only nodes that were tried are asked for ports.
+func (p *placer) survey(place *reconcile.Placement) *nl.AllocMetric {
+	if p.ask.WantsPorts() {
+		p.prepare()
+		p.everyone()
+	}
+	return p.metric(place)
 }
 
 // quotaMetric is that of a placement for which no node was looked at, since
 // the quota allows no more.
 func (p *placer) quotaMetric() *nl.AllocMetric {
 	m := p.run.baseMetric(p.ask.Job.NodePool)
-	m.NodesEvaluated = len(p.run.cluster(p.ask.Job.NodePool).nodes)
+	m.NodesEvaluated = p.run.region(p.ask.Job.NodePool).nodes
 	m.QuotaExhausted = p.overQuota
 	return m
 }
@@ -114,7 +132,7 @@ func (p *placer) askExhausted(m *nl.AllocMetric) {
 
 // baseMetric is what the metrics of all placements in a pool share.
 func (r *run) baseMetric(pool string) *nl.AllocMetric {
-	c := r.cluster(pool)
+	c := r.region(pool)
 	return &nl.AllocMetric{
 		NodePool: pool, NodesInPool: c.inPool, NodesAvailable: c.available, AllocationTime: r.elapsed(),
 	}

@@ -30,6 +30,7 @@ const strandedGain = 2
 // that can be emptied, where mayLeave tells what else may be moved away.
 func Moves(s *store.Snapshot, job *nl.Job, g *nl.Group, allocs []*nl.Alloc, startFirst bool, mayLeave func(*nl.Alloc) bool, in Input) ([]Move, error) {
 	r := newRun(s, &nl.Eval{Namespace: job.Namespace, JobID: job.ID, Type: job.Type}, in)
+	r.whole = true // what is free is added up over all of them
 	p, err := r.placer(job, g)
 	if err != nil {
 		return nil, err

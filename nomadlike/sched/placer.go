@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/capacity"
 	"github.com/nomadlike/nomadlike/nomadlike/expr"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
 	"github.com/nomadlike/nomadlike/nomadlike/sched/assign"
@@ -14,8 +15,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
 )
 
-// placer finds nodes for the allocations of one group. Every node is looked at
-// once; afterwards only those that change are looked at again.
+// placer finds nodes for the allocations of one group. Every node comes into
+// question: either each is looked at once, and afterwards only those that
+// change, or the index of the state hands out the best.
 type placer struct {
 	run        *run
 	ask        *assign.Ask
@@ -27,14 +29,18 @@ type placer struct {
 	properties []*property
 	company    []*company
 
+	*indexed   // nil when each node is looked at
 	candidates []*candidate
 	lanes      []*lane
 	lane       map[laneKey]*lane
 	buckets    map[string]*bucket
 	byCount    bool           // lanes are told apart by counts, not by values
 	alikes     map[int]*alike // by count
-	ready      bool           // lanes are built
-	known      int            // of the run's changes
+	// strays counts nodes that turned out to belong into another lane than the one
+	// for which they were asked.
+	strays int
+	ready  bool // lanes are built
+	known  int  // of the run's changes
 
 	placed int             // placements made
 	failed *nl.AllocMetric // of the first placement that failed
@@ -51,8 +57,10 @@ type placer struct {
 // candidate is a node as this group sees it.
 type candidate struct {
 	node    *fit.Node
-	order   int
+	order   uint64
 	bucket  *bucket
+	lane    *lane          // where it stands, or stood last
+	slot    *capacity.Slot // of an indexed one, as the index has it
 	version int
 	static  string  // why it may never run the group, ""
 	liked   float64 // by the affinities
@@ -173,12 +181,15 @@ func (p *placer) prepare() {
 	}
 	p.catchUp()
 	p.ready = true
+	if p.indexable() && p.prepareIndexed() {
+		return
+	}
 	nodes := p.run.cluster(p.ask.Job.NodePool).nodes
 	p.candidates = make([]*candidate, 0, len(nodes))
 	list := make([]candidate, len(nodes))
 	for i, info := range nodes {
 		c := &list[i]
-		c.node, c.order, c.static = p.run.node(info.ID), i, p.checks.Node(info)
+		c.node, c.order, c.static = p.run.node(info.ID), p.run.turn.OfNode(info.ID), p.checks.Node(info)
 		if c.bucket = p.bucketOf(info); c.bucket != nil {
 			c.bucket.members = append(c.bucket.members, c)
 		}
@@ -193,6 +204,7 @@ func (p *placer) prepare() {
 		p.look(c)
 		if c.filtered == "" && c.exhausted == "" {
 			l, e := p.laneOf(c)
+			c.lane = l
 			l.heap = append(l.heap, e)
 		}
 	}
@@ -203,6 +215,9 @@ func (p *placer) prepare() {
 
 // at is a node as the group sees it, nil when it is not among those looked at.
 func (p *placer) at(nodeID string) *candidate {
+	if p.indexed != nil {
+		return p.atIndexed(nodeID)
+	}
 	i, known := p.run.cluster(p.ask.Job.NodePool).at[nodeID]
 	if !known || i >= len(p.candidates) {
 		return nil
@@ -235,6 +250,7 @@ func (p *placer) enqueue(c *candidate) {
 	c.version++
 	if c.filtered == "" && c.exhausted == "" {
 		l, e := p.laneOf(c)
+		c.lane = l
 		l.push(e)
 	}
 }
@@ -246,19 +262,9 @@ func (p *placer) pick(place *reconcile.Placement, penalized []string) *candidate
 	if p.checks.PerAlloc {
 		return p.scan(place, penalized)
 	}
-	best, bestScore := (*candidate)(nil), 0.0
-	for _, l := range p.lanes {
-		e, held, found := p.first(l, penalized)
-		for _, h := range held {
-			l.push(h)
-		}
-		if !found {
-			continue
-		}
-		score := rank.Mean(e.sum, l.terms, p.liked(l.alike))
-		if best == nil || score > bestScore || score == bestScore && e.order < best.order {
-			best, bestScore = e.c, score
-		}
+	best, bestScore := p.bestOfLanes(penalized)
+	for strays := 0; strays != p.strays; best, bestScore = p.bestOfLanes(penalized) {
+		strays = p.strays
 	}
 	for _, id := range penalized {
 		c := p.at(id)
@@ -275,9 +281,43 @@ func (p *placer) pick(place *reconcile.Placement, penalized []string) *candidate
 	return best
 }
 
+// bestOfLanes is the best of all nodes but the penalized, nil when there is none.
+func (p *placer) bestOfLanes(penalized []string) (best *candidate, bestScore float64) {
+	for i := 0; i < len(p.lanes); i++ { // more may come
+		l := p.lanes[i]
+		e, held, found := p.first(l, penalized)
+		for _, h := range held {
+			l.push(h)
+		}
+		if !found {
+			continue
+		}
+		score := rank.Mean(e.sum, l.terms, p.liked(l.alike))
+		if best == nil || score > bestScore || score == bestScore && e.c.before(best) {
+			best, bestScore = e.c, score
+		}
+	}
+	return best, bestScore
+}
+
 // first is the best entry of a lane that is current, allowed and not penalized.
 // Penalized ones are handed out, to be put back.
 func (p *placer) first(l *lane, penalized []string) (best entry, held []entry, found bool) {
+	for {
+		best, out, found := p.firstKnown(l, penalized)
+		held = append(held, out...)
+		var floor *entry
+		if found {
+			floor = &best
+		}
+		if !p.pull(l, floor) {
+			return best, held, found
+		}
+	}
+}
+
+// firstKnown is first among the nodes that have been looked at.
+func (p *placer) firstKnown(l *lane, penalized []string) (best entry, held []entry, found bool) {
 	for len(l.heap) > 0 {
 		e := &l.heap[0]
 		switch {

@@ -18,7 +18,7 @@ func (r *run) preempt(p *placer, place *reconcile.Placement, d *nl.Deployment) b
 	var best *candidate
 	var bestVictims []*nl.Alloc
 	bestScore := 0.0
-	for _, c := range p.candidates {
+	for _, c := range p.everyone() {
 		if c.filtered != "" || p.distinct(c) != "" || nodeReason(p, c, place) != "" {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/capacity"
 	"github.com/nomadlike/nomadlike/nomadlike/expr"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
 	"github.com/nomadlike/nomadlike/nomadlike/sched/rank"
@@ -26,6 +27,11 @@ type run struct {
 	allocs   []*nl.Alloc // of the job
 	nodes    map[string]*fit.Node
 	clusters map[string]*cluster
+	regions  map[string]*region
+	turn     capacity.Turn
+	capacity capacity.Index  // with what the plan changes, see standing
+	stood    int             // how many of the changes are in it
+	whole    bool            // every node is looked at, whatever is asked for
 	gone     map[string]bool // allocations that the plan takes off their nodes
 	placed   map[string]bool // allocations that the plan places
 	counts   map[string]*nodeCount
@@ -59,8 +65,10 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 		snapshot: s, eval: e, in: in, job: s.Job(e.Namespace, e.JobID), config: s.SchedulerConfig(),
 		random:   rand.New(rand.NewPCG(in.Seed, portStream)),
 		nodes:    map[string]*fit.Node{},
-		clusters: map[string]*cluster{},
-		gone:     map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
+		clusters: map[string]*cluster{}, regions: map[string]*region{},
+		turn: capacity.NewTurn(in.Seed), capacity: s.Capacity(),
+		whole: e.Type == nl.JobTypeSystem || e.Type == nl.JobTypeSysBatch,
+		gone:  map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
 		placers: map[placerKey]*placer{}, queued: map[string]int{}, failures: map[string]*nl.AllocMetric{},
 		evictedOf: map[groupKey]int{},
 	}

@@ -85,6 +85,9 @@ func (p *placer) scores(chosen *candidate, penalized []string) []*nl.NodeScoreMe
 		c     *candidate
 		score float64
 	}
+	for i := 0; i < len(p.lanes); i++ { // more may come
+		p.deepen(p.lanes[i], perLane+1)
+	}
 	var others []rated
 	for _, l := range p.lanes {
 		taken := 0
@@ -103,8 +106,10 @@ func (p *placer) scores(chosen *candidate, penalized []string) []*nl.NodeScoreMe
 			return -1
 		case a.score < b.score:
 			return 1
+		case a.c.before(b.c):
+			return -1
 		}
-		return a.c.order - b.c.order
+		return 1
 	})
 	for _, o := range others[:min(len(others), scoresMax-1)] {
 		rows = append(rows, p.row(o.c, penalized))

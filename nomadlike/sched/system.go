@@ -127,15 +127,15 @@ func (r *run) nodeFailed(p *placer, c *candidate, filtered, exhausted string) {
 	switch {
 	case filtered != "":
 		m.NodesFiltered++
-		m.ConstraintFiltered = count(m.ConstraintFiltered, filtered)
+		m.ConstraintFiltered = count(m.ConstraintFiltered, filtered, 1)
 		if info.NodeClass != "" {
-			m.ClassFiltered = count(m.ClassFiltered, info.NodeClass)
+			m.ClassFiltered = count(m.ClassFiltered, info.NodeClass, 1)
 		}
 	case exhausted != "":
 		m.NodesExhausted++
-		m.DimensionExhausted = count(m.DimensionExhausted, exhausted)
+		m.DimensionExhausted = count(m.DimensionExhausted, exhausted, 1)
 		if info.NodeClass != "" {
-			m.ClassExhausted = count(m.ClassExhausted, info.NodeClass)
+			m.ClassExhausted = count(m.ClassExhausted, info.NodeClass, 1)
 		}
 	}
 	p.askExhausted(m)

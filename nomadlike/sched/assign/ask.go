@@ -76,6 +76,13 @@ func New(job *nl.Job, g *nl.Group, oversubscription bool) (*Ask, error) {
 	return a, nil
 }
 
+// Varies tells that what an allocation takes, or how a node is liked for it,
+// depends on more of the node than the amounts that are left.
+func (a *Ask) Varies() bool { return a.devices || a.Cores > 0 || a.Millis > 0 }
+
+// WantsPorts tells that the group or a task wants ports.
+func (a *Ask) WantsPorts() bool { return a.ports }
+
 func newTask(t *nl.Task, oversubscription bool) (taskAsk, error) {
 	ask := taskAsk{task: t}
 	r := t.Resources

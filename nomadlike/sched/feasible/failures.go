@@ -16,7 +16,7 @@ func (c *Checks) Failures(n *nl.Node) []string {
 
 func (c *Checks) classFailures(n *nl.Node) []string {
 	if n.ComputedClass != "" {
-		if known, ok := c.failures[n.ComputedClass]; ok {
+		if known, ok := c.failures[c.kindOf(n)]; ok {
 			return known
 		}
 	}
@@ -28,9 +28,9 @@ func (c *Checks) classFailures(n *nl.Node) []string {
 	}
 	if n.ComputedClass != "" {
 		if c.failures == nil {
-			c.failures = map[string][]string{}
+			c.failures = map[kind][]string{}
 		}
-		c.failures[n.ComputedClass] = out
+		c.failures[c.kindOf(n)] = out
 	}
 	return out
 }

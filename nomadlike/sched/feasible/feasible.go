@@ -36,14 +36,14 @@ type Property struct {
 type Checks struct {
 	// Escapes tells that nodes of one class may differ.
 	Escapes    bool
-	class      []check
+	class      []classCheck
 	node       []check
-	verdict    map[string]string   // reason by class, "" passes
-	failures   map[string][]string // every reason by class, for Failures
-	told       map[string]bool     // classes whose reason was counted once
-	PerAlloc   bool                // volumes depend on the index of the allocation
-	HostsJob   bool                // distinct_hosts for the job
-	HostsGroup bool                // distinct_hosts for the group
+	verdict    map[kind]string   // reason, "" passes
+	failures   map[kind][]string // every reason, for Failures
+	told       map[kind]bool     // those whose reason was counted once
+	PerAlloc   bool              // volumes depend on the index of the allocation
+	HostsJob   bool              // distinct_hosts for the job
+	HostsGroup bool              // distinct_hosts for the group
 	Properties []Property
 	// Volumes lists the CSI volumes that the group needs, which may be missing or
 	// in use.
@@ -58,6 +58,30 @@ type check struct {
 	passes func(*nl.Node) bool
 }
 
+// classCheck is one whose result all nodes of a class share, or would, but for
+// what each reports beside what its class is made of, as the health of drivers.
+type classCheck struct {
+	check
+	reported bool
+}
+
+// kind is nodes of one class of which the reported checks say the same.
+type kind struct {
+	class    string
+	reported uint64 // a bit for each reported check that passes
+}
+
+// kindOf is that of a node which has a class.
+func (c *Checks) kindOf(n *nl.Node) kind {
+	k := kind{class: n.ComputedClass}
+	for i := range c.class {
+		if c.class[i].reported && c.class[i].passes(n) {
+			k.reported |= 1 << (i % 64) // one test for drivers, one for the network
+		}
+	}
+	return k
+}
+
 // Devices tells whether a node has the devices that a group asks for.
 type Devices interface {
 	WantsDevices() bool
@@ -69,7 +93,7 @@ type Devices interface {
 
 // New prepares the tests of a group.
 func New(job *nl.Job, g *nl.Group, devices Devices, volumes Volumes) (*Checks, error) {
-	c := &Checks{verdict: map[string]string{}, told: map[string]bool{}, namespace: job.Namespace, state: volumes}
+	c := &Checks{verdict: map[kind]string{}, told: map[kind]bool{}, namespace: job.Namespace, state: volumes}
 	if err := c.constraints(job.Constraints, true); err != nil {
 		return nil, err
 	}
@@ -83,7 +107,7 @@ func New(job *nl.Job, g *nl.Group, devices Devices, volumes Volumes) (*Checks, e
 		}
 	}
 	if devices != nil && devices.WantsDevices() {
-		c.class = append(c.class, check{MissingDevices, devices.KnowsDevices})
+		c.class = append(c.class, classCheck{check{MissingDevices, devices.KnowsDevices}, false})
 		c.node = append(c.node, check{MissingDevices, devices.HasDevices})
 	}
 	c.cores(g)
@@ -130,7 +154,7 @@ func (c *Checks) constraints(list []*nl.Constraint, ofJob bool) error {
 			c.Escapes = true
 			c.node = append(c.node, one)
 		} else {
-			c.class = append(c.class, one)
+			c.class = append(c.class, classCheck{one, false})
 		}
 	}
 	return nil
@@ -148,14 +172,14 @@ func (c *Checks) drivers(g *nl.Group) {
 			names = append(names, t.Driver)
 		}
 	}
-	c.class = append(c.class, check{MissingDrivers, func(n *nl.Node) bool {
+	c.class = append(c.class, classCheck{check{MissingDrivers, func(n *nl.Node) bool {
 		for _, name := range names {
 			if !hasDriver(n, name) {
 				return false
 			}
 		}
 		return true
-	}})
+	}}, true})
 }
 
 // hasDriver believes what the node tells of the driver, else its attribute.
@@ -185,7 +209,7 @@ func (c *Checks) networks(g *nl.Group) {
 	switch ask.Mode {
 	case "", "host", "none":
 	default:
-		c.class = append(c.class, check{MissingNetwork, func(n *nl.Node) bool { return hasMode(n, ask.Mode) }})
+		c.class = append(c.class, classCheck{check{MissingNetwork, func(n *nl.Node) bool { return hasMode(n, ask.Mode) }}, true})
 	}
 	for _, list := range [2][]*nl.Port{ask.ReservedPorts, ask.DynamicPorts} {
 		for _, p := range list {
@@ -244,10 +268,10 @@ func (c *Checks) secrets(g *nl.Group) {
 	for _, t := range g.Tasks {
 		for _, s := range t.Secrets {
 			attribute := "plugins.secrets." + s.Provider + ".version"
-			c.class = append(c.class, check{MissingSecrets, func(n *nl.Node) bool {
+			c.class = append(c.class, classCheck{check{MissingSecrets, func(n *nl.Node) bool {
 				_, ok := n.Attributes[attribute]
 				return ok
-			}})
+			}}, false})
 		}
 	}
 }
@@ -268,8 +292,10 @@ func (c *Checks) Node(n *nl.Node) string {
 
 // Class tests what all nodes of the node's class have in common.
 func (c *Checks) Class(n *nl.Node) string {
+	var k kind
 	if n.ComputedClass != "" {
-		if reason, known := c.verdict[n.ComputedClass]; known {
+		k = c.kindOf(n)
+		if reason, known := c.verdict[k]; known {
 			return reason
 		}
 	}
@@ -281,7 +307,7 @@ func (c *Checks) Class(n *nl.Node) string {
 		}
 	}
 	if n.ComputedClass != "" {
-		c.verdict[n.ComputedClass] = reason
+		c.verdict[k] = reason
 	}
 	return reason
 }
@@ -289,22 +315,41 @@ func (c *Checks) Class(n *nl.Node) string {
 // Count is the name under which metrics count a node that failed for this
 // reason: the first of its class by the reason itself, the others by the class.
 func (c *Checks) Count(n *nl.Node, reason string) string {
-	if n.ComputedClass == "" || c.verdict[n.ComputedClass] != reason {
+	if n.ComputedClass == "" {
 		return reason
 	}
-	if c.told[n.ComputedClass] {
+	k := c.kindOf(n)
+	if c.verdict[k] != reason {
+		return reason
+	}
+	if c.told[k] {
 		return ClassIneligible
 	}
-	c.told[n.ComputedClass] = true
+	c.told[k] = true
 	return reason
 }
+
+// CountAll is Count for n nodes of one class: the name of the first, and that of
+// the others, "" when there is none.
+func (c *Checks) CountAll(node *nl.Node, reason string, n int) (first, others string) {
+	first = c.Count(node, reason)
+	if n > 1 {
+		others = c.Count(node, reason)
+	}
+	return first, others
+}
+
+// ByClass tells that nodes of one class never differ, as far as their
+// properties go.
+func (c *Checks) ByClass() bool { return !c.Escapes && len(c.node) == 0 }
 
 // Forget starts counting anew.
 func (c *Checks) Forget() { clear(c.told) }
 
-// Eligible yields which classes were seen and whether they pass.
+// Eligible yields which classes were seen and whether they pass. A class may
+// come twice, when some of its nodes do and others do not.
 func (c *Checks) Eligible(yield func(class string, passes bool)) {
-	for class, reason := range c.verdict {
-		yield(class, reason == "")
+	for k, reason := range c.verdict {
+		yield(k.class, reason == "")
 	}
 }
