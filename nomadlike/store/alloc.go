@@ -47,7 +47,7 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 	}
 	t.countUse(old, next)
 	t.claimVolumes(old, next)
-	change(t, TableAllocs, next.Namespace, next.ID, old, next)
+	t.changeAlloc(next, old, next)
 }
 
 func (t *tx) deleteAlloc(a *nl.Alloc) {
@@ -64,7 +64,7 @@ func (t *tx) deleteAlloc(a *nl.Alloc) {
 	t.deleteServicesOf(a.ID)
 	t.countUse(a, nil)
 	t.claimVolumes(a, nil)
-	change(t, TableAllocs, a.Namespace, a.ID, a, nil)
+	t.changeAlloc(a, a, nil)
 }
 
 func (t *tx) nodeAllocs(nodeID string) *allocSet {

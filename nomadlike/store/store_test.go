@@ -250,3 +250,54 @@ func TestKeysOf(t *testing.T) {
 		}
 	}
 }
+
+// An allocation that one write changes twice, deletes, or deletes and makes
+// again is one Change.
+func TestAllocChangesAreOne(t *testing.T) {
+	s := New(Empty())
+	var got []Change
+	s.OnCommit(func(c Commit) { got = c.Changes })
+	index := uint64(0)
+	apply := func(o op.Op) map[string][]Change {
+		t.Helper()
+		index++
+		if _, err := s.Apply(index, o); err != nil {
+			t.Fatal(err)
+		}
+		of := map[string][]Change{}
+		for _, ch := range got {
+			if ch.Table == TableAllocs {
+				of[ch.Key] = append(of[ch.Key], ch)
+			}
+		}
+		return of
+	}
+	job := func(id string) *op.RegisterJob {
+		return &op.RegisterJob{Job: &nl.Job{Namespace: "default", ID: id, Type: "service", TaskGroups: []*nl.Group{{Name: "g"}}}}
+	}
+	alloc := func(id, job, previous string) *nl.Alloc {
+		return &nl.Alloc{ID: id, Namespace: "default", JobID: job, TaskGroup: "g", NodeID: "n", EvalID: "e", PreviousAllocation: previous}
+	}
+	plan := func(allocs ...*nl.Alloc) *op.ApplyPlans {
+		return &op.ApplyPlans{Plans: []*op.PlanDelta{{Place: allocs}}}
+	}
+	apply(job("j"))
+	apply(job("k"))
+	apply(plan(alloc("a", "j", ""), alloc("b", "j", ""), alloc("x", "j", "")))
+
+	changes := apply(&op.ApplyPlans{Plans: []*op.PlanDelta{{
+		Stop: []nl.AllocStop{{AllocID: "a"}, {AllocID: "b"}}, Place: []*nl.Alloc{alloc("c", "j", "a"), alloc("x", "k", ""), alloc("d", "j", "b")},
+	}}})
+	for id, list := range changes {
+		after := list[0].After.(*nl.Alloc)
+		if len(list) != 1 || after != s.Snapshot().Alloc(id) {
+			t.Errorf("%s: %d changes, the last makes %+v", id, len(list), after)
+		}
+		if before, _ := list[0].Before.(*nl.Alloc); (before != nil) != (id != "c" && id != "d") || before != nil && before.ModifyIndex == index {
+			t.Errorf("%s was %+v", id, before)
+		}
+	}
+	if a := changes["a"][0].After.(*nl.Alloc); len(changes) != 5 || a.NextAllocation != "c" || a.DesiredStatus != nl.AllocDesiredStop {
+		t.Errorf("%d allocations, a is %+v", len(changes), a)
+	}
+}

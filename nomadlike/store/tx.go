@@ -14,7 +14,10 @@ type tx struct {
 	*Snapshot // becomes the next snapshot
 	owner     *cow.Owner
 	changes   []Change
-	changed   map[changeKey]int // position in changes
+	changed   map[changeKey]int // position in changes, but for allocations
+	// changedAllocs are the positions of allocations by ID, nil until one is
+	// changed twice or deleted: most writes change thousands of them once.
+	changedAllocs map[string]int
 
 	row         *jobRow // the last one used: most writes concern one job
 	touched     []*jobRow
@@ -204,6 +207,27 @@ func change[T any](t *tx, table Table, namespace, key string, before, after *T) 
 	}
 	t.changed[id] = len(t.changes)
 	t.changes = append(t.changes, Change{table, namespace, key, orNil(before), orNil(after)})
+}
+
+// changeAlloc notes that a was created, changed or deleted.
+func (t *tx) changeAlloc(a, before, after *nl.Alloc) {
+	t.indexes[TableAllocs] = t.index
+	if t.changedAllocs == nil && (after == nil || before != nil && before.ModifyIndex == t.index) {
+		t.changedAllocs = map[string]int{}
+		for i := range t.changes {
+			if t.changes[i].Table == TableAllocs {
+				t.changedAllocs[t.changes[i].Key] = i
+			}
+		}
+	}
+	if t.changedAllocs != nil {
+		if at, found := t.changedAllocs[a.ID]; found {
+			t.changes[at].After = orNil(after)
+			return
+		}
+		t.changedAllocs[a.ID] = len(t.changes)
+	}
+	t.changes = append(t.changes, Change{TableAllocs, a.Namespace, a.ID, orNil(before), orNil(after)})
 }
 
 // orNil keeps a nil pointer from becoming a non-nil interface.

@@ -147,7 +147,7 @@ func TestStart(t *testing.T) {
 		got := ""
 		ev, wait, lost := w.b.next(w.b.start(c.index))
 		if ev != nil {
-			got = ev.Events[0].Key
+			got = ev.events().Events[0].Key
 		}
 		if got != c.want || lost || (wait != nil) != (c.want == "") {
 			t.Errorf("from %d: %q (lost %v), want %q", c.index, got, lost, c.want)

@@ -21,11 +21,50 @@ const bufferDefault = 100
 // Broker keeps the newest events and wakes subscribers.
 type Broker struct {
 	mu    sync.Mutex
-	ring  []*nl.Events // oldest first, at most size
+	ring  []*entry // oldest first, at most size
 	size  int
 	wake  chan struct{} // closed and replaced at every commit
 	store *store.Store
 	first uint64 // sequence number of ring[0]
+}
+
+// entry is a commit with events. They are made when a subscriber first looks:
+// most commits of a busy cluster nobody listens to.
+type entry struct {
+	index   uint64
+	kind    op.Kind
+	changes []store.Change // until they are made
+	make    sync.Once
+	made    *nl.Events
+}
+
+// newEntry takes of a commit what its events need, nil when nobody may care.
+func newEntry(c store.Commit) *entry {
+	kind := c.Op.Kind()
+	if !slices.ContainsFunc(c.Changes, func(ch store.Change) bool { return fromChange(kind, ch) != nil }) {
+		return nil
+	}
+	changes := slices.Clone(c.Changes)
+	for i := range changes {
+		if changes[i].After != nil {
+			changes[i].Before = nil // nothing else holds it
+		}
+	}
+	return &entry{index: c.Index, kind: kind, changes: changes}
+}
+
+func (e *entry) events() *nl.Events {
+	e.make.Do(func() {
+		e.made = &nl.Events{Index: e.index}
+		for _, ch := range e.changes {
+			if ev := fromChange(e.kind, ch); ev != nil {
+				ev.Index = e.index
+				e.made.Events = append(e.made.Events, ev)
+			}
+		}
+		e.changes = nil
+	})
+	return e.made
 }
 
 // New makes a broker that follows st. Size is how many commits are kept; 0 is
@@ -44,13 +83,13 @@ func (b *Broker) commit(c store.Commit) {
 		b.reset()
 		return
 	}
-	ev := fromCommit(c)
-	if ev == nil {
+	e := newEntry(c)
+	if e == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ring = append(b.ring, ev)
+	b.ring = append(b.ring, e)
 	if len(b.ring) > b.size {
 		b.ring = slices.Delete(b.ring, 0, 1)
 		b.first++
@@ -71,7 +110,7 @@ func (b *Broker) reset() {
 
 // next is the entry with sequence number seq, a channel to wait on when there
 // is none yet, or lost when it has been overwritten.
-func (b *Broker) next(seq uint64) (ev *nl.Events, wait <-chan struct{}, lost bool) {
+func (b *Broker) next(seq uint64) (ev *entry, wait <-chan struct{}, lost bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if seq < b.first {
@@ -91,7 +130,7 @@ func (b *Broker) start(index uint64) uint64 {
 		return b.first
 	}
 	for i, ev := range b.ring {
-		if ev.Index >= index {
+		if ev.index >= index {
 			return b.first + uint64(i)
 		}
 	}
@@ -127,7 +166,7 @@ func (b *Broker) Subscribe(ctx context.Context, topics map[string][]string, name
 				continue
 			}
 			seq++
-			match := f.match(ev)
+			match := f.match(ev.events())
 			if match == nil {
 				continue
 			}
@@ -178,31 +217,16 @@ func (f *filter) wants(e *nl.Event) bool {
 	return false
 }
 
-// fromCommit makes the events of one commit, nil when nobody may care.
-func fromCommit(c store.Commit) *nl.Events {
-	out := &nl.Events{Index: c.Index}
-	for _, ch := range c.Changes {
-		if e := fromChange(c.Op, ch); e != nil {
-			e.Index = c.Index
-			out.Events = append(out.Events, e)
-		}
-	}
-	if len(out.Events) == 0 {
-		return nil
-	}
-	return out
-}
-
-// fromChange makes the event of one changed object.
-func fromChange(o op.Op, ch store.Change) *nl.Event {
+// fromChange makes the event of one changed object, nil when nobody may care.
+func fromChange(kind op.Kind, ch store.Change) *nl.Event {
 	object, deleted := ch.After, false
 	if object == nil {
 		object, deleted = ch.Before, true
 	}
-	e := &nl.Event{Type: eventType(o, ch.Table, deleted), Namespace: ch.Namespace}
+	e := &nl.Event{Type: eventType(kind, ch.Table, deleted), Namespace: ch.Namespace}
 	switch v := object.(type) {
 	case *nl.Job:
-		if ch.Table != store.TableJobs || !tellsJob(o, deleted) {
+		if ch.Table != store.TableJobs || !tellsJob(kind, deleted) {
 			return nil
 		}
 		e.Topic, e.Key, e.Namespace = "Job", v.ID, v.Namespace
@@ -247,7 +271,7 @@ func fromChange(o op.Op, ch store.Change) *nl.Event {
 		e.FilterKeys = []string{v.JobID, v.ServiceName}
 		e.Payload = map[string]any{"Service": v}
 	case *nl.Variable:
-		if _, rekeyed := o.(*op.RekeyVariables); rekeyed {
+		if kind == op.KindRekeyVariables {
 			return nil
 		}
 		public := v.VariableMetadata
@@ -262,7 +286,7 @@ func fromChange(o op.Op, ch store.Change) *nl.Event {
 		e.FilterKeys = []string{v.ID, v.Name, v.PluginID}
 		e.Payload = map[string]any{"Volume": v}
 	case *nl.CSIVolume:
-		e.Topic, e.Key, e.Namespace, e.Type = "CSIVolume", v.ID, v.Namespace, csiVolumeType(o, deleted)
+		e.Topic, e.Key, e.Namespace, e.Type = "CSIVolume", v.ID, v.Namespace, csiVolumeType(kind, deleted)
 		e.FilterKeys = []string{v.ID, v.Name, v.PluginID}
 		e.Payload = map[string]any{"Volume": v.Shown()}
 	default:
@@ -273,11 +297,11 @@ func fromChange(o op.Op, ch store.Change) *nl.Event {
 
 // csiVolumeType names the write of a CSI volume: what neither registers nor
 // forgets it changes who claims it.
-func csiVolumeType(o op.Op, deleted bool) string {
+func csiVolumeType(kind op.Kind, deleted bool) string {
 	if deleted {
 		return "CSIVolumeDeregistered"
 	}
-	if _, registered := o.(*op.UpsertCSIVolumes); registered {
+	if kind == op.KindUpsertCSIVolumes {
 		return "CSIVolumeRegistered"
 	}
 	return "CSIVolumeClaim"
@@ -285,62 +309,64 @@ func csiVolumeType(o op.Op, deleted bool) string {
 
 // tellsJob tells whether a write is about the job itself: a status that
 // follows from something else is not an event.
-func tellsJob(o op.Op, deleted bool) bool {
-	switch o.(type) {
-	case *op.RegisterJob, *op.DeregisterJob, *op.ScaleJob, *op.SetJobStability, *op.TagJobVersion, *op.Collect,
-		*op.UpdateDeployment, *op.SetAllocHealth, *op.Batch, *op.UpsertEvals, *op.ApplyPlans, *op.UpdateAllocs:
+func tellsJob(kind op.Kind, deleted bool) bool {
+	switch kind {
+	case op.KindRegisterJob, op.KindDeregisterJob, op.KindScaleJob, op.KindSetJobStability, op.KindTagJobVersion, op.KindCollect,
+		op.KindUpdateDeployment, op.KindSetAllocHealth, op.KindBatch, op.KindUpsertEvals, op.KindApplyPlans, op.KindUpdateAllocs:
 		return true
 	}
 	return deleted
 }
 
 // eventType names the write that caused an event.
-func eventType(o op.Op, t store.Table, deleted bool) string {
-	switch o.(type) {
-	case *op.RegisterJob, *op.ScaleJob:
+func eventType(kind op.Kind, t store.Table, deleted bool) string {
+	switch kind {
+	case op.KindRegisterJob, op.KindScaleJob:
 		return "JobRegistered"
-	case *op.DeregisterJob:
+	case op.KindDeregisterJob:
 		return "JobDeregistered"
-	case *op.UpsertEvals:
+	case op.KindUpsertEvals:
 		return "EvaluationUpdated"
-	case *op.ApplyPlans:
+	case op.KindApplyPlans:
 		return "PlanResult"
-	case *op.UpdateAllocs:
+	case op.KindUpdateAllocs:
 		return "AllocationUpdated"
-	case *op.TransitionAllocs:
+	case op.KindTransitionAllocs:
 		return "AllocationUpdateDesiredStatus"
-	case *op.RegisterNode, *op.SetNodeStatus:
+	case op.KindRegisterNode, op.KindSetNodeStatus:
 		return "NodeRegistration"
-	case *op.DeregisterNodes:
+	case op.KindDeregisterNodes:
 		return "NodeDeregistration"
-	case *op.SetNodeDrain:
+	case op.KindSetNodeDrain:
 		return "NodeDrain"
-	case *op.SetNodeEligibility:
+	case op.KindSetNodeEligibility:
 		return "NodeEligibility"
-	case *op.AddNodeEvents:
+	case op.KindAddNodeEvents:
 		return "NodeStreamEvent"
-	case *op.UpdateDeployment:
+	case op.KindUpdateDeployment:
 		return "DeploymentStatusUpdate"
-	case *op.PromoteDeployment:
+	case op.KindPromoteDeployment:
 		return "DeploymentPromotion"
-	case *op.SetAllocHealth:
+	case op.KindSetAllocHealth:
 		return "DeploymentAllocHealth"
 	}
 	return tableType(t, deleted)
 }
 
-// tableType is the type of writes that are named after the object alone.
+// tableTypes are the types of writes that are named after the object alone:
+// written, deleted.
+var tableTypes = map[store.Table][2]string{
+	store.TableNodePools: {"NodePoolUpserted", "NodePoolDeleted"},
+	store.TableServices:  {"ServiceRegistration", "ServiceDeregistration"},
+	store.TableJobs:      {"JobRegistered", "JobDeregistered"},
+	store.TableEvals:     {"EvaluationUpdated", "EvaluationUpdated"},
+	store.TableAllocs:    {"AllocationUpdated", "AllocationUpdated"},
+	store.TableVariables: {"VariableUpdated", "VariableUpdated"},
+	store.TableNodes:     {"NodeRegistration", "NodeDeregistration"},
+}
+
 func tableType(t store.Table, deleted bool) string {
-	names := map[store.Table][2]string{
-		store.TableNodePools: {"NodePoolUpserted", "NodePoolDeleted"},
-		store.TableServices:  {"ServiceRegistration", "ServiceDeregistration"},
-		store.TableJobs:      {"JobRegistered", "JobDeregistered"},
-		store.TableEvals:     {"EvaluationUpdated", "EvaluationUpdated"},
-		store.TableAllocs:    {"AllocationUpdated", "AllocationUpdated"},
-		store.TableVariables: {"VariableUpdated", "VariableUpdated"},
-		store.TableNodes:     {"NodeRegistration", "NodeDeregistration"},
-	}
-	n, ok := names[t]
+	n, ok := tableTypes[t]
 	if !ok {
 		return fmt.Sprintf("Table%d", t)
 	}

@@ -31,16 +31,17 @@ func TestVariables(t *testing.T) {
 		if _, err := st.Apply(uint64(i+2), c.op); err != nil {
 			t.Fatal(err)
 		}
-		ev := fromCommit(commits[len(commits)-1])
+		made := newEntry(commits[len(commits)-1])
 		if c.want == "" {
-			if ev != nil {
-				t.Errorf("step %d: an event: %+v", i, ev.Events[0])
+			if made != nil {
+				t.Errorf("step %d: an event: %+v", i, made.events().Events[0])
 			}
 			continue
 		}
-		if ev == nil || len(ev.Events) != 1 {
-			t.Fatalf("step %d: events %+v, want one", i, ev)
+		if made == nil || len(made.events().Events) != 1 {
+			t.Fatalf("step %d: events %+v, want one", i, made)
 		}
+		ev := made.events()
 		e := ev.Events[0]
 		if e.Topic != "Variable" || e.Type != "VariableUpdated" || e.Key != "a/b" || e.Namespace != nl.DefaultNamespace {
 			t.Errorf("step %d: event %+v", i, e)
