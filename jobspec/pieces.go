@@ -2,6 +2,9 @@ package jobspec
 
 import (
 	"bytes"
+	"runtime"
+	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -72,13 +75,17 @@ func readPieces(text []byte, key string, s seams) *hclsyntax.Body {
 		return nil // the brace belongs to a value
 	}
 	at, from := block.OpenBraceRange.End, s.open+1
+	var pieces []piece
 	for _, cut := range append(s.cuts, s.close-1) {
-		piece := text[from : cut+1]
-		if !merge(block.Body, readPiece(piece, key, at)) {
+		pieces = append(pieces, piece{text: text[from : cut+1], at: at})
+		at = behind(at, text[from:cut+1])
+		from = cut + 1
+	}
+	readAll(pieces, key)
+	for _, p := range pieces {
+		if !merge(block.Body, p.body) {
 			return nil
 		}
-		at = behind(at, piece)
-		from = cut + 1
 	}
 	end := at
 	end.Column++
@@ -94,8 +101,45 @@ func readPieces(text []byte, key string, s seams) *hclsyntax.Body {
 	return out
 }
 
+// piece is a part of a body.
+type piece struct {
+	text []byte
+	at   hcl.Pos
+	body *hclsyntax.Body // nil when anything is wrong with it
+}
+
+// readersMax bounds how many pieces of one file are read at a time: others wait
+// for the processors too.
+const readersMax = 4
+
+// readAll reads pieces, several at a time.
+func readAll(pieces []piece, key string) {
+	var next atomic.Int64
+	read := func() {
+		for i := next.Add(1) - 1; i < int64(len(pieces)); i = next.Add(1) - 1 {
+			p := &pieces[i]
+			p.body = readPiece(p.text, key, p.at)
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), readersMax, len(pieces)) - 1 {
+		others.Go(read)
+	}
+	read()
+	others.Wait()
+}
+
 // readPiece reads the members of a body; nil when anything is wrong with them.
-func readPiece(text []byte, key string, at hcl.Pos) *hclsyntax.Body {
+func readPiece(text []byte, key string, at hcl.Pos) (body *hclsyntax.Body) {
+	// A fault that a strange file provokes is met again when it is read as a whole.
+	defer func() {
+		if recover() != nil {
+			body = nil
+		}
+	}()
+	if body := readQuick(text, key, at); body != nil {
+		return body
+	}
 	file, diags := hclsyntax.ParseConfig(text, key, at)
 	if len(diags) > 0 {
 		return nil

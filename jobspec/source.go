@@ -76,6 +76,9 @@ func readNative(text []byte, key string) (*hclsyntax.Body, hcl.Diagnostics) {
 	if body := readPieces(text, key, at); body != nil {
 		return body, nil
 	}
+	if body := readQuick(text, key, hcl.InitialPos); body != nil {
+		return body, nil
+	}
 	file, diags := hclsyntax.ParseConfig(text, key, hcl.InitialPos)
 	if diags.HasErrors() {
 		return nil, diags

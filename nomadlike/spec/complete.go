@@ -19,7 +19,7 @@ func completeShape(s *shape, o object) {
 			o[f.name] = zero
 		case f.omitEmpty && said:
 			delete(o, f.name)
-		case !f.omitEmpty:
+		case !f.omitEmpty && !said:
 			o[f.name] = nil
 		}
 	}
