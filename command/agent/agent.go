@@ -22,6 +22,7 @@ import (
 	"github.com/nomadlike/nomadlike/server/http"
 
 	"github.com/nomadlike/nomadlike/command/agent/config"
+	"github.com/nomadlike/nomadlike/command/pace"
 	"github.com/nomadlike/nomadlike/command/version"
 )
 
@@ -134,7 +135,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		})
 	}
 	run("HTTP API", func(ctx context.Context) error { return a.listen.serve(ctx, handler, a.log.Named("http")) })
-	run("collector", keepPace)
+	run("collector", pace.Keep)
 	if a.client != nil {
 		run("client", a.client.Run)
 	}

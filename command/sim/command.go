@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"sync"
 	"strings"
 	"syscall"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/mitchellh/cli"
 
 	"github.com/nomadlike/nomadlike/command/meta"
+	"github.com/nomadlike/nomadlike/command/pace"
 	"github.com/nomadlike/nomadlike/command/sim/node"
 	"github.com/nomadlike/nomadlike/command/version"
 )
@@ -103,13 +105,13 @@ func (o *options) do(ctx context.Context, c *meta.Call) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
+	var beside sync.WaitGroup
+	beside.Go(func() { pace.Keep(ctx) })
+	beside.Go(func() {
 		progress{fleet: fleet, out: c.Out, terminal: c.Terminal, now: c.Now}.run(ctx)
-	}()
+	})
 	err = fleet.Run(ctx)
-	<-told
+	beside.Wait()
 	return err
 }
 

@@ -11,9 +11,9 @@ import (
 // allocation is one allocation that pretends to run. The client's machine
 // decides; this carries out its effects by setting timers.
 type allocation struct {
-	alloc    *nl.Alloc // as much of it as is needed, with its job
+	alloc    held
 	machine  *alloc.Machine
-	runs     map[string]*run
+	runs     []run // of the machine's tasks, in their order
 	lifetime time.Duration
 	inputs   []alloc.Input // to be fed to the machine
 
@@ -28,29 +28,52 @@ type allocation struct {
 	dirty bool            // there may be something to report
 }
 
-// keep is the part of an allocation that is needed: with tens of thousands in
-// one process the rest adds up.
-func keep(a *nl.Alloc, job *nl.Job) *nl.Alloc {
-	return &nl.Alloc{
-		ID: a.ID, Namespace: a.Namespace, JobID: a.JobID, JobVersion: a.JobVersion, Job: job, TaskGroup: a.TaskGroup,
-		DesiredStatus: a.DesiredStatus, DesiredTransition: a.DesiredTransition, DeploymentID: a.DeploymentID,
-		DeploymentStatus: a.DeploymentStatus, AllocModifyIndex: a.AllocModifyIndex,
-	}
+// held is the part of an allocation that is needed: with millions in one
+// process the rest adds up.
+type held struct {
+	id, deployment string
+	job            *nl.Job
+	group          *nl.Group // of job
+	modified       uint64    // AllocModifyIndex
+	terminal       bool      // it is to stop
+	noDelay        bool      // without its shutdown delay
+	canary         bool
+	healthModified uint64 // ModifyIndex of DeploymentStatus
+	healthy        *bool  // as the servers have it
 }
 
-// newAllocation starts an allocation whose job has its group.
-func newAllocation(a *nl.Alloc, now time.Time, lifetime time.Duration, random func() float64) *allocation {
-	g := a.Job.Group(a.TaskGroup)
-	out := &allocation{alloc: a, runs: map[string]*run{}, lifetime: lifetime}
+// keep takes what is needed; nil when the job lacks the group.
+func keep(a *nl.Alloc, job *nl.Job) *held {
+	g := job.Group(a.TaskGroup)
+	if g == nil {
+		return nil
+	}
+	h := &held{
+		id: a.ID, deployment: a.DeploymentID, job: job, group: g, modified: a.AllocModifyIndex,
+		terminal: a.TerminalDesired(), noDelay: a.DesiredTransition.NoShutdownDelay == nl.Yes,
+	}
+	if st := a.DeploymentStatus; st != nil {
+		h.canary, h.healthModified, h.healthy = st.Canary, st.ModifyIndex, st.Healthy
+	}
+	return h
+}
+
+// rules are those by which the allocation's health is found out.
+func (h *held) rules() (alloc.HealthRules, bool) {
+	return alloc.RulesOf(&nl.Alloc{DeploymentID: h.deployment, Job: h.job}, h.group)
+}
+
+// newAllocation starts an allocation.
+func newAllocation(h *held, now time.Time, lifetime time.Duration, random func() float64) *allocation {
+	g := h.group
+	out := &allocation{alloc: *h, lifetime: lifetime, runs: make([]run, len(g.Tasks))}
 	var tasks []*task.Machine
-	for _, t := range g.Tasks {
-		tasks = append(tasks, task.NewMachine(task.SpecOf(a.Job, g, t, 0), nil, now, random))
-		out.runs[t.Name] = &run{task: t}
+	for i, t := range g.Tasks {
+		tasks = append(tasks, task.NewMachine(task.SpecOf(h.job, g, t, 0), nil, now, random))
+		out.runs[i] = run{task: t, does: nothing}
 	}
 	out.machine = alloc.NewMachine(tasks)
-	if st := a.DeploymentStatus; st != nil {
-		out.verdict = st.Healthy
-	}
+	out.verdict = h.healthy
 	if g.MaxRunDuration != nil && *g.MaxRunDuration > 0 {
 		out.expireAt = now.Add(*g.MaxRunDuration)
 	}
@@ -78,7 +101,7 @@ func (a *allocation) effect(now time.Time, e alloc.Effect) {
 	case alloc.TaskEffect:
 		a.taskEffect(now, e.Task, e.Effect)
 	case alloc.Deregister:
-		if d := a.alloc.Job.Group(a.alloc.TaskGroup).ShutdownDelay; d != nil && *d > 0 && !e.NoDelay {
+		if d := a.alloc.group.ShutdownDelay; d != nil && *d > 0 && !e.NoDelay {
 			a.deregAt = now.Add(*d)
 			return
 		}
@@ -88,8 +111,18 @@ func (a *allocation) effect(now time.Time, e alloc.Effect) {
 	}
 }
 
+// run is that of a task.
+func (a *allocation) run(name string) *run {
+	for i := range a.runs {
+		if a.runs[i].task.Name == name {
+			return &a.runs[i]
+		}
+	}
+	return nil
+}
+
 func (a *allocation) taskEffect(now time.Time, name string, e task.Effect) {
-	r := a.runs[name]
+	r := a.run(name)
 	switch e := e.(type) {
 	case task.Prepare:
 		a.answer(name, task.Prepared{})
@@ -112,11 +145,11 @@ func (a *allocation) taskEffect(now time.Time, name string, e task.Effect) {
 // what it had noted of every task, which is then looked for.
 func (a *allocation) restarted(now time.Time, random func() float64) {
 	var tasks []*task.Machine
-	g := a.alloc.Job.Group(a.alloc.TaskGroup)
-	for _, old := range a.machine.Tasks {
-		m := task.NewMachine(task.SpecOf(a.alloc.Job, g, g.Task(old.Spec.Name), 0), old.State, now, random)
+	g := a.alloc.group
+	for i, old := range a.machine.Tasks {
+		m := task.NewMachine(task.SpecOf(a.alloc.job, g, g.Task(old.Spec.Name), 0), old.State, now, random)
 		m.Tries = old.Tries
-		r := a.runs[old.Spec.Name]
+		r := &a.runs[i]
 		if r.live && m.Phase == task.PhaseWaiting {
 			m.Phase = task.PhaseRestoring // the agent died between the start and its news
 		}
@@ -125,16 +158,16 @@ func (a *allocation) restarted(now time.Time, random func() float64) {
 	}
 	a.machine = alloc.NewMachine(tasks)
 	a.deregAt, a.sent, a.dirty, a.inputs = time.Time{}, nil, true, nil
-	for _, m := range tasks {
+	for i, m := range tasks {
 		if m.Phase == task.PhaseRestoring {
-			in := task.Restored{Found: a.runs[m.Spec.Name].live}
+			in := task.Restored{Found: a.runs[i].live}
 			if !in.Found {
 				in.Event = task.Message(now, task.EventRestoreFailed, "failed to restore task: the process is gone")
 			}
 			a.step(now, alloc.TaskInput{Task: m.Spec.Name, In: in})
 		}
 	}
-	if a.alloc.TerminalDesired() {
+	if a.alloc.terminal {
 		a.step(now, alloc.Stop{})
 	}
 	a.follow(now)
@@ -156,8 +189,8 @@ func (a *allocation) tick(now time.Time) {
 	if passed(&a.deregAt, now) {
 		a.step(now, alloc.Deregistered{})
 	}
-	for _, m := range a.machine.Tasks {
-		for _, in := range a.runs[m.Spec.Name].due(now) {
+	for i, m := range a.machine.Tasks {
+		for _, in := range a.runs[i].due(now) {
 			a.step(now, alloc.TaskInput{Task: m.Spec.Name, In: in})
 		}
 	}
@@ -169,32 +202,24 @@ func (a *allocation) tick(now time.Time) {
 // next is when something is due, zero for never.
 func (a *allocation) next() time.Time {
 	at := earliest(earliest(a.expireAt, a.deregAt), a.healthAt)
-	for _, r := range a.runs {
-		at = earliest(at, r.next())
+	for i := range a.runs {
+		at = earliest(at, a.runs[i].next())
 	}
 	return at
 }
 
 // update takes a newer version of the allocation.
-func (a *allocation) update(now time.Time, next *nl.Alloc) {
+func (a *allocation) update(now time.Time, next *held) {
 	old := a.alloc
-	a.alloc = next
-	g := next.Job.Group(next.TaskGroup)
-	if g == nil {
-		next.Job = old.Job
-		g = old.Job.Group(next.TaskGroup)
-	}
-	for _, m := range a.machine.Tasks {
-		if t := g.Task(m.Spec.Name); t != nil {
-			m.Spec = task.SpecOf(next.Job, g, t, 0)
-			a.runs[t.Name].task = t
+	a.alloc = *next
+	for i, m := range a.machine.Tasks {
+		if t := next.group.Task(m.Spec.Name); t != nil {
+			m.Spec = task.SpecOf(next.job, next.group, t, 0)
+			a.runs[i].task = t
 		}
 	}
-	if next.DeploymentID != old.DeploymentID {
-		a.verdict = nil
-		if st := next.DeploymentStatus; st != nil {
-			a.verdict = st.Healthy
-		}
+	if next.deployment != old.deployment {
+		a.verdict = next.healthy
 		if a.sent != nil {
 			// What was told about the last deployment says nothing of this one.
 			told := *a.sent
@@ -203,19 +228,19 @@ func (a *allocation) update(now time.Time, next *nl.Alloc) {
 		}
 		a.follow(now)
 	}
-	if st := next.DeploymentStatus; st != nil && st.Healthy != nil && a.health != nil {
+	if next.healthy != nil && a.health != nil {
 		// Somebody else has decided about its health.
-		a.verdict, a.health, a.healthAt = st.Healthy, nil, time.Time{}
+		a.verdict, a.health, a.healthAt = next.healthy, nil, time.Time{}
 	}
-	if next.TerminalDesired() && !old.TerminalDesired() {
-		a.step(now, alloc.Stop{NoDelay: next.DesiredTransition.NoShutdownDelay == nl.Yes})
+	if next.terminal && !old.terminal {
+		a.step(now, alloc.Stop{NoDelay: next.noDelay})
 	}
 }
 
 // follow begins to find out the allocation's health, if anybody asks.
 func (a *allocation) follow(now time.Time) {
 	a.health, a.healthAt = nil, time.Time{}
-	if rules, ok := alloc.RulesOf(a.alloc, a.alloc.Job.Group(a.alloc.TaskGroup)); ok && a.verdict == nil {
+	if rules, ok := a.alloc.rules(); ok && a.verdict == nil {
 		a.health = &alloc.Health{Rules: rules, Began: now}
 		a.judge(now)
 	}
@@ -258,14 +283,12 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 	a.dirty = false
 	status, description := a.machine.Status()
 	u = &nl.AllocUpdate{
-		ID: a.alloc.ID, ClientStatus: status, ClientDescription: description,
+		ID: a.alloc.id, ClientStatus: status, ClientDescription: description,
 		TaskStates: nl.PackTaskStates(a.machine.States()), NetworkStatus: &nl.AllocNetworkStatus{},
 	}
 	if a.verdict != nil && !a.since.IsZero() {
 		u.DeploymentStatus = &nl.AllocDeploymentStatus{Healthy: a.verdict, Timestamp: nl.Time{Time: a.since.UTC()}}
-		if st := a.alloc.DeploymentStatus; st != nil {
-			u.DeploymentStatus.Canary, u.DeploymentStatus.ModifyIndex = st.Canary, st.ModifyIndex
-		}
+		u.DeploymentStatus.Canary, u.DeploymentStatus.ModifyIndex = a.alloc.canary, a.alloc.healthModified
 	}
 	changed, urgent := alloc.Differs(a.sent, u)
 	if !changed {

@@ -274,24 +274,24 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		if a == nil {
 			return assign.Known{}, false
 		}
-		return assign.Known{ModifyIndex: a.alloc.AllocModifyIndex}, true
+		return assign.Known{ModifyIndex: a.alloc.modified}, true
 	}
 	d := assign.Compare(known, maps.Keys(n.allocs), m)
 	for _, a := range d.Start {
-		job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
-		if job == nil || job.Group(a.TaskGroup) == nil {
+		h := n.keep(a)
+		if h == nil {
 			// Servers send no such thing; the next stream may be right.
 			return true
 		}
-		n.allocs[a.ID] = newAllocation(keep(a, job), now, n.cfg.Lifetime, n.cfg.Random)
+		n.allocs[a.ID] = newAllocation(h, now, n.cfg.Lifetime, n.cfg.Random)
 		n.touch(a.ID)
 	}
 	for _, a := range d.Update {
-		job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
-		if job == nil {
+		h := n.keep(a)
+		if h == nil {
 			return true
 		}
-		n.allocs[a.ID].update(now, keep(a, job))
+		n.allocs[a.ID].update(now, h)
 		n.touch(a.ID)
 	}
 	for _, id := range d.Remove {
@@ -338,8 +338,8 @@ func (n *Node) restarted(now time.Time) {
 // PowerOff ends every process on the node. The agent must be down.
 func (n *Node) PowerOff() {
 	for _, a := range n.allocs {
-		for _, r := range a.runs {
-			*r = run{task: r.task, does: r.does}
+		for i, r := range a.runs {
+			a.runs[i] = run{task: r.task, does: r.does}
 		}
 	}
 }
@@ -357,6 +357,16 @@ func (n *Node) Runs() map[string]bool {
 	return out
 }
 
+// keep takes of an allocation what is needed; nil when its job is not known or
+// lacks its group.
+func (n *Node) keep(a *nl.Alloc) *held {
+	job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
+	if job == nil {
+		return nil
+	}
+	return keep(a, job)
+}
+
 // forgetJobs drops jobs that no allocation needs, once there are many.
 func (n *Node) forgetJobs() {
 	if len(n.jobs) <= len(n.allocs)+jobsSpare {
@@ -364,7 +374,7 @@ func (n *Node) forgetJobs() {
 	}
 	used := map[JobKey]bool{}
 	for _, a := range n.allocs {
-		used[JobKey{a.alloc.Namespace, a.alloc.JobID, a.alloc.JobVersion}] = true
+		used[JobKey{a.alloc.job.Namespace, a.alloc.job.ID, a.alloc.job.Version}] = true
 	}
 	maps.DeleteFunc(n.jobs, func(k JobKey, _ *nl.Job) bool { return !used[k] })
 }

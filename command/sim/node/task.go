@@ -87,7 +87,7 @@ func (r *reader) duration(key string) time.Duration {
 // happen; zero is never.
 type run struct {
 	task     *nl.Task
-	does     behaviour
+	does     *behaviour
 	launchAt time.Time
 	endAt    time.Time // by itself
 	stopAt   time.Time // because it is being stopped
@@ -95,6 +95,9 @@ type run struct {
 	wakeSeq  int
 	live     bool // there is a process
 }
+
+// nothing is what a task does before its first start.
+var nothing = new(behaviour)
 
 // due are the inputs whose time has come.
 func (r *run) due(now time.Time) (out []task.Input) {
@@ -126,7 +129,7 @@ func (r *run) start(now time.Time, lifetime time.Duration) []task.Input {
 	if err != nil {
 		return []task.Input{task.Launched{Err: err.Error()}}
 	}
-	r.does = does
+	r.does = &does
 	wait := does.block
 	if does.startErr != "" {
 		wait = max(wait, instant)
