@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"sync"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
