@@ -58,7 +58,7 @@ The command then follows the evaluation, and the deployment if there is one, unt
 			f.String(&o.checkIndex, "check-index", "", "<index>", "Submit only if the job still has this modify index; 0 means that it must not exist yet. The plan command prints the index.")
 			f.Detach(&o.detach)
 			f.Int(&o.evalPriority, "eval-priority", 0, "<priority>", "Priority of the evaluation, 1 to 100, if it is to differ from the job's.")
-			f.Bool(&o.output, "output", false, "Print the request as JSON and submit nothing.")
+			f.Bool(&o.output, "output", false, "Print the request as JSON and submit nothing. It holds the values of sensitive variables too.")
 			f.Bool(&o.override, "policy-override", false, "Set soft mandatory policies aside.")
 			f.Bool(&o.preserveCounts, "preserve-counts", false, "Keep the counts of existing groups, whatever the file says.")
 			f.Bool(&o.preserveResources, "preserve-resources", false, "Keep the resources of existing tasks, whatever the file says.")
