@@ -61,6 +61,9 @@ func as(v cty.Value, t cty.Type) (cty.Value, error) {
 		return cty.NilVal, fmt.Errorf("%s is required, not %s", t.FriendlyName(), v.Type().FriendlyName())
 	}
 	out, err := convert.Convert(v, t)
+	if err != nil && t == cty.Number && hasUnit(v) {
+		return cty.NilVal, errUnit
+	}
 	if err != nil {
 		return cty.NilVal, err
 	}
@@ -71,6 +74,18 @@ func as(v cty.Value, t cty.Type) (cty.Value, error) {
 }
 
 var errNull = errors.New("null value is not allowed")
+
+var errUnit = errors.New("a number is required, without a unit; sizes are in MiB")
+
+// hasUnit tells whether a text is a number with letters behind it.
+func hasUnit(v cty.Value) bool {
+	if v.Type() != cty.String || v.IsNull() || !v.IsKnown() {
+		return false
+	}
+	number := strings.TrimRight(v.AsString(), " abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+	_, err := strconv.ParseFloat(number, 64)
+	return err == nil
+}
 
 func toString(v cty.Value) (any, error) {
 	s, err := as(v, cty.String)
@@ -145,12 +160,13 @@ type millis int64
 // toMHz reads a whole number of MHz, or thousandths of a core such as "500m".
 func toMHz(v cty.Value) (any, error) {
 	if v.Type() == cty.String {
-		if number, ok := strings.CutSuffix(v.AsString(), "m"); ok {
-			n, err := strconv.ParseInt(number, 10, 64)
-			if err != nil {
-				return nil, fmt.Errorf("%q is no amount of CPU; write MHz as a number, or thousandths of a core such as \"500m\"", v.AsString())
-			}
+		number, ok := strings.CutSuffix(v.AsString(), "m")
+		n, err := strconv.ParseInt(number, 10, 64)
+		switch {
+		case ok && err == nil:
 			return millis(n), nil
+		case ok, err != nil && hasUnit(v):
+			return nil, fmt.Errorf("%q is no amount of CPU; write MHz as a number, or thousandths of a core such as \"500m\"", v.AsString())
 		}
 	}
 	return intBetween(math.MinInt64, math.MaxInt64)(v)

@@ -2,6 +2,7 @@ package jobspec
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/hashicorp/hcl/v2"
@@ -9,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/nomadlike/nomadlike/nomadlike/spec"
+	"github.com/nomadlike/nomadlike/nomadlike/spell"
 )
 
 // object is any shape inside a document.
@@ -22,6 +24,8 @@ type decoder struct {
 	src    source
 	// made counts the blocks that dynamic blocks made.
 	made int
+	// warnings are about what is read but hardly meant.
+	warnings []*hcl.Diagnostic
 	// noting is set where it is to be known where each part of the job is written.
 	noting bool
 	places *written
@@ -65,8 +69,11 @@ func (d *decoder) body(s *shape, b scoped) object {
 	if f := finishers(s.name); f != nil && !d.diags.hasErrors() {
 		f(out)
 	}
-	if s.name == groupScalingShape || s.name == taskScalingShape {
+	switch s.name {
+	case groupScalingShape, taskScalingShape:
 		d.scalingType(s.name, b, out)
+	case volumeShape:
+		d.volumeType(b, out)
 	}
 	return out
 }
@@ -125,6 +132,23 @@ func (d *decoder) value(attr *hclsyntax.Attribute, ctx *hcl.EvalContext) (cty.Va
 func (d *decoder) unsuitable(attr *hclsyntax.Attribute, err error) {
 	d.diags.add(problem(attr.Expr.Range().Ptr(), "Unsuitable value type",
 		"Unsuitable value for %q: %s.", attr.Name, err))
+}
+
+// volumeType warns of volumes whose type nobody knows: servers drop them.
+func (d *decoder) volumeType(b scoped, out object) {
+	typ, _ := out["Type"].(string)
+	known := []string{"host", "csi"}
+	if slices.Contains(known, typ) {
+		return
+	}
+	at := b.DefRange()
+	if attr := b.Body.Attributes["type"]; attr != nil {
+		at = attr.Expr.Range()
+	}
+	n := problem(&at, "Unknown type of volume",
+		"The servers leave the volume out: its type must be host or csi, not %q.%s", typ, spell.Hint(typ, known))
+	n.Severity = hcl.DiagWarning
+	d.warnings = append(d.warnings, n)
 }
 
 // mapAttribute decodes a block of free attributes that the JSON syntax writes
@@ -223,7 +247,7 @@ func checkLabels(diags *Diagnostics, b *hclsyntax.Block, want int) bool {
 	switch {
 	case len(b.Labels) > want:
 		diags.add(problem(b.LabelRanges[want].Ptr(), fmt.Sprintf("Extraneous label for %s", b.Type),
-			"%s blocks have %d labels, not %d.", b.Type, want, len(b.Labels)))
+			"%s blocks have %s, not %d.", b.Type, labelCount(want), len(b.Labels)))
 	case len(b.Labels) < want:
 		diags.add(problem(b.DefRange().Ptr(), fmt.Sprintf("Missing name for %s", b.Type),
 			"All %s blocks must have a label, as in: %s \"name\" { ... }.", b.Type, b.Type))
@@ -231,6 +255,17 @@ func checkLabels(diags *Diagnostics, b *hclsyntax.Block, want int) bool {
 		return true
 	}
 	return false
+}
+
+// labelCount is how many labels a kind of block has, in words.
+func labelCount(n int) string {
+	switch n {
+	case 0:
+		return "no label"
+	case 1:
+		return "1 label"
+	}
+	return fmt.Sprint(n, " labels")
 }
 
 // freeMap decodes a block of attributes with any name.

@@ -59,7 +59,7 @@ func (d *Diagnostics) add(diags ...*hcl.Diagnostic) {
 		// Texts that mention a place hold the key of the source.
 		n.Detail = strings.ReplaceAll(n.Detail, "\x00", "")
 		d.declared.explainMember(n)
-		n.Detail = withHint(n.Detail, functionHint(n))
+		n.Detail = withHint(withHint(n.Detail, functionHint(n)), typeHint(n))
 		if !d.has(n) {
 			d.list = append(d.list, n)
 		}

@@ -1,8 +1,6 @@
 package jobspec
 
 import (
-	"fmt"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
@@ -182,7 +180,7 @@ func (d *decoder) makeBlock(sp *dynamicSpec, ctx *hcl.EvalContext) *hclsyntax.Bl
 	}
 	if want := len(sp.def.labelNames()); len(made.Labels) != want {
 		d.diags.add(problem(&at, "Wrong number of dynamic block labels",
-			"%s blocks have %d labels, not %s.", sp.def.name, want, fmt.Sprint(len(made.Labels))))
+			"%s blocks have %s, not %d.", sp.def.name, labelCount(want), len(made.Labels)))
 		return nil
 	}
 	return &made

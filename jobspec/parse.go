@@ -150,7 +150,7 @@ func (p *parser) parse(file *File) {
 	if d.places != nil {
 		file.Places = &Places{root: d.places, sources: p.sources, secrets: p.diags.secrets, hidden: p.diags.hidden}
 	}
-	if warnings := p.strays.warnings(&p.diags.declared); len(warnings) > 0 && !p.diags.hasErrors() {
+	if warnings := append(d.warnings, p.strays.warnings(&p.diags.declared)...); len(warnings) > 0 && !p.diags.hasErrors() {
 		file.Warnings = &Diagnostics{sources: p.sources, secrets: p.diags.secrets, hidden: p.diags.hidden}
 		file.Warnings.add(warnings...)
 		file.Warnings.sortByPlace()

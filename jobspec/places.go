@@ -187,6 +187,9 @@ func (p *Places) walk(from *written, steps []string) (at *written, depth int) {
 			at, depth = from, i+1
 		}
 	}
+	if from != at && depth == len(steps)-1 && len(from.elements) > 0 && from.elements[0] != nil {
+		return from.elements[0], len(steps) // a list of blocks is where the first is
+	}
 	return at, depth
 }
 

@@ -15,6 +15,7 @@ var schemaText string
 const (
 	topShape      = "file"
 	variableShape = "variable"
+	volumeShape   = "volume"
 	// dynamicType is the block that makes blocks of other types.
 	dynamicType = "dynamic"
 )

@@ -81,7 +81,7 @@ func readNative(text []byte, key string) (*hclsyntax.Body, hcl.Diagnostics) {
 	}
 	file, diags := hclsyntax.ParseConfig(text, key, hcl.InitialPos)
 	if diags.HasErrors() {
-		return nil, diags
+		return nil, explainFaults(diags, text, key)
 	}
 	return file.Body.(*hclsyntax.Body), diags
 }

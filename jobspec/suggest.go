@@ -91,6 +91,15 @@ func (d *declared) explainMember(n *hcl.Diagnostic) {
 	}
 }
 
+// typeHint proposes a type for an unknown one.
+func typeHint(n *hcl.Diagnostic) string {
+	var word string
+	if _, err := fmt.Sscanf(n.Detail, "The keyword %q is not a valid type specification.", &word); err != nil {
+		return ""
+	}
+	return spell.Hint(word, []string{"string", "number", "bool", "list", "set", "map", "object", "tuple"})
+}
+
 // withHint appends a hint that is not there yet.
 func withHint(text, hint string) string {
 	if strings.HasSuffix(text, hint) {

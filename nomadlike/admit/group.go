@@ -72,6 +72,7 @@ func checkTasks(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 	}
 	seen := map[string]bool{}
 	leaders, mains := 0, 0
+	var second findings // of the leaders
 	for i, t := range g.Tasks {
 		at := p.task(i, t)
 		switch {
@@ -82,7 +83,9 @@ func checkTasks(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 		}
 		seen[t.Name] = true
 		if t.Leader {
-			leaders++
+			if leaders++; leaders == 2 {
+				second = at
+			}
 		}
 		if t.Lifecycle == nil {
 			mains++
@@ -92,7 +95,7 @@ func checkTasks(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 		p.fold("Task "+t.Name, inner)
 	}
 	if leaders > 1 {
-		p.addf("Tasks", "Only one task may be marked as leader")
+		second.addf("Leader", "Only one task may be marked as leader")
 	}
 	if mains == 0 {
 		p.addf("Tasks", "group needs a task that is neither prestart, poststart nor poststop")
