@@ -281,12 +281,12 @@ func (c *check) healthyCanaries(state *nl.DeploymentState) int {
 // Groups that have all they want, or wait to be promoted, need not.
 func (c *check) deadline() time.Time {
 	var first time.Time
-	for _, state := range c.d.TaskGroups {
+	for name, state := range c.d.TaskGroups {
 		by := state.RequireProgressBy.Time
 		switch {
 		case by.IsZero() || state.ProgressDeadline == 0:
 		case state.DesiredCanaries > 0 && !state.Promoted && c.healthyCanaries(state) >= state.DesiredCanaries:
-		case hasAll(state):
+		case c.groupHasAll(name, state):
 		case first.IsZero() || by.Before(first):
 			first = by
 		}
@@ -294,18 +294,34 @@ func (c *check) deadline() time.Time {
 	return first
 }
 
-func hasAll(state *nl.DeploymentState) bool {
-	return state.HealthyAllocs >= max(state.DesiredTotal, state.DesiredCanaries) && (state.DesiredCanaries == 0 || state.Promoted)
-}
-
 // hasAll tells whether every group has all it wants.
 func (c *check) hasAll() bool {
-	for _, state := range c.d.TaskGroups {
-		if !hasAll(state) {
+	for name, state := range c.d.TaskGroups {
+		if !c.groupHasAll(name, state) {
 			return false
 		}
 	}
 	return true
+}
+
+// groupHasAll is hasAll for one group. The counters of a deployment never go
+// down: what was healthy and is gone, and not replaced, counts no longer. Of
+// jobs on every node, a node that is gone takes its part of the aim with it.
+func (c *check) groupHasAll(name string, state *nl.DeploymentState) bool {
+	wanted := max(state.DesiredTotal, state.DesiredCanaries)
+	if state.HealthyAllocs < wanted || state.DesiredCanaries > 0 && !state.Promoted {
+		return false
+	}
+	if c.job == nil || c.job.Type != nl.JobTypeService {
+		return true
+	}
+	live := 0
+	for a := range c.s.AllocsByDeployment(c.d.ID) {
+		if is := health(a); a.TaskGroup == name && !a.Terminal() && is != nil && *is {
+			live++
+		}
+	}
+	return live >= wanted
 }
 
 // complete tells, of a deployment that has all it wants, whether nothing older

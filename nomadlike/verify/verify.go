@@ -165,10 +165,16 @@ func dropNodes(p *nl.Plan, nodes []string) {
 	for _, id := range nodes {
 		gone[id] = true
 	}
-	drop(p, func(a *nl.Alloc) bool { return gone[a.NodeID] })
-	p.Stop = slices.DeleteFunc(p.Stop, func(st nl.AllocStop) bool {
-		return gone[st.NodeID] && st.Desired == nl.AllocDesiredRun
-	})
+	// What is not unknown after all is not replaced, either, wherever that
+	// would have been.
+	known := map[string]bool{}
+	for i := range p.Stop {
+		if st := &p.Stop[i]; gone[st.NodeID] && st.Desired == nl.AllocDesiredRun {
+			known[st.AllocID] = true
+		}
+	}
+	drop(p, func(a *nl.Alloc) bool { return gone[a.NodeID] || known[a.PreviousAllocation] })
+	p.Stop = slices.DeleteFunc(p.Stop, func(st nl.AllocStop) bool { return known[st.AllocID] })
 }
 
 // drop takes placements out of the plan, with what they evict. What was to be

@@ -207,6 +207,18 @@ func TestPlan(t *testing.T) {
 			placed: []string{"x"},
 		},
 		{
+			name:      "what came back is not replaced elsewhere",
+			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 10))) },
+			plan: func(c *cluster) *nl.Plan {
+				next := c.alloc("a", "n2", 10)
+				next.PreviousAllocation = "x"
+				p := c.plan(next, c.alloc("b", "n2", 10))
+				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1", ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun}}
+				return p
+			},
+			placed: []string{"b"}, rejected: []string{"n1"},
+		},
+		{
 			name:      "what came back is not unknown",
 			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
 			plan: func(c *cluster) *nl.Plan {

@@ -66,6 +66,7 @@ func Draw(seed uint64, o Options) cluster.Config {
 	}
 	plan := work.Plan{Servers: c.Servers, Nodes: c.Nodes, Steps: steps, Span: c.Span, Faults: c.Faults}
 	c.Capacity = plan.Capacity()
+	c.Quota = work.DrawQuota(r.Uint64())
 	c.Steps = keep(work.Draw(plan, rand.New(rand.NewPCG(seed, purposeSteps))), o.Keep)
 	return c
 }

@@ -35,6 +35,7 @@ func Metamorphic(seed uint64, o Options) error {
 	for i, t := range tunings() {
 		c := base
 		c.Servers, c.Workers, c.PlanBatch, c.SnapshotEvery = t.servers, t.workers, t.planBatch, t.snapshotEvery
+		c.Quota = 0 // who comes first has room
 		c.Steady, c.Steps = true, append([]work.Step(nil), steps...)
 		c.Faults = work.Faults{Clock: o.Faults.Clock}
 		r := Run(c, nil)

@@ -9,23 +9,34 @@ import (
 
 // capacity: what is placed on a node fits it, and no port, core or device is
 // given twice. It adds up by itself, without the scheduler's own code.
-type capacity struct{}
+type capacity struct {
+	gone map[string]uint64 // nodes that were removed, and when
+}
 
-func newCapacity() Checker { return capacity{} }
+func newCapacity() Checker { return capacity{gone: map[string]uint64{}} }
 
 func (capacity) Name() string { return "no node over capacity" }
 
-func (capacity) Observe(ev Event) error {
+func (k capacity) Observe(ev Event) error {
 	applied, ok := ev.(Applied)
 	if !ok || !applied.First {
 		return nil
 	}
 	nodes := map[string]bool{}
 	for _, c := range applied.Changes {
+		if n, ok := c.Before.(*nl.Node); ok && n != nil && c.After == nil {
+			k.gone[n.ID] = applied.Index
+		}
+	}
+	for _, c := range applied.Changes {
 		// A node that is given less than it runs was changed by its owner; the
 		// scheduler can only not add to it.
 		if a, ok := c.After.(*nl.Alloc); ok && c.Before == nil && !nodes[a.NodeID] {
 			nodes[a.NodeID] = true
+			// What was decided while the node was there is found out to be lost.
+			if applied.Snapshot.Node(a.NodeID) == nil && k.gone[a.NodeID] > applied.Decided {
+				continue
+			}
 			if err := nodeFits(applied.Snapshot, a.NodeID); err != nil {
 				return err
 			}

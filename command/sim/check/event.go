@@ -20,6 +20,7 @@ type (
 		Server   int
 		Index    uint64
 		Sum      uint64 // of the bytes of the entry
+		Decided  uint64 // index of the state that its proposer saw
 		Snapshot *store.Snapshot
 		Changes  []store.Change
 		First    bool
@@ -72,7 +73,7 @@ type Checker interface {
 // All are all checkers, fresh.
 func All() []Checker {
 	return []Checker{
-		newFingerprint(), newAcknowledged(), newReads(), newCapacity(), newEvals(), newCounts(),
+		newFingerprint(), newAcknowledged(), newReads(), newCapacity(), newQuotas(), newEvals(), newCounts(),
 		newAdvance(), newRestarts(), newDrains(), newRestored(), newSettled(),
 	}
 }

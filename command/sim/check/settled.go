@@ -113,7 +113,7 @@ func count(s *store.Snapshot, j *nl.Job, g *nl.Group) error {
 	if j.Type == nl.JobTypeService && have > g.Count {
 		return fmt.Errorf("job %s has %d allocations of group %s, and %d are wanted", j.ID, have, g.Name, g.Count)
 	}
-	if have >= g.Count {
+	if have >= g.Count || !quotaHasRoom(s, j, g) {
 		return nil
 	}
 	if n := anyPlace(s, j, g); n != nil {

@@ -36,6 +36,7 @@ type Config struct {
 	// PlanBatch bounds the plans of one entry of the log, SnapshotEvery is how
 	// many entries are between two snapshots.
 	PlanBatch, SnapshotEvery int
+	Quota                    int // the limit that the cluster begins with; 0: none
 	Faults                   work.Faults
 	Steps                    []work.Step
 	Steady                   bool
@@ -306,7 +307,7 @@ func (c *Cluster) heal() {
 // users were about to register may come late: it is looked for again.
 func (c *Cluster) stopClock() {
 	if l := c.leader(); l != nil {
-		if j := l.store.Snapshot().Job(nl.DefaultNamespace, work.JobID(work.Periodic)); j != nil && !j.Stop {
+		if j := l.store.Snapshot().Job(work.Namespace(work.Periodic), work.JobID(work.Periodic)); j != nil && !j.Stop {
 			c.user(&work.Step{ID: -1, Verb: work.Stop, Job: work.Periodic}, func() {})
 		}
 	}

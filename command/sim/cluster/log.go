@@ -41,7 +41,9 @@ type entry struct {
 	term uint64
 	data []byte
 	sum  uint64 // of data
-	op   op.Op  // data, decoded by the first server that applied it
+	// decided is how much of the log its proposer had applied.
+	decided uint64
+	op      op.Op // data, decoded by the first server that applied it
 }
 
 // snapshotFile is a snapshot on disk. It is written down only when somebody
@@ -85,7 +87,7 @@ type follower struct {
 	match  uint64        // entries it has on disk, as far as it said so
 	busy   bool          // a message is under way
 	sent   time.Duration // when it left
-	commit uint64        // highest commit index it was sent
+	commit uint64        // highest commit index that it has heard of, as far as it said so
 }
 
 // proposal waits for the log.
@@ -261,7 +263,7 @@ func (q *sequencer) propose(ctx context.Context, l *life, o op.Op) (endpoint.Res
 		return endpoint.Result{}, err
 	}
 	r := q.replicas[q.leader]
-	e := &entry{term: q.term, data: data, sum: sum(data)}
+	e := &entry{term: q.term, data: data, sum: sum(data), decided: r.applied}
 	r.disk.Append(e)
 	p := &proposal{process: q.c.w.Running(), sum: e.sum}
 	q.waiting[uint64(r.disk.Len())] = p
@@ -326,7 +328,7 @@ func (q *sequencer) replicate(id int) {
 	if f.match == uint64(from.disk.Len()) && f.commit == from.commit {
 		return
 	}
-	f.busy, f.sent, f.commit = true, now, from.commit
+	f.busy, f.sent = true, now
 	leader, term, commit, length := q.leader, q.term, from.commit, from.disk.Len()
 	life := q.c.servers[id].life
 	common := q.common(from, to)
@@ -355,7 +357,7 @@ func (q *sequencer) replicate(id int) {
 				to.disk.Sync(length)
 			}
 			q.committed(id, min(commit, uint64(length)))
-			q.answer(id, leader, term, length)
+			q.answer(id, leader, term, length, commit)
 		})
 	})
 }
@@ -392,13 +394,13 @@ func (q *sequencer) accept(to *replica, common int, entries []*entry) {
 }
 
 // answer tells the leader what a follower has on disk.
-func (q *sequencer) answer(id, leader int, term uint64, length int) {
+func (q *sequencer) answer(id, leader int, term uint64, length int, commit uint64) {
 	q.c.net.Send(place(id), place(leader), func() {
 		if q.leader != leader || q.term != term {
 			return
 		}
 		f := q.followers[id]
-		f.busy, f.match = false, max(f.match, uint64(length))
+		f.busy, f.match, f.commit = false, max(f.match, uint64(length)), max(f.commit, commit)
 		q.advance()
 		if q.leader == leader && q.term == term {
 			q.replicate(id)
@@ -425,7 +427,7 @@ func (q *sequencer) install(id int, snap *snapshotFile, term uint64) {
 		to.snap, to.commit, to.applied = snap, snap.index, snap.index
 		life.store.Replace(s)
 		life.touch()
-		q.answer(id, leader, term, int(snap.index))
+		q.answer(id, leader, term, int(snap.index), snap.index)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/nomadlike/nomadlike/command/sim/check"
+	"github.com/nomadlike/nomadlike/command/sim/work"
 	"github.com/nomadlike/nomadlike/command/sim/world"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
@@ -151,7 +152,7 @@ func (l *life) apply(index uint64, e *entry) (endpoint.Result, error) {
 	}
 	l.changes = nil
 	value, err := l.store.Apply(index, o)
-	l.s.c.applied(l, index, e.sum, o, l.changes, err)
+	l.s.c.applied(l, index, e, o, l.changes, err)
 	l.touch()
 	return endpoint.Result{Index: index, Value: value}, err
 }
@@ -201,7 +202,8 @@ func (l *life) lead() {
 	})
 }
 
-// found writes what a new cluster begins with. The root key is made up: making
+// found writes what a new cluster begins with, and the namespace that is under a
+// quota. The root key is made up: making
 // a real one takes longer than a whole run.
 func (l *life) found(ctx context.Context) bool {
 	if l.store.Snapshot().ClusterID() != "" && l.store.Snapshot().ActiveRootKey() != nil {
@@ -214,6 +216,8 @@ func (l *life) found(ctx context.Context) bool {
 	}
 	_, err := l.s.c.log.propose(ctx, l, &op.Batch{Ops: []op.Op{
 		&op.SetClusterID{ID: l.s.newID(), CreateTime: now}, &op.UpsertRootKey{Key: key, Activate: true},
+		&op.UpsertQuotas{Quotas: []*nl.QuotaSpec{work.BuildQuota(l.s.c.cfg.Quota)}},
+		&op.UpsertNamespaces{Namespaces: []*nl.Namespace{{Name: work.Team, Quota: work.Quota}}},
 	}})
 	return err == nil
 }
@@ -389,7 +393,7 @@ func (m members) Regions() []string { return []string{"global"} }
 func address(id int) string { return fmt.Sprintf("10.255.0.%d:4647", id+1) }
 
 // applied tells checkers of an applied entry.
-func (c *Cluster) applied(l *life, index uint64, sum uint64, o op.Op, changes []store.Change, err error) {
+func (c *Cluster) applied(l *life, index uint64, e *entry, o op.Op, changes []store.Change, err error) {
 	first := index > c.highest
 	if first {
 		c.highest = index
@@ -401,7 +405,7 @@ func (c *Cluster) applied(l *life, index uint64, sum uint64, o op.Op, changes []
 		c.detail(changes)
 	}
 	c.observe(check.Applied{
-		At: c.w.Now(), Server: l.s.id, Index: index, Sum: sum, Snapshot: l.store.Snapshot(), Changes: changes, First: first,
+		At: c.w.Now(), Server: l.s.id, Index: index, Sum: e.sum, Decided: e.decided, Snapshot: l.store.Snapshot(), Changes: changes, First: first,
 	})
 }
 

@@ -124,26 +124,28 @@ func transient(err error) bool {
 
 // request is the call of a step; ok is false when it makes no sense now.
 func (c *Cluster) request(s *work.Step) (k call, ok bool) {
-	id := work.JobID(s.Job)
+	id, in := work.JobID(s.Job), nl.WriteOptions{Namespace: work.Namespace(s.Job)}
 	switch s.Verb {
 	case work.Register:
 		job, err := work.Build(s.Job, s.Seed, c.cfg.Steady)
 		c.must(err)
 		return to[nl.JobRegisterResponse]("Job.Register", &query.JobRegister{Job: job}), err == nil
 	case work.Scale:
-		return to[nl.JobRegisterResponse]("Job.Scale", &query.JobScale{ID: id, Group: work.Group, Count: &s.N}), true
+		return to[nl.JobRegisterResponse]("Job.Scale", &query.JobScale{WriteOptions: in, ID: id, Group: work.Group, Count: &s.N}), true
 	case work.Stop, work.Purge:
-		return to[nl.JobDeregisterResponse]("Job.Deregister", &query.JobDeregister{ID: id, Purge: s.Verb == work.Purge}), true
+		return to[nl.JobDeregisterResponse]("Job.Deregister", &query.JobDeregister{WriteOptions: in, ID: id, Purge: s.Verb == work.Purge}), true
 	case work.Dispatch:
-		return to[nl.JobDispatchResponse]("Job.Dispatch", &query.JobDispatch{ID: id, IdempotencyToken: fmt.Sprint(s.ID)}), true
+		return to[nl.JobDispatchResponse]("Job.Dispatch", &query.JobDispatch{WriteOptions: in, ID: id, IdempotencyToken: fmt.Sprint(s.ID)}), true
 	case work.Evaluate:
-		return to[nl.JobRegisterResponse]("Job.Evaluate", &query.JobEvaluate{ID: id, ForceReschedule: s.Flag}), true
+		return to[nl.JobRegisterResponse]("Job.Evaluate", &query.JobEvaluate{WriteOptions: in, ID: id, ForceReschedule: s.Flag}), true
 	case work.PeriodicNow:
-		return to[query.EvalCreated]("Job.PeriodicForce", &query.JobPeriodicForce{ID: id}), true
+		return to[query.EvalCreated]("Job.PeriodicForce", &query.JobPeriodicForce{WriteOptions: in, ID: id}), true
 	case work.ReadJob:
-		return to[query.JobReply]("Job.Get", &query.JobGet{ID: id}), true
+		return to[query.JobReply]("Job.Get", &query.JobGet{QueryOptions: nl.QueryOptions{Namespace: in.Namespace}, ID: id}), true
 	case work.Collect:
 		return to[query.Written]("System.GC", &query.SystemGC{}), true
+	case work.EditQuota:
+		return to[query.Written]("Quota.Upsert", &query.QuotaUpsert{Quota: work.BuildQuota(s.N)}), true
 	}
 	if l := c.leader(); l != nil {
 		return c.request2(s, l.store.Snapshot())
@@ -153,27 +155,28 @@ func (c *Cluster) request(s *work.Step) (k call, ok bool) {
 
 // request2 is request for steps that a user looks something up for.
 func (c *Cluster) request2(s *work.Step, state *store.Snapshot) (k call, ok bool) {
-	id := work.JobID(s.Job)
-	job := state.Job(nl.DefaultNamespace, id)
+	id, namespace := work.JobID(s.Job), work.Namespace(s.Job)
+	in := nl.WriteOptions{Namespace: namespace}
+	job := state.Job(namespace, id)
 	switch s.Verb {
 	case work.Revert:
 		if job == nil || job.Version == 0 {
 			return k, false
 		}
-		return to[nl.JobRegisterResponse]("Job.Revert", &query.JobRevert{ID: id, Version: job.Version - 1}), true
+		return to[nl.JobRegisterResponse]("Job.Revert", &query.JobRevert{WriteOptions: in, ID: id, Version: job.Version - 1}), true
 	case work.Promote, work.FailDeploy, work.Pause:
-		d := state.LatestDeployment(nl.DefaultNamespace, id)
+		d := state.LatestDeployment(namespace, id)
 		if d == nil || !d.Active() {
 			return k, false
 		}
 		verb := map[string]string{work.Promote: "Promote", work.FailDeploy: "Fail", work.Pause: "Pause"}[s.Verb]
-		return to[nl.DeploymentUpdateResponse]("Deployment."+verb, &query.DeploymentChange{ID: d.ID, All: true, Pause: true}), true
+		return to[nl.DeploymentUpdateResponse]("Deployment."+verb, &query.DeploymentChange{WriteOptions: in, ID: d.ID, All: true, Pause: true}), true
 	case work.StopAlloc:
-		a := nth(state, id, s.N)
+		a := nth(state, namespace, id, s.N)
 		if a == nil {
 			return k, false
 		}
-		return to[query.AllocStopped]("Alloc.Stop", &query.AllocStop{ID: a.ID}), true
+		return to[query.AllocStopped]("Alloc.Stop", &query.AllocStop{WriteOptions: in, ID: a.ID}), true
 	}
 	n := c.clients[s.Node]
 	change := &query.NodeChange{ID: n.nodeID}
@@ -201,10 +204,10 @@ func to[R any](method string, req any) call {
 
 // nth is one of the running allocations of a job, in the order of their names
 // so that it depends on chance as little as it can; nil when there is none.
-func nth(state *store.Snapshot, job string, n int) *nl.Alloc {
+func nth(state *store.Snapshot, namespace, job string, n int) *nl.Alloc {
 	var best *nl.Alloc
 	count := 0
-	for a := range state.AllocsByJob(nl.DefaultNamespace, job) {
+	for a := range state.AllocsByJob(namespace, job) {
 		if !a.Terminal() {
 			count++
 		}
@@ -213,7 +216,7 @@ func nth(state *store.Snapshot, job string, n int) *nl.Alloc {
 		return nil
 	}
 	var names []*nl.Alloc
-	for a := range state.AllocsByJob(nl.DefaultNamespace, job) {
+	for a := range state.AllocsByJob(namespace, job) {
 		if !a.Terminal() {
 			names = append(names, a)
 		}

@@ -192,7 +192,7 @@ func (s *shape) document(job int) object {
 		group["Disconnect"] = object{"LostAfter": s.lostAfter, "Replace": s.replace, "Reconcile": "best_score"}
 	}
 	doc := object{
-		"ID": JobID(job), "Name": JobID(job), "Type": s.kind, "Datacenters": []string{"*"}, "Priority": s.priority,
+		"ID": JobID(job), "Name": JobID(job), "Namespace": Namespace(job), "Type": s.kind, "Datacenters": []string{"*"}, "Priority": s.priority,
 		"TaskGroups": []object{group},
 	}
 	if s.deployment {

@@ -34,6 +34,7 @@ const (
 	Collect     = "collect"
 	ReadJob     = "read"
 	PeriodicNow = "force-periodic"
+	EditQuota   = "quota"
 )
 
 // Verbs of bad luck.
@@ -87,6 +88,8 @@ func (s *Step) String() string {
 		fmt.Fprintf(&b, " %s to %d", JobID(s.Job), s.N)
 	case Stop, Purge, Evaluate, Revert, Promote, FailDeploy, Pause, ReadJob, Dispatch, PeriodicNow:
 		fmt.Fprintf(&b, " %s", JobID(s.Job))
+	case EditQuota:
+		fmt.Fprintf(&b, " %s", describeQuota(s.N))
 	case StopAlloc:
 		fmt.Fprintf(&b, " %s number %d", JobID(s.Job), s.N)
 	case Drain:
@@ -193,14 +196,14 @@ func (d *drawer) user() {
 	choices := []choice{
 		{Register, 30}, {Scale, 12}, {Stop, 6}, {Purge, 2}, {Dispatch, 5}, {Evaluate, 3}, {Revert, 3}, {Promote, 6},
 		{FailDeploy, 1}, {Pause, 1}, {StopAlloc, 5}, {Drain, 6}, {DrainOff, 4}, {Ineligible, 3}, {Eligible, 4},
-		{Join, 2}, {PurgeNode, 1}, {Collect, 1}, {PeriodicNow, 1},
+		{Join, 2}, {PurgeNode, 1}, {Collect, 1}, {PeriodicNow, 1}, {EditQuota, 5},
 	}
 	if d.Steady {
 		choices = []choice{{Register, 12}, {Scale, 5}, {Stop, 2}, {Drain, 2}, {DrainOff, 2}, {StopAlloc, 2}}
 	}
 	s := Step{
 		Verb: d.pick(choices), At: d.within(0, d.Span), Job: d.random.IntN(jobs), Node: d.random.IntN(d.Nodes),
-		N: d.random.IntN(9), Seed: d.random.Uint64(), Flag: d.random.IntN(2) == 0,
+		N: d.random.IntN(quotaSteps), Seed: d.random.Uint64(), Flag: d.random.IntN(2) == 0,
 	}
 	switch s.Verb {
 	case Dispatch:
