@@ -306,14 +306,15 @@ func (c *check) hasAll() bool {
 
 // groupHasAll is hasAll for one group. The counters of a deployment never go
 // down: what was healthy and is gone, and not replaced, counts no longer. Of
-// jobs on every node, a node that is gone takes its part of the aim with it.
+// jobs on every node, a node that is gone takes its part of the aim with it, and
+// what is missing is where an older version runs.
 func (c *check) groupHasAll(name string, state *nl.DeploymentState) bool {
 	wanted := max(state.DesiredTotal, state.DesiredCanaries)
 	if state.HealthyAllocs < wanted || state.DesiredCanaries > 0 && !state.Promoted {
 		return false
 	}
 	if c.job == nil || c.job.Type != nl.JobTypeService {
-		return true
+		return !c.olderRuns(name)
 	}
 	live := 0
 	for a := range c.s.AllocsByDeployment(c.d.ID) {
@@ -332,12 +333,18 @@ func (c *check) complete() bool {
 			return false
 		}
 	}
+	return !c.olderRuns("")
+}
+
+// olderRuns tells whether anything of another version runs, of one group, or of all
+// for "".
+func (c *check) olderRuns(group string) bool {
 	for a := range c.s.AllocsByJob(c.d.Namespace, c.d.JobID) {
-		if !a.Terminal() && a.JobVersion != c.d.JobVersion {
-			return false
+		if !a.Terminal() && a.JobVersion != c.d.JobVersion && (group == "" || a.TaskGroup == group) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // fail ends the deployment and, if its groups say so, goes back to the last

@@ -24,8 +24,9 @@ type part struct {
 
 // Plan returns what of the plan can be committed beside what is ahead of it, and
 // the nodes whose part was left out. Without rejected nodes the plan itself is
-// returned. Otherwise it carries no evaluations, since the work is not done, and
-// nothing of gangs that lost a member; one that wants all at once comes back
+// returned. Otherwise it carries no evaluations, since the work is not done, but
+// those that what is left of it refers to, and nothing of gangs that lost a
+// member; one that wants all at once comes back
 // empty, and so does one that exceeds a quota: then all its nodes count as
 // rejected, and QuotaExceeded says why.
 func Plan(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
@@ -55,7 +56,6 @@ func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, 
 		return nothing(p), rejected
 	}
 	out := *p
-	out.Evals = nil
 	out.Place = slices.Clone(p.Place)
 	for more := rejected; len(more) > 0; {
 		dropNodes(&out, more)
@@ -65,8 +65,30 @@ func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, 
 		rejected = append(rejected, more...)
 	}
 	slices.Sort(rejected)
+	out.Evals = Followups(&out)
 	out.Deployment = withoutUnplaced(s, &out)
 	return &out, rejected
+}
+
+// Followups are the evaluations of a plan that its allocations wait for: those
+// that replace what failed or look after what is not heard of, later. They must
+// be written with what names them, whatever becomes of the rest: nobody makes
+// them again.
+func Followups(p *nl.Plan) []*nl.Eval {
+	named := map[string]bool{}
+	for i := range p.Stop {
+		named[p.Stop[i].FollowupEvalID] = true
+	}
+	for _, a := range p.Place {
+		named[a.FollowupEvalID] = true
+	}
+	var out []*nl.Eval
+	for _, e := range p.Evals {
+		if named[e.ID] && e.ID != p.EvalID {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // misfits lists the nodes that cannot take their part of the plan.

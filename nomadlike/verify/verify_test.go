@@ -269,6 +269,31 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// What is committed of a plan that is rejected in part may name evaluations that
+// are to look at it later: they are committed, too.
+func TestPlanKeepsFollowups(t *testing.T) {
+	c := newCluster(t)
+	c.commit(c.plan(c.alloc("x", "n1", 10), c.alloc("y", "n2", 10)))
+	later := func(id string) *nl.Eval { return &nl.Eval{ID: id, Namespace: "default", JobID: "web"} }
+	noted := c.s.Alloc("y").Copy()
+	noted.FollowupEvalID = "reschedule"
+	dropped := c.alloc("b", "n2", 2000)
+	dropped.FollowupEvalID = "of what is dropped"
+	p := c.plan(noted, dropped)
+	p.Place[0].NodeID, p.Place[1].NodeID = "n2", "n3"
+	c.apply(&op.SetNodeStatus{NodeID: "n1", Status: nl.NodeStatusDisconnected, Time: 1})
+	p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1", ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun, FollowupEvalID: "timeout"}}
+	p.Evals = append(p.Evals, later("blocked"), later("timeout"), later("of what is dropped"), later("reschedule"))
+	accepted, rejected := verify.Plan(c.s, nil, p)
+	var got []string
+	for _, e := range accepted.Evals {
+		got = append(got, e.ID)
+	}
+	if !slices.Equal(got, []string{"timeout", "reschedule"}) || !slices.Equal(rejected, []string{"n3"}) {
+		t.Errorf("evaluations %q with rejected nodes %q", got, rejected)
+	}
+}
+
 func TestPlanDropsUnplacedCanaries(t *testing.T) {
 	c := newCluster(t)
 	p := c.plan(c.alloc("a", "n1", 2000), c.alloc("b", "n2", 10))

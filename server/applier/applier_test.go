@@ -175,8 +175,14 @@ func TestApplier_Commits(t *testing.T) {
 func TestApplier_CommitsWhatFits(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
 		b.expect(b.submit(plan("a", 50, "n1")), "full")
-		b.expect(b.submit(plan("b", 50, "n1", "n2")), "rejected [n1], committed true, fresh true")
+		p := plan("b", 50, "n1", "n2")
+		p.Place[1].FollowupEvalID = "later"
+		p.Evals = append(p.Evals, &nl.Eval{ID: "later", Namespace: "default", JobID: "j", Status: nl.EvalStatusPending})
+		b.expect(b.submit(p), "rejected [n1], committed true, fresh true")
 		s := b.st.Snapshot()
+		if s.Eval("later") == nil {
+			b.t.Error("the evaluation that an allocation waits for was not committed with it")
+		}
 		if s.Alloc("b-n2") == nil || s.Alloc("b-n1") != nil {
 			b.t.Error("the wrong part was committed")
 		}

@@ -71,7 +71,7 @@ func (a *Applier) verifyPlan(s *store.Snapshot, ahead []*verify.Ahead, from *sub
 		if accepted != nil {
 			// The evaluation is not finished: its worker goes on with the rest.
 			left := *accepted
-			left.Evals = nil
+			left.Evals = verify.Followups(accepted)
 			accepted = &left
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/nomadlike/nomadlike/command/sim/check"
 	"github.com/nomadlike/nomadlike/command/sim/cluster"
 	"github.com/nomadlike/nomadlike/command/sim/work"
+	"github.com/nomadlike/nomadlike/command/sim/world"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
@@ -74,6 +75,18 @@ func mutations() map[string]mutation {
 					moved := *a
 					moved.NodeID = target
 					p.Place[i] = &moved
+				}
+			})
+		}},
+		"quotas hold": {ops: func() func(int, uint64, op.Op) op.Op {
+			return plans(func(p *op.PlanDelta) {
+				for i, a := range p.Place {
+					greedy := *a
+					greedy.AllocatedResources = nl.DeepCopy(a.AllocatedResources)
+					for _, t := range greedy.AllocatedResources.Tasks {
+						t.Cpu.CpuShares *= 10
+					}
+					p.Place[i] = &greedy
 				}
 			})
 		}},
@@ -198,6 +211,7 @@ func TestMutations(t *testing.T) {
 			t.Parallel()
 			cfg := Draw(2, Options{Servers: 3, Nodes: 8, Span: 90 * time.Second})
 			cfg.SnapshotEvery = 10 // so that some are looked at
+			cfg.Quota = 2
 			cfg.Steps = append(cfg.Steps,
 				work.Step{ID: -2, At: 80 * time.Second, Verb: work.Drain, Node: 0, For: 5 * time.Second},
 				work.Step{ID: -3, At: 85 * time.Second, Verb: work.Stop, Job: 0})
@@ -214,5 +228,64 @@ func TestMutations(t *testing.T) {
 				t.Errorf("the defect is not found: %v", r.Err)
 			}
 		})
+	}
+}
+
+// TestQuotaRaised lets work wait for a quota, and has the last checker see
+// another state than that in which it rightly waits: one with a higher limit.
+func TestQuotaRaised(t *testing.T) {
+	run := func(raised int) error {
+		cfg := Draw(2, Options{Servers: 1, Nodes: 8, Span: 30 * time.Second})
+		cfg.Quota = 1
+		// A batch job of 1200 MHz, where 1000 are allowed.
+		cfg.Steps = []work.Step{{At: 5 * time.Second, Verb: work.Register, Job: 5, Seed: 31}}
+		for _, c := range check.All() {
+			cfg.Checkers = append(cfg.Checkers, lying{c, func(ev check.Event) check.Event {
+				end, ok := ev.(check.Settled)
+				if !ok || raised < 0 {
+					return ev
+				}
+				s := end.Snapshots[0]
+				next, _, _, err := store.Apply(s, s.Index()+1, &op.UpsertQuotas{Quotas: []*nl.QuotaSpec{work.BuildQuota(raised)}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				end.Snapshots = []*store.Snapshot{next}
+				return end
+			}})
+		}
+		return cluster.Run(cfg).Err
+	}
+	if err := run(-1); err != nil {
+		t.Errorf("what waits for a quota is a failure: %v", err)
+	}
+	var v *check.Violation
+	if err := run(0); !errors.As(err, &v) || v.Checker != "running is desired, or there is no place" {
+		t.Errorf("work waits although the quota allows it, which is not found: %v", err)
+	}
+}
+
+// TestQuotaFrees lets work wait for a quota and raises that: all must be placed.
+func TestQuotaFrees(t *testing.T) {
+	cfg := Draw(2, Options{Servers: 3, Nodes: 8, Span: time.Minute})
+	cfg.Quota = 1
+	// A service job of 300 MHz, where 1000 are allowed.
+	cfg.Steps = []work.Step{
+		{At: 5 * time.Second, Verb: work.Register, Job: 2, Seed: 176},
+		{ID: 1, At: 6 * time.Second, Verb: work.Scale, Job: 2, N: 8},
+		{ID: 2, At: 40 * time.Second, Verb: work.EditQuota, N: 0},
+	}
+	r := Run(cfg, nil)
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	late, all := 0, 0
+	for a := range r.Final.AllocsByJob(work.Team, work.JobID(2)) {
+		if all++; a.CreateTime > world.Epoch().Add(40*time.Second).UnixNano() {
+			late++
+		}
+	}
+	if late == 0 || late == all {
+		t.Errorf("%d of %d allocations were placed after the quota was raised", late, all)
 	}
 }
