@@ -125,6 +125,15 @@ func gather(v any) *written {
 // Diagnostics is what validation found wrong with the job, with where it is
 // written: the field, or the block around it where the field is not written.
 func (p *Places) Diagnostics(problems []nomadlike.JobProblem) *Diagnostics {
+	return p.locate(problems, hcl.DiagError)
+}
+
+// Warnings is what the job's author is warned about, with where it is written.
+func (p *Places) Warnings(problems []nomadlike.JobProblem) *Diagnostics {
+	return p.locate(problems, hcl.DiagWarning)
+}
+
+func (p *Places) locate(problems []nomadlike.JobProblem, severity hcl.DiagnosticSeverity) *Diagnostics {
 	out := &Diagnostics{sources: p.sources, secrets: p.secrets, hidden: p.hidden}
 	for _, found := range problems {
 		detail := ""
@@ -132,6 +141,7 @@ func (p *Places) Diagnostics(problems []nomadlike.JobProblem) *Diagnostics {
 			detail = fmt.Sprintf("This is in %s.", found.Part)
 		}
 		d := problem(p.find(found.Path), p.secrets.Mask(found.Text), "%s", detail)
+		d.Severity = severity
 		out.add(d)
 	}
 	out.sortByPlace()

@@ -126,7 +126,7 @@ func (o *planOptions) print(c *meta.Call, job *jobfile.Job, reply *nl.JobPlanRes
 	}
 	if reply.Warnings != "" {
 		c.Print("")
-		c.Print(c.Colour.Paint(render.Yellow, "Job Warnings:") + "\n" + reply.Warnings)
+		c.Print(c.Colour.Paint(render.Yellow, "Job Warnings:") + "\n" + job.WarningText(reply.Warnings))
 	}
 	c.Print("\n" + c.Colour.Bold(fmt.Sprintf("Job Modify Index: %d", reply.JobModifyIndex)))
 	c.Print("To submit the job, provided that nobody changes it before, run:\n")

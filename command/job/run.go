@@ -103,7 +103,7 @@ func (o *runOptions) run(ctx context.Context, c *meta.Call, job *jobfile.Job) er
 		}
 		return fmt.Errorf("submitting job %q: %w", job.Text("ID"), explainRefusal(ctx, client, job, err))
 	}
-	printWarnings(c, reply.Warnings)
+	printWarnings(c, job.WarningText(reply.Warnings))
 	return o.follow(ctx, c, job, reply.EvalID)
 }
 

@@ -57,7 +57,7 @@ func validate(ctx context.Context, c *meta.Call, job *jobfile.Job) error {
 	case err != nil:
 		return fmt.Errorf("validating job %q: %w", job.Text("ID"), err)
 	}
-	printWarnings(c, reply.Warnings)
+	printWarnings(c, job.WarningText(reply.Warnings))
 	if len(reply.ValidationErrors) == 0 && reply.Error == "" {
 		c.Info("Job validation successful")
 		return nil

@@ -10,12 +10,14 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/nomadlike/nomadlike/command/meta"
 	"github.com/nomadlike/nomadlike/jobspec"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/spec"
 )
 
@@ -102,6 +104,35 @@ func (j *Job) Refusal(problems []nl.JobProblem) string {
 		return ""
 	}
 	return rendered(j.Places.Diagnostics(problems))
+}
+
+// WarningText is what a server warns of, with where in the file it is as far as
+// the same rules find the same here. Where they find nothing, it is what the
+// server says.
+func (j *Job) WarningText(warnings string) string {
+	head, list, ok := strings.Cut(warnings, "\n\n* ")
+	job, err := spec.Register(nl.DeepCopy(j.Doc))
+	if !ok || err != nil || j.Places == nil {
+		return warnings
+	}
+	var found []nl.JobProblem
+	known := map[string]bool{}
+	said := strings.Split(list, "\n* ")
+	for _, w := range admit.Warnings(job, admit.Settings{}) {
+		if slices.Contains(said, w.Text) {
+			found = append(found, w)
+			known[w.Text] = true
+		}
+	}
+	rest := slices.DeleteFunc(said, func(text string) bool { return known[text] })
+	if len(found) == 0 {
+		return warnings
+	}
+	text := head + "\n\n" + rendered(j.Places.Warnings(found))
+	if len(rest) > 0 {
+		text += "\n\n* " + strings.Join(rest, "\n* ")
+	}
+	return text
 }
 
 // Has tells whether a member of the job is said.

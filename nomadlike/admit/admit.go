@@ -81,7 +81,13 @@ func (s Settings) maxPriority() int {
 // returns what its author should be warned about. Mutating a job twice changes
 // nothing more.
 func Mutate(job *nomadlike.Job, s Settings) []string {
-	warnings := dropDeprecated(job)
+	w := newFindings()
+	mutate(w, job, s)
+	return texts(*w.list)
+}
+
+func mutate(w findings, job *nomadlike.Job, s Settings) {
+	dropDeprecated(w, job)
 	canonicalJob(job, s)
 	vaultClusters(job, s)
 	consulClusters(job, s)
@@ -95,26 +101,32 @@ func Mutate(job *nomadlike.Job, s Settings) []string {
 		}
 	}
 	impliedIdentities(job, s)
-	return warnings
+}
+
+// Warnings is what the author of a job that is not mutated yet is warned about by
+// Mutate and Validate, with where in the job it is. The job is mutated.
+func Warnings(job *nomadlike.Job, s Settings) []nomadlike.JobProblem {
+	w := newFindings()
+	mutate(w, job, s)
+	warn(w, job, s)
+	return located(nil, *w.list)
 }
 
 // dropDeprecated clears group fields that the disconnect block replaced.
-func dropDeprecated(job *nomadlike.Job) []string {
-	var warnings []string
-	for _, g := range job.TaskGroups {
-		warn := func(field, use string) {
-			warnings = append(warnings, "Group \""+g.Name+"\": "+field+" is no longer supported and is ignored; use "+use)
+func dropDeprecated(w findings, job *nomadlike.Job) {
+	for i, g := range job.TaskGroups {
+		warn := func(member, field, use string) {
+			w.group(i, g).addf(member, "Group \"%s\": %s is no longer supported and is ignored; use %s", g.Name, field, use)
 		}
 		if g.StopAfterClientDisconnect != nil {
-			warn("stop_after_client_disconnect", "disconnect.stop_on_client_after")
+			warn("StopAfterClientDisconnect", "stop_after_client_disconnect", "disconnect.stop_on_client_after")
 		}
 		if g.MaxClientDisconnect != nil {
-			warn("max_client_disconnect", "disconnect.lost_after")
+			warn("MaxClientDisconnect", "max_client_disconnect", "disconnect.lost_after")
 		}
 		if g.PreventRescheduleOnLost {
-			warn("prevent_reschedule_on_lost", "disconnect.replace")
+			warn("PreventRescheduleOnLost", "prevent_reschedule_on_lost", "disconnect.replace")
 		}
 		g.StopAfterClientDisconnect, g.MaxClientDisconnect, g.PreventRescheduleOnLost = nil, nil, false
 	}
-	return warnings
 }

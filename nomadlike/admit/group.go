@@ -2,6 +2,7 @@ package admit
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
@@ -87,7 +88,7 @@ func checkTasks(p findings, job *nomadlike.Job, g *nomadlike.Group) {
 				second = at
 			}
 		}
-		if t.Lifecycle == nil {
+		if t.Lifecycle == nil || !slices.Contains(hooks(), t.Lifecycle.Hook) {
 			mains++
 		}
 		inner := at.apart()
@@ -319,7 +320,7 @@ func checkGroupScaling(p findings, g *nomadlike.Group) {
 	if g.Count < s.Min {
 		p.addf("Count", "Scaling policy invalid: task group count must not be less than minimum count in scaling policy")
 	}
-	if g.Count > s.Max {
+	if s.Max >= s.Min && g.Count > s.Max {
 		p.addf("Count", "Scaling policy invalid: task group count must not be greater than maximum count in scaling policy")
 	}
 }

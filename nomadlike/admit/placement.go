@@ -115,10 +115,25 @@ func targetProblems(target string) []wrong {
 			return append(out, wrongf("LTarget", "unbalanced braces in %q", target)...)
 		}
 		if ref := rest[open+2 : open+end]; !schedulable(ref) {
-			out = append(out, wrongf("LTarget", "%q is no attribute of a node: use node.unique.id, node.unique.name, node.datacenter, node.class, node.pool, attr.KEY, meta.KEY, device.KEY, alloc.job, alloc.group or alloc.meta.KEY", ref)...)
+			out = append(out, wrongf("LTarget", "%q is no attribute of a node: use node.unique.id, node.unique.name, node.datacenter, node.class, node.pool, attr.KEY, meta.KEY, device.KEY, alloc.job, alloc.group or alloc.meta.KEY.%s", ref, rootHint(ref))...)
 		}
 		rest = rest[open+end+1:]
 	}
+}
+
+// rootHint proposes what a reference was meant to be whose first word is
+// misspelt, or whose name is.
+func rootHint(ref string) string {
+	root, rest, ok := strings.Cut(ref, ".")
+	if !ok {
+		return ""
+	}
+	for _, known := range [...]string{"attr", "meta", "node", "device", "alloc"} {
+		if root != known && spell.Hint(root, []string{known}) != "" {
+			return fmt.Sprintf(" Did you mean %q?", known+"."+rest)
+		}
+	}
+	return spell.Hint(ref, []string{"node.unique.id", "node.unique.name", "node.datacenter", "node.class", "node.pool", "alloc.job", "alloc.group"})
 }
 
 // schedulable tells whether scheduling can resolve the reference.

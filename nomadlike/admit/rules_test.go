@@ -127,6 +127,16 @@ func TestRules(t *testing.T) {
 			if !slices.Equal(paths, c.paths) {
 				t.Errorf("%s: want problems at %q, got %q", strings.Join(c.changes, "; "), c.paths, paths)
 			}
+			var located []string
+			for _, w := range Warnings(changedJob(t, c.changes), corpusServer()) {
+				if err := checkPath(job, w.Path); err != nil {
+					t.Errorf("%s: %s is about %s: %v", strings.Join(c.changes, "; "), w.Text, w.Path, err)
+				}
+				located = append(located, w.Text)
+			}
+			if !slices.Equal(located, warnings) {
+				t.Errorf("%s: want the warnings %q, got %q", strings.Join(c.changes, "; "), warnings, located)
+			}
 			all := strings.Join(warnings, "\n")
 			for _, text := range c.warnings {
 				if !strings.Contains(all, text) {
@@ -142,6 +152,15 @@ func TestRules(t *testing.T) {
 
 // verdict admits the changed base job.
 func verdict(t *testing.T, changes []string) (*nomadlike.Job, []string, error) {
+	t.Helper()
+	job := changedJob(t, changes)
+	warnings := Mutate(job, corpusServer())
+	more, err := Validate(job, corpusServer())
+	return job, append(warnings, more...), err
+}
+
+// changedJob is the base job with changes.
+func changedJob(t *testing.T, changes []string) *nomadlike.Job {
 	t.Helper()
 	var base any
 	if err := json.Unmarshal([]byte(baseJob), &base); err != nil {
@@ -170,9 +189,7 @@ func verdict(t *testing.T, changes []string) (*nomadlike.Job, []string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	warnings := Mutate(job, corpusServer())
-	more, err := Validate(job, corpusServer())
-	return job, append(warnings, more...), err
+	return job
 }
 
 func TestFindings(t *testing.T) {

@@ -78,13 +78,16 @@ func checkTask(p findings, job *nomadlike.Job, g *nomadlike.Group, t *nomadlike.
 		}
 	}
 	if l := t.Lifecycle; l != nil {
-		p.oneOf("Lifecycle/Hook", l.Hook, []string{"prestart", "poststart", "poststop"}, "invalid lifecycle hook")
+		p.oneOf("Lifecycle/Hook", l.Hook, hooks(), "invalid lifecycle hook")
 	}
 	checkMounts(p, g, t)
 	checkCSIPlugin(p, t.CSIPluginConfig)
 	checkIdentities(p, t)
 	checkSecrets(p, t)
 }
+
+// hooks are when tasks run that are not the main ones of their group.
+func hooks() []string { return []string{"prestart", "poststart", "poststop"} }
 
 // escapes tells whether a path below that directory of the allocation leaves
 // the allocation.

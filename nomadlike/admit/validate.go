@@ -25,7 +25,9 @@ func Validate(job *nomadlike.Job, s Settings) ([]string, error) {
 	checkNodePool(p, job, s)
 	checkJob(p, job, s)
 	checkEdition(p, job)
-	return warningsOf(job, s), p.err()
+	w := newFindings()
+	warn(w, job, s)
+	return texts(*w.list), p.err()
 }
 
 func checkJob(p findings, job *nomadlike.Job, s Settings) {

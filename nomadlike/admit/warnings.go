@@ -3,6 +3,7 @@ package admit
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nomadlike/nomadlike/nomadlike"
@@ -24,69 +25,80 @@ func wellKnownDrivers() []string {
 // networkModes are those that nodes know, but for those of CNI.
 func networkModes() []string { return []string{"bridge", "host", "none"} }
 
-// warningsOf tells what is accepted but hardly meant.
-func warningsOf(job *nomadlike.Job, s Settings) []string {
-	var out []string
-	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	out = append(out, periodicWarnings(job.Periodic)...)
-	promoted, updated := 0, 0
-	for _, g := range job.TaskGroups {
+// warn tells what is accepted but hardly meant.
+func warn(w findings, job *nomadlike.Job, s Settings) {
+	warnPeriodic(w, job.Periodic)
+	warnTargets(w, job.Constraints, job.Affinities)
+	var promoted, manual []findings
+	for i, g := range job.TaskGroups {
+		at := w.group(i, g)
 		if g.Update != nil && !isBatch(job) {
-			updated++
 			if g.Update.AutoPromote {
-				promoted++
+				promoted = append(promoted, at)
+			} else {
+				manual = append(manual, at)
 			}
 			if g.Update.MaxParallel > g.Count && g.Count > 1 {
-				warn("Group %q: update max_parallel (%d) is greater than the count (%d); all allocations are replaced at once", g.Name, g.Update.MaxParallel, g.Count)
+				at.addf("Update/MaxParallel", "Group %q: update max_parallel (%d) is greater than the count (%d); all allocations are replaced at once", g.Name, g.Update.MaxParallel, g.Count)
 			}
 		}
-		out = append(out, groupWarnings(g, s)...)
+		warnGroup(at, g, s)
 	}
-	if promoted > 0 && promoted < updated {
-		warn("auto_promote must be true for all groups to enable automatic promotion")
+	if len(promoted) > 0 && len(manual) > 0 {
+		manual[0].addf("Update/AutoPromote", "auto_promote must be true for all groups to enable automatic promotion")
 	}
-	return out
 }
 
-func periodicWarnings(p *nomadlike.Periodic) []string {
+func warnPeriodic(w findings, p *nomadlike.Periodic) {
 	if p == nil {
-		return nil
+		return
 	}
-	var out []string
-	specs := p.Specs
-	if p.Spec != "" {
-		out = append(out, "periodic.cron is deprecated; use periodic.crons")
-		specs = append([]string{p.Spec}, specs...)
-	}
-	if !p.Enabled {
-		return out
-	}
-	for _, spec := range specs {
+	lines := func(field, spec string) {
 		line, err := cron.Parse(spec)
-		if err != nil {
-			continue // refused by validation
+		if err != nil || !p.Enabled {
+			return // refused by validation, or never looked at
 		}
 		for _, text := range line.Warnings() {
-			out = append(out, fmt.Sprintf("Cron line %q %s", spec, text))
+			w.addf("Periodic/"+field, "Cron line %q %s", spec, text)
 		}
 	}
-	return out
+	if p.Spec != "" {
+		w.addf("Periodic/Spec", "periodic.cron is deprecated; use periodic.crons")
+		lines("Spec", p.Spec)
+	}
+	for i, spec := range p.Specs {
+		lines("Specs/"+strconv.Itoa(i), spec)
+	}
 }
 
-func groupWarnings(g *nomadlike.Group, s Settings) []string {
-	var out []string
-	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	for _, n := range g.Networks {
-		if n.MBits > 0 {
-			warn("Group %q: mbits has been deprecated and has no effect; remove it from the network block", g.Name)
+// warnTargets finds attributes of nodes that are written as plain text, which
+// is the same on every node.
+func warnTargets(w findings, constraints []*nomadlike.Constraint, affinities []*nomadlike.Affinity) {
+	plain := func(list string, i int, target string) {
+		if !strings.Contains(target, "${") && strings.Contains(target, ".") && schedulable(target) {
+			w.element(list, i, "", "").addf("LTarget", "%q is the same text on every node; the attribute is written \"${%s}\"", target, target)
 		}
 	}
-	for _, n := range g.Networks {
+	for i, c := range constraints {
+		plain("Constraints", i, c.LTarget)
+	}
+	for i, a := range affinities {
+		plain("Affinities", i, a.LTarget)
+	}
+}
+
+func warnGroup(w findings, g *nomadlike.Group, s Settings) {
+	warnTargets(w, g.Constraints, g.Affinities)
+	for i, n := range g.Networks {
+		at := w.element("Networks", i, "", "")
+		if n.MBits > 0 {
+			at.addf("MBits", "Group %q: mbits has been deprecated and has no effect; remove it from the network block", g.Name)
+		}
 		if n.Mode == "" || strings.HasPrefix(n.Mode, "cni/") || slices.Contains(networkModes(), n.Mode) {
 			continue
 		}
 		if hint := spell.Hint(n.Mode, networkModes()); hint != "" {
-			warn("Group %q: no network mode is called %q.%s", g.Name, n.Mode, hint)
+			at.addf("Mode", "Group %q: no network mode is called %q.%s", g.Name, n.Mode, hint)
 		}
 	}
 	groupDelay := g.ShutdownDelay != nil && *g.ShutdownDelay > 0
@@ -94,85 +106,81 @@ func groupWarnings(g *nomadlike.Group, s Settings) []string {
 	for _, t := range g.Tasks {
 		anyDelay = anyDelay || t.ShutdownDelay > 0
 	}
-	for _, svc := range g.Services {
-		delayed := anyDelay
+	for i, svc := range g.Services {
+		at, delayed := w.service(i, svc), anyDelay
 		if svc.TaskName != "" {
 			if t := g.Task(svc.TaskName); t != nil {
 				delayed = groupDelay || t.ShutdownDelay > 0
 			}
 		}
 		if !delayed {
-			warn("Service %q of group %q has no shutdown_delay: requests may reach it while it stops", svc.Name, g.Name)
+			at.addf("", "Service %q of group %q has no shutdown_delay: requests may reach it while it stops", svc.Name, g.Name)
 		}
 		if svc.Identity != nil {
-			out = append(out, identityWarnings(svc.Identity, "Service "+svc.Name)...)
+			warnIdentity(at.below("Identity"), svc.Identity, "Service "+svc.Name)
 		}
 	}
-	for _, t := range g.Tasks {
-		out = append(out, taskWarnings(g, t, s)...)
+	for i, t := range g.Tasks {
+		warnTask(w.task(i, t), g, t, s)
 	}
-	return out
 }
 
-func taskWarnings(g *nomadlike.Group, t *nomadlike.Task, s Settings) []string {
-	var out []string
-	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+func warnTask(w findings, g *nomadlike.Group, t *nomadlike.Task, s Settings) {
 	name := g.Name + "." + t.Name
 	if !slices.Contains(wellKnownDrivers(), t.Driver) {
 		if hint := spell.Hint(t.Driver, wellKnownDrivers()); hint != "" {
-			warn("Task %q: driver %q is not a well-known one.%s", name, t.Driver, hint)
+			w.addf("Driver", "Task %q: driver %q is not a well-known one.%s", name, t.Driver, hint)
 		}
 	}
-	for _, svc := range t.Services {
+	warnTargets(w, t.Constraints, t.Affinities)
+	for i, svc := range t.Services {
 		if t.ShutdownDelay <= 0 {
-			warn("Service %q of task %q has no shutdown_delay: requests may reach it while it stops", svc.Name, name)
+			w.service(i, svc).addf("", "Service %q of task %q has no shutdown_delay: requests may reach it while it stops", svc.Name, name)
 		}
 	}
 	if r := t.Resources; r != nil {
 		if len(r.Networks) > 0 {
-			warn("Task %q: task network resources have been deprecated; use a group network", name)
+			w.addf("Resources/Networks", "Task %q: task network resources have been deprecated; use a group network", name)
 		}
 		if r.IOPS > 0 {
-			warn("Task %q: iops has been deprecated and has no effect", name)
+			w.addf("Resources/IOPS", "Task %q: iops has been deprecated and has no effect", name)
 		}
 		if r.MemoryMaxMB != 0 && !s.MemoryOversubscription {
-			warn("Memory oversubscription is not enabled; Task %q memory_max value will be ignored. Update the scheduler configuration to allow oversubscription.", name)
+			w.addf("Resources/MemoryMaxMB", "Memory oversubscription is not enabled; Task %q memory_max value will be ignored. Update the scheduler configuration to allow oversubscription.", name)
 		}
 	}
-	for _, tmpl := range t.Templates {
+	for i, tmpl := range t.Templates {
 		if tmpl.VaultGrace > 0 {
-			warn("Task %q: vault_grace has been deprecated and has no effect", name)
+			w.element("Templates", i, "", "").addf("VaultGrace", "Task %q: vault_grace has been deprecated and has no effect", name)
 		}
 	}
-	for _, id := range t.Identities {
-		out = append(out, identityWarnings(id, "Task "+name)...)
-		if len(id.Name) > 6 && id.Name[:6] == "vault_" && t.Vault == nil {
-			warn("Task %q has a Vault identity %q but no vault block", name, id.Name)
+	for i, id := range t.Identities {
+		at := w.element("Identities", i, "", "")
+		warnIdentity(at, id, "Task "+name)
+		if len(id.Name) > len("vault_") && strings.HasPrefix(id.Name, "vault_") && t.Vault == nil {
+			at.addf("Name", "Task %q has a Vault identity %q but no vault block", name, id.Name)
 		}
 	}
 	if t.Identity != nil && t.Identity.Env && t.Identity.ChangeMode != "restart" && t.Identity.TTL > 0 {
-		warn("Task %q: identity with env needs change_mode \"restart\" to see new tokens", name)
+		w.addf("Identity/ChangeMode", "Task %q: identity with env needs change_mode \"restart\" to see new tokens", name)
 	}
-	return out
 }
 
-func identityWarnings(id *nomadlike.WorkloadIdentity, owner string) []string {
-	var out []string
-	warn := func(format string, args ...any) {
-		out = append(out, fmt.Sprintf("%s: identity %q ", owner, id.Name)+fmt.Sprintf(format, args...))
+func warnIdentity(w findings, id *nomadlike.WorkloadIdentity, owner string) {
+	warn := func(field, format string, args ...any) {
+		w.addf(field, "%s: identity %q %s", owner, id.Name, fmt.Sprintf(format, args...))
 	}
 	switch len(id.Audience) {
 	case 0:
-		warn("has no audience; the token is accepted by whoever does not check it")
+		warn("Audience", "has no audience; the token is accepted by whoever does not check it")
 	case 1:
 	default:
-		warn("has %d audiences; each of them can use the token at the others", len(id.Audience))
+		warn("Audience", "has %d audiences; each of them can use the token at the others", len(id.Audience))
 	}
 	if id.TTL == 0 {
-		warn("has no ttl; the token never expires")
+		warn("TTL", "has no ttl; the token never expires")
 	}
 	if id.Env && id.ChangeMode != "restart" {
-		warn("is an environment variable, which does not change until the task restarts: set change_mode to \"restart\"")
+		warn("ChangeMode", "is an environment variable, which does not change until the task restarts: set change_mode to \"restart\"")
 	}
-	return out
 }
