@@ -75,6 +75,7 @@ type Node struct {
 	allocs []*nl.Alloc
 	// resting is what left the node so recently that its ports are avoided.
 	resting []*nl.AllocatedResources
+	rested  func(*Node) // tells more of it, nil when nobody can
 
 	// Built when first asked for, dropped when an allocation leaves.
 	ports   *Ports
@@ -166,6 +167,10 @@ func (n *Node) Remove(a *nl.Alloc) bool {
 
 // Ports is the use of the node's ports.
 func (n *Node) Ports() *Ports {
+	if n.rested != nil {
+		n.rested(n)
+		n.rested = nil
+	}
 	if n.ports == nil {
 		n.ports = newPorts(n.Info)
 		for _, a := range n.telling() {

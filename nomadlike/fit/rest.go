@@ -46,6 +46,10 @@ func (n *Node) Rest(r *nl.AllocatedResources) {
 	}
 }
 
+// RestWhenAsked is Rest for what is known elsewhere: tell is called when somebody
+// asks for ports, if anybody does.
+func (n *Node) RestWhenAsked(tell func(*Node)) { n.rested = tell }
+
 // rest marks the ports of an allocation that is over.
 func (p *Ports) rest(r *nl.AllocatedResources) {
 	each(r, func(ip string, port int) {

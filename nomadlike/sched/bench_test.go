@@ -2,6 +2,7 @@ package sched_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -110,6 +111,50 @@ func BenchmarkPlace(b *testing.B) {
 			b.ReportMetric(float64(c.count)*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
 		})
 	}
+}
+
+// BenchmarkSingle places one allocation with one evaluation, on empty nodes and
+// on nodes that are filled unevenly.
+func BenchmarkSingle(b *testing.B) {
+	ports := func(g *nl.Group) { g.Networks = []*nl.Network{{DynamicPorts: []*nl.Port{{Label: "http"}}}} }
+	for _, nodes := range []int{100, 1000, 5000, 10_000, 50_000} {
+		empty := benchCluster(b, nodes)
+		filled := benchFilled(b, empty, nodes)
+		for _, c := range []struct {
+			name   string
+			s      *store.Snapshot
+			change func(*nl.Group)
+		}{{"empty", empty, nil}, {"filled", filled, nil}, {"ports", filled, ports}} {
+			b.Run(fmt.Sprintf("nodes=%d/%s", nodes, c.name), func(b *testing.B) {
+				s := benchApply(b, c.s, &op.RegisterJob{Job: benchJob(1, c.change)})
+				b.ReportAllocs()
+				for b.Loop() {
+					if out := benchSchedule(b, s); len(out.Plan.Place) != 1 {
+						b.Fatal("nothing is placed")
+					}
+				}
+			})
+		}
+	}
+}
+
+// benchFilled puts an allocation of its own size on each node.
+func benchFilled(b *testing.B, s *store.Snapshot, nodes int) *store.Snapshot {
+	job := benchJob(nodes, nil)
+	job.ID, job.Name = "filler", "filler"
+	s = benchApply(b, s, &op.RegisterJob{Job: job})
+	r := rand.New(rand.NewPCG(1, 1))
+	p := &op.PlanDelta{Time: 1}
+	for i := range nodes {
+		p.Place = append(p.Place, &nl.Alloc{
+			ID: fmt.Sprintf("40000000-0000-0000-0000-%012d", i), Namespace: "default", JobID: "filler", TaskGroup: "g",
+			Name: fmt.Sprintf("filler.g[%d]", i), NodeID: fmt.Sprintf("10000000-0000-0000-0000-%012d", i), EvalID: "filler",
+			AllocatedResources: &nl.AllocatedResources{Tasks: map[string]*nl.AllocatedTaskResources{"t": {
+				Cpu: nl.AllocatedCpuResources{CpuShares: r.Int64N(16_001)}, Memory: nl.AllocatedMemoryResources{MemoryMB: r.Int64N(32_769)},
+			}}},
+		})
+	}
+	return benchApply(b, s, &op.ApplyPlans{Plans: []*op.PlanDelta{p}})
 }
 
 // benchPlaced is a cluster that runs the job, and the plan that did it.

@@ -107,13 +107,21 @@ func (r *run) node(id string) *fit.Node {
 	if info == nil {
 		return nil
 	}
-	n := fit.StoredNode(info, r.snapshot.NodeUsage(id), r.snapshot.AllocsByNode(id))
-	for _, f := range r.snapshot.FreedPorts(id) {
-		if f.At > r.in.Now.Add(-fit.PortRest).UnixNano() {
-			n.Rest(f.Resources)
+	return r.addNode(info, r.snapshot.NodeUsage(id))
+}
+
+// addNode is a node of which nobody has asked before.
+func (r *run) addNode(info *nl.Node, usage fit.Usage) *fit.Node {
+	// Most nodes are only asked for amounts.
+	n := fit.StoredNode(info, usage, func(yield func(*nl.Alloc) bool) { r.snapshot.AllocsByNode(info.ID)(yield) })
+	n.RestWhenAsked(func(n *fit.Node) {
+		for _, f := range r.snapshot.FreedPorts(info.ID) {
+			if f.At > r.in.Now.Add(-fit.PortRest).UnixNano() {
+				n.Rest(f.Resources)
+			}
 		}
-	}
-	r.nodes[id] = n
+	})
+	r.nodes[info.ID] = n
 	return n
 }
 

@@ -21,7 +21,8 @@ type indexed struct {
 	views map[string]*view
 	order []*view // by the keys of kinds
 	byID  map[string]*candidate
-	total int // nodes
+	chunk []candidate // made and not used
+	total int         // nodes
 }
 
 // view is a kind of nodes as a group sees it.
@@ -111,7 +112,7 @@ func (p *placer) prepareIndexed() bool {
 	}
 	if p.hostsDiffer() {
 		for id, c := range p.run.counts {
-			if c.group[p.ask.Group.Name] > 0 || p.checks.HostsJob && c.job > 0 {
+			if c.of(p.ask.Group.Name) > 0 || p.checks.HostsJob && c.job > 0 {
 				p.at(id)
 			}
 		}
@@ -152,11 +153,18 @@ func (p *placer) addSources() {
 	}
 }
 
+// known is of a value that every node has.
+var known = []bool{true}
+
 // admit looks at a node from now on.
 func (p *placer) admit(s *capacity.Slot, v *view) *candidate {
-	c := &candidate{
-		node: p.run.node(s.Node.ID), order: p.run.turn.Of(s), slot: s,
+	c := p.candidate()
+	*c = candidate{
+		node: p.run.nodes[s.Node.ID], order: p.run.turn.Of(s), slot: s,
 		static: v.static, liked: v.liked, bucket: v.bucket,
+	}
+	if c.node == nil {
+		c.node = p.run.addNode(s.Node, s.Usage)
 	}
 	if v.alone {
 		c.static = p.checks.Node(s.Node)
@@ -164,7 +172,10 @@ func (p *placer) admit(s *capacity.Slot, v *view) *candidate {
 			c.liked = p.affinity(s.Node)
 		}
 	}
-	if c.bucket == nil {
+	switch {
+	case p.byCount:
+		c.bucket = &bucket{values: []string{s.Node.ID}, known: known}
+	case c.bucket == nil:
 		c.bucket = p.bucketOf(s.Node)
 	}
 	if c.bucket != nil {
@@ -192,6 +203,21 @@ func (p *placer) atIndexed(nodeID string) *candidate {
 	}
 	return p.admit(s, v)
 }
+
+// candidate is one to be filled. They are made by the chunk: a job may need
+// thousands.
+func (p *placer) candidate() *candidate {
+	if len(p.chunk) == 0 {
+		p.chunk = make([]candidate, min(chunkMax, 4+len(p.candidates)))
+	}
+	c := &p.chunk[0]
+	p.chunk = p.chunk[1:]
+	return c
+}
+
+// chunkMax is how many candidates are made at once at most: few enough that one
+// of them does not keep much.
+const chunkMax = 64
 
 func (p *placer) admitAll(v *view) {
 	for s := range v.kind.Slots() {
@@ -235,7 +261,7 @@ func (p *placer) pull(l *lane, floor *entry) bool {
 	}
 	if p.byID[s.Node.ID] == nil {
 		c := p.admit(s, p.views[s.KindOf()])
-		if c.lane != l {
+		if c.lane != nil && c.lane != l {
 			p.strays++
 		}
 	}

@@ -101,7 +101,7 @@ func (p *placer) liked(a *alike) float64 {
 
 func (p *placer) laneOf(c *candidate) (*lane, entry) {
 	sum, terms := c.parts.Base()
-	return p.laneAt(laneKey{p.alikeOf(c.bucket), terms}), entry{sum: sum, order: c.order, version: c.version, c: c}
+	return p.laneAt(laneKey{p.alikeOf(c.bucket), terms}), entry{sum: sum, order: c.order, c: c}
 }
 
 func (p *placer) laneAt(key laneKey) *lane {

@@ -122,7 +122,7 @@ func (m *moves) place(a *nl.Alloc) *candidate {
 			return c
 		}
 		c.exhausted = reason
-		c.version++
+		c.drop()
 	}
 }
 

@@ -182,7 +182,7 @@ func (r *run) putOn(p *placer, c *candidate, place *reconcile.Placement, d *nl.D
 	}
 	if reason != "" {
 		c.exhausted = reason
-		c.version++
+		c.drop()
 		return false
 	}
 	a := r.newAlloc(p, c, place, offer)

@@ -56,14 +56,14 @@ type placer struct {
 
 // candidate is a node as this group sees it.
 type candidate struct {
-	node    *fit.Node
-	order   uint64
-	bucket  *bucket
-	lane    *lane          // where it stands, or stood last
-	slot    *capacity.Slot // of an indexed one, as the index has it
-	version int
-	static  string  // why it may never run the group, ""
-	liked   float64 // by the affinities
+	node   *fit.Node
+	order  uint64
+	bucket *bucket
+	lane   *lane          // where it stands, nil while it is left out
+	at     int            // its place there
+	slot   *capacity.Slot // of an indexed one, as the index has it
+	static string         // why it may never run the group, ""
+	liked  float64        // by the affinities
 
 	filtered  string // why it is left out now, ""
 	exhausted string // what it lacks now, ""
@@ -204,7 +204,6 @@ func (p *placer) prepare() {
 		p.look(c)
 		if c.filtered == "" && c.exhausted == "" {
 			l, e := p.laneOf(c)
-			c.lane = l
 			l.heap = append(l.heap, e)
 		}
 	}
@@ -245,14 +244,19 @@ func (p *placer) touch(nodeID string) {
 	}
 }
 
-// enqueue puts a node into its lane anew; what stands of it elsewhere is stale.
+// enqueue puts a node into its lane anew.
 func (p *placer) enqueue(c *candidate) {
-	c.version++
-	if c.filtered == "" && c.exhausted == "" {
-		l, e := p.laneOf(c)
-		c.lane = l
-		l.push(e)
+	if c.filtered != "" || c.exhausted != "" {
+		c.drop()
+		return
 	}
+	l, e := p.laneOf(c)
+	if l == c.lane {
+		l.change(e)
+		return
+	}
+	c.drop()
+	l.push(e)
 }
 
 // pick is the best node for the placement, nil when there is none. Penalized
@@ -320,20 +324,15 @@ func (p *placer) first(l *lane, penalized []string) (best entry, held []entry, f
 func (p *placer) firstKnown(l *lane, penalized []string) (best entry, held []entry, found bool) {
 	for len(l.heap) > 0 {
 		e := &l.heap[0]
-		switch {
-		case e.stale():
-			l.pop()
-		case slices.Contains(penalized, e.c.node.Info.ID):
+		if slices.Contains(penalized, e.c.node.Info.ID) {
 			held = append(held, l.pop())
-		default:
-			if reason := p.distinct(e.c); reason != "" {
-				e.c.filtered = reason
-				e.c.version++
-				l.pop()
-				continue
-			}
+			continue
+		}
+		reason := p.distinct(e.c)
+		if reason == "" {
 			return *e, held, true
 		}
+		l.pop().c.filtered = reason
 	}
 	return entry{}, held, false
 }

@@ -51,8 +51,22 @@ type run struct {
 
 // nodeCount is how many allocations of the job are on a node.
 type nodeCount struct {
-	job   int
-	group map[string]int
+	job    int
+	groups []groupCount // of few groups, mostly of one
+}
+
+type groupCount struct {
+	name  string
+	count int
+}
+
+func (c *nodeCount) of(group string) int {
+	for i := range c.groups {
+		if c.groups[i].name == group {
+			return c.groups[i].count
+		}
+	}
+	return 0
 }
 
 type placerKey struct {
@@ -92,16 +106,22 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 func (r *run) addCount(node, group string, by int) {
 	c := r.counts[node]
 	if c == nil {
-		c = &nodeCount{group: map[string]int{}}
+		c = &nodeCount{}
 		r.counts[node] = c
 	}
 	c.job += by
-	c.group[group] += by
+	for i := range c.groups {
+		if c.groups[i].name == group {
+			c.groups[i].count += by
+			return
+		}
+	}
+	c.groups = append(c.groups, groupCount{group, by})
 }
 
 func (r *run) count(group, node string) int {
 	if c := r.counts[node]; c != nil {
-		return c.group[group]
+		return c.of(group)
 	}
 	return 0
 }
