@@ -160,12 +160,12 @@ func (f *Fleet) step(m *member, ev node.Event) {
 	out := m.node.Step(f.cfg.Now(), ev)
 	f.running.Add(int64(out.Running - m.running))
 	m.running = out.Running
-	if out.Call != nil {
+	for _, call := range out.Calls {
 		to := f.work
-		if out.Call.Kind != node.CallUpdate {
+		if call.Kind != node.CallUpdate {
 			to = f.beats
 		}
-		to <- job{m, *out.Call}
+		to <- job{m, call}
 	}
 	if out.Follow {
 		f.registered.Add(1)

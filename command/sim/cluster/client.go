@@ -62,8 +62,8 @@ func (n *client) step(ev node.Event) {
 	out := n.node.Step(n.clock.Now(), ev)
 	n.tell()
 	life := n.life
-	if out.Call != nil {
-		n.call(*out.Call)
+	for _, call := range out.Calls {
+		n.call(call)
 	}
 	switch {
 	case out.Follow:

@@ -75,9 +75,10 @@ type Event any
 
 // Output is what a step wants done.
 type Output struct {
-	// Call is to be made and answered by Answered; nil when there is none, or
-	// one is under way.
-	Call *Call
+	// Calls are to be made, and each answered by Answered. Of updates one is
+	// under way at a time, and one of the others beside it: servers must hear
+	// of a node while they are slow to take what it tells.
+	Calls []Call
 	// Follow opens the allocation stream; Reopen closes and opens it.
 	Follow, Reopen bool
 	// Wake is when Tick is due at the latest; zero is never.
@@ -109,7 +110,8 @@ type Node struct {
 	seen       uint64    // how new the state is that servers have shown
 	known      bool      // the servers have the node
 	following  bool      // the stream was asked for
-	calling    bool      // a call is under way
+	contacting bool      // a registration or heartbeat is under way
+	updating   bool      // an update is
 	contactAt  time.Time // when to register or beat
 	pause      time.Duration
 	pending    map[string]*nl.AllocUpdate
@@ -138,7 +140,11 @@ func (n *Node) Step(now time.Time, ev Event) Output {
 	case Start:
 		n.contactAt = now
 	case Answered:
-		n.calling = false
+		if ev.Call.Kind == CallUpdate {
+			n.updating = false
+		} else {
+			n.contacting = false
+		}
 		out.Follow = n.answered(now, ev)
 	case Changes:
 		out.Reopen = n.changes(now, ev.Message)
@@ -147,7 +153,7 @@ func (n *Node) Step(now time.Time, ev Event) Output {
 	}
 	n.tick(now)
 	n.collect(now)
-	out.Call = n.call(now)
+	out.Calls = n.calls(now)
 	out.Wake = n.wake()
 	out.Running = n.running
 	return out
@@ -325,7 +331,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 
 // restarted goes on with what is on disk.
 func (n *Node) restarted(now time.Time) {
-	n.known, n.following, n.calling = false, false, false
+	n.known, n.following, n.contacting, n.updating = false, false, false, false
 	n.contactAt, n.pause, n.updateWait, n.sendAt = now, 0, 0, time.Time{}
 	clear(n.pending)
 	for _, id := range slices.Sorted(maps.Keys(n.allocs)) {
@@ -410,23 +416,21 @@ func (n *Node) collect(now time.Time) {
 	}
 }
 
-// call picks the call to make now, if any.
-func (n *Node) call(now time.Time) *Call {
-	switch {
-	case n.calling || n.contactAt.IsZero():
-		return nil
-	case !now.Before(n.contactAt):
-		// Until it is answered, nothing else is due.
-		n.calling = true
+// calls picks the calls to make now.
+func (n *Node) calls(now time.Time) (out []Call) {
+	if !n.contacting && !n.contactAt.IsZero() && !now.Before(n.contactAt) {
+		n.contacting = true
+		kind := CallRegister
 		if n.known {
-			return &Call{Kind: CallHeartbeat}
+			kind = CallHeartbeat
 		}
-		return &Call{Kind: CallRegister}
-	case n.known && len(n.pending) > 0 && !now.Before(n.sendAt):
-		n.calling = true
-		return &Call{Kind: CallUpdate, Updates: n.take(now)}
+		out = append(out, Call{Kind: kind})
 	}
-	return nil
+	if !n.updating && n.known && len(n.pending) > 0 && !now.Before(n.sendAt) {
+		n.updating = true
+		out = append(out, Call{Kind: CallUpdate, Updates: n.take(now)})
+	}
+	return out
 }
 
 // take removes a batch from what is pending.
@@ -452,11 +456,10 @@ func (n *Node) wake() time.Time {
 	if n.firstDue() {
 		at = n.due[0].at
 	}
-	if n.calling {
-		return at
+	if !n.contacting {
+		at = earliest(at, n.contactAt)
 	}
-	at = earliest(at, n.contactAt)
-	if n.known && len(n.pending) > 0 {
+	if !n.updating && n.known && len(n.pending) > 0 {
 		at = earliest(at, n.sendAt)
 	}
 	return at

@@ -25,7 +25,7 @@ type world struct {
 	now   time.Time
 	wake  time.Time
 	node  *Node
-	call  *Call // under way
+	calls []Call // under way
 	jobs  map[string]*nl.Job
 	index uint64
 }
@@ -178,11 +178,11 @@ func (w *world) message(l script.Line) *query.NodeAllocChanges {
 
 func (w *world) answer(ttl time.Duration, err error) string {
 	w.t.Helper()
-	if w.call == nil {
+	if len(w.calls) == 0 {
 		w.t.Fatal("no call is under way")
 	}
-	c := *w.call
-	w.call = nil
+	c := w.calls[0]
+	w.calls = w.calls[1:]
 	return w.step(Answered{Call: c, TTL: ttl, Err: err})
 }
 
@@ -201,7 +201,7 @@ func (w *world) pass(d, ttl time.Duration) string {
 		if text := w.step(Tick{}); text != "" {
 			out = append(out, text)
 		}
-		for ttl > 0 && w.call != nil {
+		for ttl > 0 && len(w.calls) > 0 {
 			if text := w.answer(ttl, nil); text != "" {
 				out = append(out, text)
 			}
@@ -225,18 +225,19 @@ func (w *world) step(ev Event) string {
 	if o.Reopen {
 		say("reopen")
 	}
-	if o.Call != nil {
-		if w.call != nil {
-			w.t.Fatalf("a second call at once: %+v", o.Call)
+	for _, call := range o.Calls {
+		update := call.Kind == CallUpdate
+		if slices.ContainsFunc(w.calls, func(c Call) bool { return (c.Kind == CallUpdate) == update }) {
+			w.t.Fatalf("a second call at once: %+v", call)
 		}
-		w.call = o.Call
-		switch o.Call.Kind {
+		w.calls = append(w.calls, call)
+		switch call.Kind {
 		case CallRegister:
 			say("register")
 		case CallHeartbeat:
 			say("heartbeat")
 		case CallUpdate:
-			for _, u := range o.Call.Updates {
+			for _, u := range call.Updates {
 				say("%s (%d running)", describe(u), o.Running)
 			}
 		}
