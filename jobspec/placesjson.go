@@ -24,6 +24,18 @@ func PlacesOfJSON(name string, body []byte) *Places {
 	return out
 }
 
+// JSONFault is what is wrong with a text that is no JSON, at an offset that the
+// decoder tells: behind the byte that it does not expect.
+func JSONFault(name string, body []byte, offset int64, text string) *Diagnostics {
+	r := jsonPlaces{body: body, at: hcl.InitialPos}
+	r.advance(int(offset) - 1)
+	at := hcl.Range{Start: r.at, End: r.at}
+	at.End.Column++
+	out := &Diagnostics{sources: map[string]source{"": {name: name, body: body}}}
+	out.add(problem(&at, "Invalid JSON", "%s", text))
+	return out
+}
+
 // jsonPlaces reads a document and keeps only where things are.
 type jsonPlaces struct {
 	dec  *json.Decoder

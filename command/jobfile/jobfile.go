@@ -5,6 +5,7 @@ package jobfile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -175,7 +176,15 @@ func shownName(path string) string {
 
 func readJSON(name string, body []byte) (*Job, error) {
 	doc, err := spec.FromJSON(Unwrap(body))
-	if err != nil {
+	var syntax *json.SyntaxError
+	var field *spec.FieldError
+	switch {
+	case errors.As(err, &syntax):
+		return nil, unreadable(jobspec.JSONFault(name, body, syntax.Offset, syntax.Error()))
+	case errors.As(err, &field):
+		problem := nl.JobProblem{Path: field.Path, Text: field.Error()}
+		return nil, unreadable(jobspec.PlacesOfJSON(name, body).Diagnostics([]nl.JobProblem{problem}))
+	case err != nil:
 		return nil, err
 	}
 	return &Job{
@@ -198,7 +207,7 @@ func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
 	}
 	file, problems := jobspec.ParseFile(in)
 	if problems != nil {
-		return nil, fmt.Errorf("the job file cannot be read\n\n%s", rendered(problems))
+		return nil, unreadable(problems)
 	}
 	if text := rendered(file.Warnings); text != "" {
 		m.Warn(text + "\n")
@@ -206,6 +215,10 @@ func (f *Flags) readHCL(m *meta.Meta, path string, body []byte) (*Job, error) {
 	return &Job{Doc: file.Job, Secrets: file.Secrets, Places: file.Places, Submission: &nl.JobSubmission{
 		Format: "hcl2", Source: string(body), Variables: file.Values, VariableFlags: file.Flags,
 	}}, nil
+}
+
+func unreadable(d *jobspec.Diagnostics) error {
+	return fmt.Errorf("the job file cannot be read\n\n%s", rendered(d))
 }
 
 // rendered is what a person is shown of problems; "" when there are none.

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // depthMax bounds the nesting of opaque values, so that hostile input cannot
@@ -36,6 +37,29 @@ func FromJSON(raw []byte) (Document, error) {
 	return Document(out), nil
 }
 
+// FieldError is an error about the value of a field.
+type FieldError struct {
+	// Path is the JSON pointer (RFC 6901) of the field in the job.
+	Path string
+	Err  error
+}
+
+// Error names the field as the text of the error does.
+func (e *FieldError) Error() string { return e.Err.Error() }
+
+// Unwrap is the error without the place.
+func (e *FieldError) Unwrap() error { return e.Err }
+
+// below is an error about a member or element of the value that is read.
+func below(step string, err error) error {
+	step = strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+	var inner *FieldError
+	if errors.As(err, &inner) {
+		return &FieldError{Path: "/" + step + inner.Path, Err: inner.Err}
+	}
+	return &FieldError{Path: "/" + step, Err: err}
+}
+
 // readShape keeps the known members of m.
 func readShape(s *shape, m map[string]any, path string) (object, error) {
 	out := make(object, len(m))
@@ -56,7 +80,7 @@ func readShape(s *shape, m map[string]any, path string) (object, error) {
 		}
 		v, err := readValue(f.typ, m[k], path+"."+f.name)
 		if err != nil {
-			return nil, err
+			return nil, below(f.name, err)
 		}
 		if v == nil && isScalar(f.typ.kind) && !f.typ.optional {
 			continue
@@ -145,14 +169,14 @@ func readValue(t *valueType, v any, path string) (any, error) {
 // out.
 func readList(t *valueType, l []any, path string) (any, error) {
 	out := make([]any, 0, len(l))
-	for _, e := range l {
+	for i, e := range l {
 		if e == nil && t.elem.kind == kindString {
 			out = append(out, "")
 			continue
 		}
 		r, err := readValue(t.elem, e, path)
 		if err != nil {
-			return nil, err
+			return nil, below(strconv.Itoa(i), err)
 		}
 		if r == nil && t.elem.kind != kindAny {
 			continue
@@ -171,7 +195,7 @@ func readMap(t *valueType, m map[string]any, path string) (any, error) {
 		}
 		r, err := readValue(t.elem, e, path)
 		if err != nil {
-			return nil, err
+			return nil, below(k, err)
 		}
 		if r == nil && t.elem.kind == kindShape {
 			continue
