@@ -608,6 +608,65 @@ func TestStopWhileStarting(t *testing.T) {
 	}
 }
 
+// startMock runs an allocation that pretends to run for an hour.
+func startMock(t *testing.T, f *fakeServer) (*runningClient, *nl.Alloc) {
+	c := startClient(t, f, t.TempDir(), func(c *Config) { c.Builtins = []string{"mock_driver"} })
+	a := shell(allocA, nl.JobTypeService, "")
+	mock := a.Job.TaskGroups[0].Tasks[0]
+	mock.Driver, mock.Config = "mock_driver", map[string]any{"run_for": "1h"}
+	f.put(a)
+	f.status(allocA, nl.AllocClientRunning)
+	return c, a
+}
+
+// TestOldState has a server that has not caught up begin a stream: what it does
+// not know of goes on.
+func TestOldState(t *testing.T) {
+	f := newFakeServer(t)
+	defer f.close()
+	c, _ := startMock(t, f)
+	defer c.stop()
+	if err := c.apply(t.Context(), &query.NodeAllocChanges{Reset: true}); !errors.Is(err, errBehind) {
+		t.Errorf("an old state: %v, want %v", err, errBehind)
+	}
+	if c.runner(allocA) == nil {
+		t.Error("the allocation was taken away by a server that does not know of it yet")
+	}
+	for _, test := range []struct {
+		m    query.NodeAllocChanges
+		want bool
+	}{
+		{query.NodeAllocChanges{Reset: true, Index: 20}, false},
+		{query.NodeAllocChanges{Reset: true, Index: 19}, true},
+		{query.NodeAllocChanges{Index: 19}, false}, // a change is never old: its stream began well
+		{query.NodeAllocChanges{Reset: true, Index: 20}, false},
+	} {
+		if got := c.behind(&test.m); got != test.want {
+			t.Errorf("%+v is behind: %v", test.m, got)
+		}
+	}
+	c.answered(&query.NodeUpdate{Index: 30})
+	if !c.behind(&query.NodeAllocChanges{Reset: true, Index: 29}) {
+		t.Error("what a heartbeat has shown does not count")
+	}
+}
+
+// TestUnknown has the servers count a running allocation as unknown: the node
+// tells them that it runs.
+func TestUnknown(t *testing.T) {
+	f := newFakeServer(t)
+	defer f.close()
+	c, a := startMock(t, f)
+	defer c.stop()
+	f.change(func() {
+		own := f.allocs[allocA].Copy()
+		own.ClientStatus = nl.AllocClientUnknown
+		f.allocs[allocA] = own
+	})
+	f.put(a)
+	f.status(allocA, nl.AllocClientRunning)
+}
+
 // TestPluginCrash kills the driver's process under a running task.
 func TestPluginCrash(t *testing.T) {
 	f := newFakeServer(t)

@@ -37,7 +37,7 @@ It tells how many allocations of each group are placed and on what kinds of node
 
 -remove-nodes takes the name or the start of the ID of a node, a field (class=, pool=, dc=, attr.NAME=, meta.NAME=), or how many: the nodes with the most allocations are taken. What ran there is placed anew, as when nodes die.
 
--count and -fill name groups as GROUP, of the jobs given, or as JOB/GROUP, of any job; NAMESPACE@JOB/GROUP outside the default namespace. -fill also takes a shape, cpu=MHZ,memory=MB[,disk=MB][,pool=NAME][,dc=NAME].
+-count and -fill name groups as GROUP, of the jobs given, or as JOB/GROUP, of any job; NAMESPACE@JOB/GROUP outside the default namespace. -fill also takes a shape, cpu=MHZ|THOUSANDTHSm,memory=MB[,disk=MB][,pool=NAME][,dc=NAME].
 
 The exit code is 0 when everything finds its place, 2 when not, and 1 after an error.`,
 		Examples: []meta.Example{

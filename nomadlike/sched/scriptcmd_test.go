@@ -96,7 +96,7 @@ func (a args) get(key string) string {
 //	config k=v...         scheduler configuration
 //	run JOB [trigger=T] [node=N] [namespace=N]   schedules, checks the relations, commits
 //	again                 runs every blocked evaluation
-//	due                   runs every delayed evaluation whose time has come
+//	due                   runs every delayed evaluation whose time has come; "due early": those that wait, too, for clocks that are behind
 //	plan JOB              schedules without committing
 //	set ALLOC k=v...      what a node tells; keys see setAlloc
 //	transition ALLOC migrate|start-first|stop-first|reschedule|force|gone
@@ -135,7 +135,8 @@ func (w *world) command(a args, below []string) {
 		w.again(func(e *nl.Eval) bool { return e.Status == nl.EvalStatusBlocked })
 	case "due":
 		w.again(func(e *nl.Eval) bool {
-			return e.Status == nl.EvalStatusPending && !e.WaitUntil.IsZero() && !e.WaitUntil.After(w.now)
+			early := len(rest) > 0
+			return e.Status == nl.EvalStatusPending && !e.WaitUntil.IsZero() && (early || !e.WaitUntil.After(w.now))
 		})
 	case "plan":
 		w.plan(rest[0], a)

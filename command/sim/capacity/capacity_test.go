@@ -90,14 +90,14 @@ func testNode(i int) *nl.Node {
 		Meta:       map[string]string{"rack": fmt.Sprint("r", i%2+1)},
 		Drivers:    map[string]*nl.DriverInfo{"mock_driver": {Detected: true, Healthy: true}},
 		NodeResources: &nl.NodeResources{
-			Cpu: nl.LegacyNodeCpuResources{CpuShares: 4000}, Memory: nl.NodeMemoryResources{MemoryMB: 4000}, Disk: nl.NodeDiskResources{DiskMB: 100_000},
+			Cpu: nl.LegacyNodeCpuResources{CpuShares: 4000, TotalCpuCores: 2}, Memory: nl.NodeMemoryResources{MemoryMB: 4000}, Disk: nl.NodeDiskResources{DiskMB: 100_000},
 			NodeNetworks: []*nl.NodeNetworkResource{{Mode: "host", Addresses: []*nl.NodeNetworkAddress{{Alias: "default", Address: fmt.Sprint("10.0.0.", i+1)}}}},
 		},
 		ReservedResources: &nl.NodeReservedResources{},
 	}
 	if i >= 16 {
 		n.Name, n.NodeClass = fmt.Sprintf("large-%d", i-15), "large"
-		n.NodeResources.Cpu.CpuShares, n.NodeResources.Memory.MemoryMB = 16000, 16000
+		n.NodeResources.Cpu.CpuShares, n.NodeResources.Cpu.TotalCpuCores, n.NodeResources.Memory.MemoryMB = 16000, 8, 16000
 	}
 	n.ComputedClass = nl.ComputedClass(n)
 	return n

@@ -18,9 +18,11 @@ const fillMax = 200_000
 
 // FillAnswer is how often something would fit beside everything else.
 type FillAnswer struct {
-	What  string
-	Each  fit.Vector
-	Count int
+	What string
+	Each fit.Vector
+	// CPUMillis are thousandths of a core beside the MHz of Each.
+	CPUMillis int64 `json:",omitempty"`
+	Count     int
 	// AtLeast tells that the search ended at its bound: more may fit.
 	AtLeast bool `json:",omitempty"`
 	Where   []Share
@@ -50,11 +52,11 @@ func (e *engine) fillOne(what string) (*FillAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	need := fit.Vector{CPU: ask.CPU, Memory: ask.MemoryMB, Disk: ask.DiskMB}
+	need := demandOf(ask)
 	f := e.c.Fork()
 	s := f.Snapshot()
 	room := roomFor(usageOf(s), need)
-	a := &FillAnswer{What: what, Each: need, AtLeast: room > fillMax}
+	a := &FillAnswer{What: what, Each: need.Vector, CPUMillis: need.millis, AtLeast: room > fillMax}
 	// One more than can fit: the scheduler says where the end is.
 	job = job.Copy()
 	job.Group(group).Count += int(min(room, fillMax)) + 1
@@ -104,13 +106,19 @@ func (e *engine) fillJob(what string) (*nl.Job, string, error) {
 	}
 	for _, part := range strings.Split(what, ",") {
 		key, value, _ := strings.Cut(part, "=")
-		n, err := strconv.ParseInt(value, 10, 64)
+		amount, thousandths := strings.CutSuffix(value, "m")
+		if key != "cpu" {
+			amount, thousandths = value, false
+		}
+		n, err := strconv.ParseInt(amount, 10, 64)
 		switch {
 		case key == "pool":
 			job.NodePool, err = value, nil
 		case key == "dc":
 			job.Datacenters, err = []string{value}, nil
 		case err != nil || n < 0:
+		case thousandths:
+			resources.CPUMillis = int(n)
 		case key == "cpu":
 			resources.CPU = int(n)
 		case key == "memory":
@@ -121,10 +129,10 @@ func (e *engine) fillJob(what string) (*nl.Job, string, error) {
 			err = fmt.Errorf("unknown")
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("%q is no part of a shape: write cpu=MHZ,memory=MB[,disk=MB][,pool=NAME][,dc=NAME]", part)
+			return nil, "", fmt.Errorf("%q is no part of a shape: write cpu=MHZ|THOUSANDTHSm,memory=MB[,disk=MB][,pool=NAME][,dc=NAME]", part)
 		}
 	}
-	if resources.CPU == 0 && resources.MemoryMB == 0 {
+	if resources.CPU+resources.CPUMillis == 0 && resources.MemoryMB == 0 {
 		return nil, "", fmt.Errorf("a shape needs cpu or memory")
 	}
 	driver := e.commonDriver()
@@ -162,10 +170,10 @@ func (e *engine) commonDriver() string {
 }
 
 // roomFor is how often need fits by its amounts alone.
-func roomFor(nodes []usage, need fit.Vector) (n int64) {
+func roomFor(nodes []usage, need demand) (n int64) {
 	for _, u := range nodes {
 		if u.node.Ready() {
-			n += times(u.capacity.Minus(u.used), need)
+			n += times(u.capacity.Minus(u.used), need.on(fit.RateOf(u.node)))
 		}
 	}
 	return n

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
 )
 
@@ -61,7 +62,7 @@ func (e *engine) enough(m *model) (int, error) {
 			return added, nil
 		}
 		before := e.waiting()
-		n := e.atLeast(m.capacity)
+		n := e.atLeast(m)
 		if n == 0 || added+n > addMax {
 			return 0, nil
 		}
@@ -86,7 +87,7 @@ func (e *engine) enough(m *model) (int, error) {
 // question.
 func (e *engine) short() int {
 	n := 0
-	e.unplaced(func(_ fit.Vector, count int) { n += count })
+	e.unplaced(func(_ demand, count int) { n += count })
 	return n
 }
 
@@ -99,7 +100,7 @@ func (e *engine) waiting() (n int) {
 }
 
 // unplaced yields what is without a place: what each needs, and how many.
-func (e *engine) unplaced(yield func(need fit.Vector, count int)) {
+func (e *engine) unplaced(yield func(need demand, count int)) {
 	for _, list := range [][]*JobAnswer{e.answer.Planned, e.answer.Others} {
 		for _, j := range list {
 			for _, g := range j.Groups {
@@ -107,9 +108,9 @@ func (e *engine) unplaced(yield func(need fit.Vector, count int)) {
 				if g.Unplaced == 0 || count <= 0 {
 					continue
 				}
-				need := fit.Vector{}
+				need := demand{}
 				if g.Why != nil && g.Why.Ask != nil {
-					need = fit.Vector{CPU: g.Why.Ask.CPU, Memory: g.Why.Ask.MemoryMB, Disk: g.Why.Ask.DiskMB}
+					need = demandOf(g.Why.Ask)
 				}
 				yield(need, count)
 			}
@@ -117,12 +118,27 @@ func (e *engine) unplaced(yield func(need fit.Vector, count int)) {
 	}
 }
 
-// atLeast is how many empty nodes of the capacity what is without a place needs
-// at the least, 0 when some of it never fits one.
-func (e *engine) atLeast(capacity fit.Vector) int {
+// demand is what an allocation takes on a node.
+type demand struct {
+	fit.Vector
+	millis int64 // of a core, beside the MHz: how many those are differs between nodes
+}
+
+func demandOf(a *nl.GroupAsk) demand {
+	return demand{fit.Vector{CPU: a.CPU, Memory: a.MemoryMB, Disk: a.DiskMB}, int64(a.CPUMillis)}
+}
+
+// on is what it takes on a node of that rate.
+func (d demand) on(r fit.Rate) fit.Vector { return d.Plus(fit.Vector{CPU: r.Share(d.millis)}) }
+
+// atLeast is how many empty nodes like m what is without a place needs at the
+// least, 0 when some of it never fits one.
+func (e *engine) atLeast(m *model) int {
+	capacity, rate := m.capacity, fit.RateOf(m.example)
 	nodes, never := 1, false
 	var sum fit.Vector
-	e.unplaced(func(need fit.Vector, count int) {
+	e.unplaced(func(asked demand, count int) {
+		need := asked.on(rate)
 		never = never || need.Exceeds(capacity) != ""
 		if each := times(capacity, need); each > 0 {
 			nodes = max(nodes, ceil(int64(count), each))

@@ -179,12 +179,9 @@ func (p *printer) misfit(j *JobAnswer, g *GroupAnswer, explained bool) {
 }
 
 func askText(a *nl.GroupAsk) string {
-	parts := []string{sizeText(fit.Vector{CPU: a.CPU, Memory: a.MemoryMB, Disk: a.DiskMB})}
+	parts := []string{demandText(demandOf(a))}
 	if a.Cores > 0 {
 		parts = append(parts, number(a.Cores, "core"))
-	}
-	if a.CPUMillis > 0 {
-		parts = append(parts, fmt.Sprintf("%dm of a core", a.CPUMillis))
 	}
 	parts = append(parts, a.Ports...)
 	parts = append(parts, a.Devices...)
@@ -253,6 +250,19 @@ func sizeText(v fit.Vector) string {
 	return strings.Join(parts, ", ")
 }
 
+// demandText is sizeText of what is asked for.
+func demandText(d demand) string {
+	if d.millis == 0 {
+		return sizeText(d.Vector)
+	}
+	_, rest, _ := strings.Cut(sizeText(d.Vector), ", ")
+	cpu := fmt.Sprintf("%dm of a core", d.millis)
+	if d.CPU > 0 {
+		cpu = grouped(int(d.CPU)) + " MHz and " + cpu
+	}
+	return cpu + ", " + rest
+}
+
 func (p *printer) fills(list []*FillAnswer) {
 	if len(list) == 0 {
 		return
@@ -264,7 +274,7 @@ func (p *printer) fills(list []*FillAnswer) {
 		if f.AtLeast {
 			count = "at least " + count
 		}
-		t.Row(f.What, sizeText(f.Each), count, shares(f.Where))
+		t.Row(f.What, demandText(demand{f.Each, f.CPUMillis}), count, shares(f.Where))
 	}
 	p.line("%s", t.KeepEmpty().String())
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
@@ -11,10 +12,17 @@ import (
 // and the surge that is allowed: canaries, and replacements of allocations on
 // nodes that are not heard of.
 type counts struct {
-	silent map[string]bool // allocations whose node was not heard of at some time
+	silent   map[string]bool          // allocations whose node was not heard of at some time
+	promoted map[string]time.Duration // canaries that were promoted, and when
 }
 
-func newCounts() Checker { return &counts{silent: map[string]bool{}} }
+func newCounts() Checker {
+	return &counts{silent: map[string]bool{}, promoted: map[string]time.Duration{}}
+}
+
+// planMax is how old the state may be that a plan was made from: a worker gives
+// an answer up after 5 seconds, and the applier may hold it as long again.
+const planMax = 10 * time.Second
 
 func (*counts) Name() string { return "allocations per group within count and surge" }
 
@@ -32,12 +40,15 @@ func (c *counts) Observe(ev Event) error {
 		if a.ClientStatus == nl.AllocClientUnknown {
 			c.silent[a.ID] = true
 		}
+		if before, ok := change.Before.(*nl.Alloc); ok && canary(before) && !canary(a) {
+			c.promoted[a.ID] = applied.At
+		}
 		if change.Before == nil && !a.Terminal() {
 			placed[groupKey{a.Namespace, a.JobID, a.TaskGroup}] = true
 		}
 	}
 	for k := range placed {
-		if err := c.group(applied.Snapshot, k); err != nil {
+		if err := c.group(applied.Snapshot, k, applied.At); err != nil {
 			return err
 		}
 	}
@@ -46,7 +57,13 @@ func (c *counts) Observe(ev Event) error {
 
 type groupKey struct{ namespace, job, group string }
 
-func (c *counts) group(s *store.Snapshot, k groupKey) error {
+func canary(a *nl.Alloc) bool {
+	return a != nil && a.DeploymentStatus != nil && a.DeploymentStatus.Canary
+}
+
+// group counts. What was promoted just now may have been a canary for the plan:
+// what it replaces is stopped by the next one.
+func (c *counts) group(s *store.Snapshot, k groupKey, now time.Duration) error {
 	live, canaries := 0, 0
 	wanted := map[*nl.Group]bool{}
 	perNode := map[string]int{}
@@ -68,7 +85,7 @@ func (c *counts) group(s *store.Snapshot, k groupKey) error {
 		live++
 		perNode[a.NodeID]++
 		note(a.Job)
-		if d := a.DeploymentStatus; d != nil && d.Canary {
+		if at, was := c.promoted[a.ID]; canary(a) || was && now-at < planMax {
 			canaries++
 		}
 	}

@@ -12,18 +12,17 @@ import (
 // adds up by itself, without the code that servers use.
 //
 // A limit that is lowered stops nothing that runs, so that more than it allows
-// may be in use; it must only not grow. And a plan that was decided before the
-// limit was lowered, and is behind that write in the log, is held to the limit
-// that its proposer saw.
+// may be in use; it must only not grow. A plan is held to what its proposer saw:
+// the limit may have been lowered since, and what the plan replaces may have
+// ended by itself.
 type quotas struct {
-	used   map[string]amounts // by quota
-	limits map[string][]limitAt
+	used, limits map[string][]amountsAt // by quota
 }
 
-// limitAt is what a quota allows from an index on.
-type limitAt struct {
+// amountsAt are amounts from an index on.
+type amountsAt struct {
 	index uint64
-	allow amounts
+	amounts
 }
 
 type amounts struct{ cpu, mem int64 }
@@ -33,7 +32,7 @@ func (a amounts) plus(b amounts, times int64) amounts {
 }
 
 func newQuotas() Checker {
-	return &quotas{used: map[string]amounts{}, limits: map[string][]limitAt{}}
+	return &quotas{used: map[string][]amountsAt{}, limits: map[string][]amountsAt{}}
 }
 
 func (*quotas) Name() string { return "quotas hold" }
@@ -43,16 +42,17 @@ func (q *quotas) Observe(ev Event) error {
 	if !ok || !applied.First {
 		return nil
 	}
-	before := map[string]amounts{}
+	after := map[string]amounts{}
 	count := func(a *nl.Alloc, times int64) {
 		name := quotaOf(applied.Snapshot, a.Namespace)
 		if name == "" || a.Terminal() {
 			return
 		}
-		if _, noted := before[name]; !noted {
-			before[name] = q.used[name]
+		is, noted := after[name]
+		if known := q.used[name]; !noted && len(known) > 0 {
+			is = known[len(known)-1].amounts
 		}
-		q.used[name] = q.used[name].plus(given(a), times)
+		after[name] = is.plus(given(a), times)
 	}
 	for _, c := range applied.Changes {
 		if a, ok := c.Before.(*nl.Alloc); ok && a != nil {
@@ -62,11 +62,12 @@ func (q *quotas) Observe(ev Event) error {
 			count(a, 1)
 		}
 		if s, ok := c.After.(*nl.QuotaSpec); ok && s != nil {
-			q.limits[s.Name] = append(q.limits[s.Name], limitAt{applied.Index, limitsOf(s)})
+			q.limits[s.Name] = append(q.limits[s.Name], amountsAt{applied.Index, limitsOf(s)})
 		}
 	}
-	for name, was := range before {
-		is, allow := q.used[name], q.allowed(name, applied.Decided)
+	for name, is := range after {
+		was, allow := most(q.used[name], applied.Decided), most(q.limits[name], applied.Decided)
+		q.used[name] = append(q.used[name], amountsAt{applied.Index, is})
 		if is.cpu > max(was.cpu, allow.cpu) || is.mem > max(was.mem, allow.mem) {
 			return fmt.Errorf("quota %s allows %d MHz and %d MB; %d and %d were in use, and entry %d makes it %d and %d",
 				name, allow.cpu, allow.mem, was.cpu, was.mem, applied.Index, is.cpu, is.mem)
@@ -75,16 +76,15 @@ func (q *quotas) Observe(ev Event) error {
 	return nil
 }
 
-// allowed is the highest limit that has held since an index.
-func (q *quotas) allowed(name string, since uint64) amounts {
-	var most amounts
-	for _, l := range slices.Backward(q.limits[name]) {
-		most = amounts{max(most.cpu, l.allow.cpu), max(most.mem, l.allow.mem)}
-		if l.index <= since {
+// most is the highest there has been since an index.
+func most(list []amountsAt, since uint64) (out amounts) {
+	for _, a := range slices.Backward(list) {
+		out = amounts{max(out.cpu, a.cpu), max(out.mem, a.mem)}
+		if a.index <= since {
 			break
 		}
 	}
-	return most
+	return out
 }
 
 func quotaOf(s *store.Snapshot, namespace string) string {
