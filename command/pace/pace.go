@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // every is how often the pace is looked at.
@@ -17,20 +19,45 @@ const every = time.Second
 // liveHeap is the runtime's name of the bytes that the last collection kept.
 const liveHeap = "/gc/heap/live:bytes"
 
-// percent is how much garbage may gather, of the live heap: a small process
-// stays small, one of medium size is not collected all the time, and one that
-// holds millions of allocations does not double.
-func percent(live uint64) int {
-	const mb = 1 << 20
+const mb = 1 << 20
+
+// Of the machine's memory a process may use machineShare for less collecting,
+// once it holds spareFrom bytes; its heap then grows to spareMax percent more
+// than it holds at most.
+const (
+	machineShare = 8 // one eighth
+	spareFrom    = 256 * mb
+	spareMax     = 300
+)
+
+// percent is how much garbage may gather, of the live heap, on a machine of so
+// many bytes: a small process stays small, one of medium size is not collected
+// all the time, and one that holds millions of allocations does not double.
+func percent(live, machine uint64) int {
+	least := 50
 	switch {
 	case live < 64*mb:
-		return 100
+		least = 100
 	case live < 512*mb:
-		return 200
+		least = 200
 	case live < 1536*mb:
-		return 100
+		least = 100
 	}
-	return 50
+	share := machine / machineShare
+	if live < spareFrom || share <= live {
+		return least
+	}
+	return max(least, min(spareMax, int((share-live)*100/live)))
+}
+
+// memory is that of the machine, in bytes; 0 when it is not known. A limit of
+// the process's own group is not looked for: GOMEMLIMIT is for that.
+func memory() uint64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return info.Totalram * uint64(info.Unit)
 }
 
 // Keep follows the size of the heap until ctx ends. Whoever sets GOGC decides
@@ -42,10 +69,10 @@ func Keep(ctx context.Context) error {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	sample := []metrics.Sample{{Name: liveHeap}}
-	set := math.MinInt
+	set, machine := math.MinInt, memory()
 	for {
 		metrics.Read(sample)
-		if next := percent(sample[0].Value.Uint64()); next != set {
+		if next := percent(sample[0].Value.Uint64(), machine); next != set {
 			debug.SetGCPercent(next)
 			set = next
 		}

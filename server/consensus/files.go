@@ -21,8 +21,10 @@ import (
 	"github.com/hashicorp/raft-wal/types"
 )
 
-// logCacheEntries are kept in memory for followers that are a little behind.
-const logCacheEntries = 512
+// logCacheEntries are kept in memory for followers that are a little behind;
+// others are sent what is on disk. An entry of status or plans may have half a
+// megabyte.
+const logCacheEntries = 64
 
 // logFiles are where the log lives.
 type logFiles struct {

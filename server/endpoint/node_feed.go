@@ -20,7 +20,7 @@ const (
 	feedPendingMax = 4096
 	// feedJobsMax is how many job versions are kept encoded, and how many a node
 	// is remembered to have been sent; beyond, some are encoded or sent again.
-	feedJobsMax = 1024
+	feedJobsMax = 4096
 )
 
 // allocFeeds gathers from the commits what streams to nodes have to tell, so
@@ -30,7 +30,15 @@ type allocFeeds struct {
 	byNode map[string][]*allocFeed
 
 	encoding sync.Mutex
-	encoded  map[jobVersion]*query.NodeJob
+	encoded  map[jobVersion]feedJob
+	last     uint32 // number given to a job
+}
+
+// feedJob is a job as nodes are sent it, with a number by which feeds remember
+// that they sent it: there are as many of these as nodes times their jobs.
+type feedJob struct {
+	number uint32
+	told   *query.NodeJob
 }
 
 // allocFeed is one stream to a node.
@@ -38,7 +46,7 @@ type allocFeed struct {
 	woken   chan struct{}       // room for one
 	pending []allocChange       // guarded by allocFeeds.mu
 	reset   bool                // guarded by allocFeeds.mu: pending is not all of it
-	jobs    map[jobVersion]bool // that the node was sent
+	jobs    map[uint32]struct{} // numbers of those that the node was sent
 }
 
 // jobVersion names a version of a job; two incarnations of a purged job differ
@@ -60,31 +68,33 @@ type allocChange struct {
 }
 
 func newAllocFeeds() *allocFeeds {
-	return &allocFeeds{byNode: map[string][]*allocFeed{}, encoded: map[jobVersion]*query.NodeJob{}}
+	return &allocFeeds{byNode: map[string][]*allocFeed{}, encoded: map[jobVersion]feedJob{}}
 }
 
 // job is a job for nodes, encoded for the first of them.
-func (fs *allocFeeds) job(j *nl.Job) (*query.NodeJob, error) {
+func (fs *allocFeeds) job(j *nl.Job) (feedJob, error) {
 	fs.encoding.Lock()
 	defer fs.encoding.Unlock()
 	key := versionOf(j)
-	if known := fs.encoded[key]; known != nil {
+	if known, found := fs.encoded[key]; found {
 		return known, nil
 	}
-	made, err := query.NewNodeJob(j)
+	told, err := query.NewNodeJob(j)
 	if err != nil {
-		return nil, err
+		return feedJob{}, err
 	}
 	if len(fs.encoded) >= feedJobsMax {
 		clear(fs.encoded)
 	}
+	fs.last++
+	made := feedJob{fs.last, told}
 	fs.encoded[key] = made
 	return made, nil
 }
 
 // open begins a feed. What is committed from then on is in it.
 func (fs *allocFeeds) open(nodeID string) *allocFeed {
-	f := &allocFeed{woken: make(chan struct{}, 1), reset: true, jobs: map[jobVersion]bool{}}
+	f := &allocFeed{woken: make(chan struct{}, 1), reset: true, jobs: map[uint32]struct{}{}}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.byNode[nodeID] = append(fs.byNode[nodeID], f)
@@ -281,18 +291,21 @@ func (f *allocFeed) message(changes []allocChange, index uint64) *query.NodeAllo
 // sent yet.
 func (fs *allocFeeds) addJobs(f *allocFeed, msg *query.NodeAllocChanges) error {
 	for _, a := range msg.Allocs {
-		if a.Job == nil || f.jobs[versionOf(a.Job)] {
+		if a.Job == nil {
 			continue
 		}
-		told, err := fs.job(a.Job)
+		job, err := fs.job(a.Job)
 		if err != nil {
 			return err
+		}
+		if _, sent := f.jobs[job.number]; sent {
+			continue
 		}
 		if len(f.jobs) >= feedJobsMax {
 			clear(f.jobs)
 		}
-		f.jobs[versionOf(a.Job)] = true
-		msg.Jobs = append(msg.Jobs, told)
+		f.jobs[job.number] = struct{}{}
+		msg.Jobs = append(msg.Jobs, job.told)
 	}
 	return nil
 }

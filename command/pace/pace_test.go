@@ -1,0 +1,31 @@
+package pace
+
+import "testing"
+
+// The larger the heap, the less garbage beside it; a large machine lends some
+// of its memory.
+func TestPercent(t *testing.T) {
+	const gb = 1024 * mb
+	for _, c := range []struct {
+		live, machine uint64
+		want          int
+	}{
+		{10 * mb, 64 * gb, 100},
+		{100 * mb, 64 * gb, 200},
+		{400 * mb, 0, 200},
+		{400 * mb, 2 * gb, 200},
+		{400 * mb, 64 * gb, 300},
+		{gb, 16 * gb, 100},
+		{gb, 24 * gb, 200},
+		{2 * gb, 24 * gb, 50},
+		{2 * gb, 8 * gb, 50},
+		{3 * gb, 8 * gb, 50},
+	} {
+		if got := percent(c.live, c.machine); got != c.want {
+			t.Errorf("%d MB live on %d MB: %d, want %d", c.live/mb, c.machine/mb, got, c.want)
+		}
+	}
+	if memory() < 64*mb {
+		t.Errorf("the machine has %d bytes", memory())
+	}
+}
