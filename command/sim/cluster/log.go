@@ -395,8 +395,9 @@ func (q *sequencer) accept(to *replica, common int, entries []*entry) {
 
 // answer tells the leader what a follower has on disk.
 func (q *sequencer) answer(id, leader int, term uint64, length int, commit uint64) {
+	life := q.c.servers[id].life
 	q.c.net.Send(place(id), place(leader), func() {
-		if q.leader != leader || q.term != term {
+		if q.leader != leader || q.term != term || life.dead() {
 			return
 		}
 		f := q.followers[id]
@@ -536,6 +537,11 @@ func (q *sequencer) crash(id int) {
 // open gives the state that a server finds on its disk.
 func (q *sequencer) open(id int) *store.Snapshot {
 	r := q.replicas[id]
+	if id < len(q.followers) {
+		// It has what it had on disk, and does not know what of it is committed.
+		f := q.followers[id]
+		f.commit, f.busy = 0, false
+	}
 	r.applied, r.commit = 0, 0
 	if r.snap == nil {
 		return store.Empty()
