@@ -128,7 +128,7 @@ func schedulerConfig(c *config.SchedulerConfig) *nl.SchedulerConfiguration {
 	return &nl.SchedulerConfiguration{
 		SchedulerAlgorithm: algorithm, MemoryOversubscriptionEnabled: c.MemoryOversubscriptionEnabled,
 		RejectJobRegistration: c.RejectJobRegistration, PauseEvalBroker: c.PauseEvalBroker,
-		NodeLimitForFeasibilityChecks: uint64(c.NodeLimitForFeasibilityChecks),
+		NodeLimitForFeasibilityChecks: uint64(c.NodeLimitForFeasibilityChecks), BatchFairShare: c.BatchFairShare,
 		PreemptionConfig: nl.PreemptionConfig{SystemSchedulerEnabled: on(p.SystemSchedulerEnabled, true), SysBatchSchedulerEnabled: on(p.SysBatchSchedulerEnabled, false),
 			BatchSchedulerEnabled: on(p.BatchSchedulerEnabled, false), ServiceSchedulerEnabled: on(p.ServiceSchedulerEnabled, false)},
 	}

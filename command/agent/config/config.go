@@ -189,6 +189,7 @@ type SchedulerConfig struct {
 	RejectJobRegistration         bool       `hcl:"reject_job_registration"`
 	PauseEvalBroker               bool       `hcl:"pause_eval_broker"`
 	NodeLimitForFeasibilityChecks int        `hcl:"node_limit_for_feasibility_checks"`
+	BatchFairShare                bool       `hcl:"batch_fair_share"`
 	PreemptionConfig              Preemption `hcl:"preemption_config"`
 }
 
