@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nomadlike/nomadlike/command/meta"
@@ -34,7 +35,7 @@ The workload is synthetic unless -trace names a directory with a file pods.csv (
 
 The command exits with 1 when the scheduler keeps more than 1 % more nodes in use than full best fit at any load.
 
-With -growth it measures instead how the time of a placement grows with the number of nodes.`,
+With -growth it measures instead how the processor time of a placement grows with the number of nodes.`,
 		Examples: []meta.Example{
 			{Text: "Replay the synthetic workload at 30, 50 and 80 % load and draw it", Line: "nomadlike sim quality -plot packing.svg"},
 			{Text: "Fill a cluster to half with the jobs of a trace, without departures", Line: "nomadlike sim quality -trace traces -load 0.5 -churn 0"},
@@ -68,7 +69,7 @@ func (o *qualityOptions) do(_ context.Context, c *meta.Call) error {
 		}
 	}
 	if o.growth {
-		rows, err := quality.Growth(quality.GrowthNodes(), o.seed, time.Now, progress)
+		rows, err := quality.Growth(quality.GrowthNodes(), o.seed, processorTime, progress)
 		clear()
 		if err != nil {
 			return err
@@ -91,6 +92,16 @@ func (o *qualityOptions) do(_ context.Context, c *meta.Call) error {
 		return meta.Exit(1)
 	}
 	return nil
+}
+
+// processorTime is the time that this process has been running on a processor:
+// other work on the machine does not count.
+func processorTime() time.Time {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return time.Now()
+	}
+	return time.Unix(0, used.Utime.Nano()+used.Stime.Nano())
 }
 
 func (o *qualityOptions) config() (*quality.Config, error) {

@@ -2,6 +2,8 @@ package quality
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"slices"
 	"time"
 
@@ -16,9 +18,9 @@ const (
 	// growthCount is how many allocations one evaluation places.
 	growthCount = 1000
 	// growthRounds is how often each is measured; the median counts.
-	growthRounds = 5
+	growthRounds = 9
 	// growthSingles is how many evaluations of one placement make a round.
-	growthSingles = 20
+	growthSingles = 50
 	// growthRacks are the values that nodes are spread over.
 	growthRacks = 10
 )
@@ -30,12 +32,14 @@ func GrowthNodes() []int { return []int{100, 1000, 5000, 10_000, 50_000} }
 type GrowthRow struct {
 	Nodes int
 	// Plain is with 1,000 placed by one evaluation, Spread the same spread over
-	// nodes, Single with one placed by each.
-	Plain, Spread, Single time.Duration
+	// nodes, Single with one placed by each, all on empty nodes. Filled is Single
+	// on nodes of which each is filled to another part.
+	Plain, Spread, Single, Filled time.Duration
 }
 
-// Growth measures placements on clusters of the sizes. Only the scheduler is
-// timed: what it decides is not applied.
+// Growth measures placements on clusters of the sizes by the clock now, which may
+// be that of the processor. Only the scheduler is timed: what it decides is not
+// applied.
 func Growth(nodes []int, seed uint64, now func() time.Time, progress func(string)) ([]GrowthRow, error) {
 	var out []GrowthRow
 	for _, n := range nodes {
@@ -50,7 +54,15 @@ func Growth(nodes []int, seed uint64, now func() time.Time, progress func(string
 		for _, m := range []struct {
 			into *time.Duration
 			kind growthKind
-		}{{&row.Plain, growthPlain}, {&row.Spread, growthSpread}, {&row.Single, growthSingle}} {
+		}{{&row.Plain, growthPlain}, {&row.Spread, growthSpread}, {&row.Single, growthSingle}, {&row.Filled, growthFilled}} {
+			if m.kind == growthFilled {
+				if err := f.fill(); err != nil {
+					return nil, err
+				}
+			}
+			// What was built before is not to be collected at the expense of what is
+			// measured.
+			runtime.GC()
 			var times []time.Duration
 			for range growthRounds {
 				start := now()
@@ -75,28 +87,34 @@ const (
 	growthPlain growthKind = iota
 	growthSpread
 	growthSingle
+	growthFilled
 )
 
 // field is a cluster with one registered job of each kind.
 type field struct {
-	s    *store.Snapshot
-	ids  func() string
-	seed uint64
-	jobs [3]*nl.Job
+	c     *settle.Cluster
+	s     *store.Snapshot
+	ids   func() string
+	seed  uint64
+	nodes int
+	jobs  [4]*nl.Job
 }
+
+// growthShape is a node.
+func growthShape() Shape { return Shape{CPU: 96 * coreMHz, Memory: 384 * 1024} }
 
 func newField(nodes int, seed uint64) (*field, error) {
 	c := settle.New(store.Empty(), time.Unix(1, 0).UTC(), seed)
 	for i := range nodes {
-		n := uniformNode(i, Shape{CPU: 96 * coreMHz, Memory: 384 * 1024})
+		n := uniformNode(i, growthShape())
 		n.Attributes["rack"] = fmt.Sprint(i % growthRacks)
 		n.ComputedClass = nl.ComputedClass(n)
 		if _, err := c.Do(&op.RegisterNode{Node: n, Time: 1}); err != nil {
 			return nil, err
 		}
 	}
-	f := &field{ids: c.NewID, seed: seed}
-	for kind, count := range []int{growthCount, growthCount, 1} {
+	f := &field{c: c, ids: c.NewID, seed: seed, nodes: nodes}
+	for kind, count := range []int{growthCount, growthCount, 1, 1} {
 		job := plainJob(fmt.Sprintf("job-%d", kind), Demand{Shape: Shape{CPU: 20, Memory: 20}, Count: count})
 		if growthKind(kind) == growthSpread {
 			job.TaskGroups[0].Spreads = []*nl.Spread{{Attribute: "${node.unique.id}", Weight: 100}}
@@ -110,10 +128,33 @@ func newField(nodes int, seed uint64) (*field, error) {
 	return f, nil
 }
 
+// fill puts an allocation of its own size on each node.
+func (f *field) fill() error {
+	job := plainJob("filler", Demand{Count: f.nodes})
+	if _, err := f.c.Do(&op.RegisterJob{Job: job}); err != nil {
+		return err
+	}
+	random := rand.New(rand.NewPCG(f.seed, uint64(f.nodes)))
+	plan := &op.PlanDelta{Time: 1}
+	for i := range f.nodes {
+		plan.Place = append(plan.Place, &nl.Alloc{
+			ID: f.ids(), Namespace: job.Namespace, JobID: job.ID, TaskGroup: job.TaskGroups[0].Name,
+			Name: fmt.Sprintf("filler.g[%d]", i), NodeID: nodeID(i), EvalID: "filler",
+			AllocatedResources: &nl.AllocatedResources{Tasks: map[string]*nl.AllocatedTaskResources{"t": {
+				Cpu:    nl.AllocatedCpuResources{CpuShares: random.Int64N(growthShape().CPU)},
+				Memory: nl.AllocatedMemoryResources{MemoryMB: random.Int64N(growthShape().Memory)},
+			}}},
+		})
+	}
+	_, err := f.c.Do(&op.ApplyPlans{Plans: []*op.PlanDelta{plan}})
+	f.s = f.c.Snapshot()
+	return err
+}
+
 // measure schedules and gives how many allocations were placed.
 func (f *field) measure(kind growthKind) (placed int, err error) {
 	evaluations := 1
-	if kind == growthSingle {
+	if kind == growthSingle || kind == growthFilled {
 		evaluations = growthSingles
 	}
 	for range evaluations {
@@ -128,7 +169,7 @@ func (f *field) measure(kind growthKind) (placed int, err error) {
 			return 0, err
 		}
 		if got, want := len(out.Plan.Place), job.TaskGroups[0].Count; got != want {
-			return 0, fmt.Errorf("job %s: %d of %d allocations were placed on empty nodes", job.ID, got, want)
+			return 0, fmt.Errorf("job %s: %d of %d allocations were placed", job.ID, got, want)
 		}
 		placed += len(out.Plan.Place)
 	}

@@ -6,13 +6,18 @@ import (
 )
 
 func BenchmarkGrowth(b *testing.B) {
-	names := []string{"plain", "spread", "single"}
+	names := []string{"plain", "spread", "single", "filled"}
 	for _, nodes := range GrowthNodes() {
 		f, err := newField(nodes, 1)
 		if err != nil {
 			b.Fatal(err)
 		}
 		for kind, name := range names {
+			if growthKind(kind) == growthFilled {
+				if err := f.fill(); err != nil {
+					b.Fatal(err)
+				}
+			}
 			b.Run(fmt.Sprintf("%s/nodes=%d", name, nodes), func(b *testing.B) {
 				placed := 0
 				for b.Loop() {

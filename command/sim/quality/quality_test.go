@@ -179,7 +179,7 @@ func TestText(t *testing.T) {
 	if text := r.Text(render.Palette{}); !strings.Contains(text, "+2.0 %. That is too many") {
 		t.Errorf("a bad result is not told:\n%s", text)
 	}
-	for _, chart := range []string{r.Plot(), GrowthPlot([]GrowthRow{{100, 1000, 2000, 3000}, {1000, 4000, 5000, 6000}})} {
+	for _, chart := range []string{r.Plot(), GrowthPlot([]GrowthRow{{100, 1000, 2000, 3000, 3500}, {1000, 4000, 5000, 6000, 6500}})} {
 		if !strings.HasPrefix(chart, "<svg") || strings.Contains(chart, "NaN") || strings.Contains(chart, "Inf") {
 			t.Errorf("no chart:\n%s", chart)
 		}
@@ -193,7 +193,7 @@ func TestGrowth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []GrowthRow{{Nodes: 40, Plain: time.Millisecond, Spread: time.Millisecond, Single: time.Second / growthSingles}}
+	want := []GrowthRow{{Nodes: 40, Plain: time.Millisecond, Spread: time.Millisecond, Single: time.Second / growthSingles, Filled: time.Second / growthSingles}}
 	if !reflect.DeepEqual(rows, want) {
 		t.Errorf("got %+v, want %+v", rows, want)
 	}

@@ -44,10 +44,12 @@ func newScheduled(cfg *Config) (*scheduled, error) {
 	return s, nil
 }
 
+func nodeID(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", i) }
+
 // uniformNode is a node that differs from others in its name only.
 func uniformNode(i int, shape Shape) *nl.Node {
 	n := &nl.Node{
-		ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", i), SecretID: "secret-" + strconv.Itoa(i), Name: "n" + strconv.Itoa(i),
+		ID: nodeID(i), SecretID: "secret-" + strconv.Itoa(i), Name: "n" + strconv.Itoa(i),
 		Datacenter: "dc1", NodePool: nl.NodePoolDefault, Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible,
 		Attributes:        map[string]string{"kernel.name": "linux", "driver." + driver: "1"},
 		Drivers:           map[string]*nl.DriverInfo{driver: {Detected: true, Healthy: true}},
