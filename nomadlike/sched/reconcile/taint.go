@@ -184,9 +184,10 @@ func (s *state) reconnect(g *nl.Group, t *sets) {
 	t.untainted = without(t.untainted, gone)
 }
 
-// follows tells whether b was made after a, to stand in for it.
+// follows tells whether b was made after a, to stand in for it. One of an older
+// version was not: it has the name of a canary, and replaces another one.
 func follows(b, a *nl.Alloc) bool {
-	return b.PreviousAllocation == a.ID || a.NextAllocation == b.ID || b.CreateIndex > a.CreateIndex
+	return b.PreviousAllocation == a.ID || a.NextAllocation == b.ID || b.CreateIndex > a.CreateIndex && b.JobVersion >= a.JobVersion
 }
 
 func without(allocs []*nl.Alloc, ids map[string]bool) []*nl.Alloc {
