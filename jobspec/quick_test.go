@@ -15,7 +15,7 @@ import (
 )
 
 // quickTexts are the job files of all tests.
-func quickTexts(t *testing.T) map[string][]byte {
+func quickTexts(t testing.TB) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
 	for _, pattern := range [...]string{"testdata/corpus/*/*.hcl", "testdata/parsed/*.hcl", "../examples/*.hcl", "testdata/cases/*.txtar", "testdata/places/*.txtar"} {
@@ -193,4 +193,12 @@ func TestQuick_Forms(t *testing.T) {
 			t.Errorf("%q: read quickly: %v", text, got)
 		}
 	}
+}
+
+// FuzzQuick reads whatever text: what is read quickly is what hclsyntax reads.
+func FuzzQuick(f *testing.F) {
+	for _, text := range quickTexts(f) {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) { sameTree(t, "the text", text) })
 }
