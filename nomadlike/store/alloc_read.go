@@ -9,6 +9,9 @@ import (
 
 // Alloc is nil when there is none.
 func (s *Snapshot) Alloc(id string) *nl.Alloc {
+	if id == "" { // most have no predecessor
+		return nil
+	}
 	row, _ := s.allocs.Get(id)
 	return row.Alloc
 }

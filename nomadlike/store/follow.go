@@ -49,8 +49,7 @@ func (t *tx) followNode(n *nl.Node, given []*nl.Eval, seen uint64, now int64) {
 
 // followPlaced makes an evaluation for what was placed on a node that went away
 // while the plan was on its way.
-func (t *tx) followPlaced(a *nl.Alloc, now int64) {
-	n := t.Node(a.NodeID)
+func (t *tx) followPlaced(a *nl.Alloc, n *nl.Node, now int64) {
 	switch {
 	case a.Job == nil || a.Terminal() || a.NodeID == "":
 	case n == nil:

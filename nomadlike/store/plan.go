@@ -122,9 +122,10 @@ func (t *tx) placeAlloc(a *nl.Alloc, time int64) {
 	if next.DesiredStatus == "" {
 		next.DesiredStatus = nl.AllocDesiredRun
 	}
-	t.shareStrings(&next)
+	node := t.Node(next.NodeID)
+	t.shareStrings(&next, node)
 	t.putServerAlloc(nil, &next, time)
-	t.followPlaced(&next, time)
+	t.followPlaced(&next, node, time)
 	if previous := t.Alloc(next.PreviousAllocation); previous != nil && previous.NextAllocation != next.ID {
 		replaced := *previous
 		replaced.NextAllocation = next.ID
@@ -188,20 +189,22 @@ func (r *jobRow) heldVersion(version uint64) *nl.Job {
 	return nil
 }
 
-// shareStrings replaces strings of a new allocation that its job, node and
-// deployment hold already by theirs.
-func (t *tx) shareStrings(a *nl.Alloc) {
+// shareStrings replaces strings of a new allocation that its job, its node (nil:
+// there is none) and its deployment hold already by theirs.
+func (t *tx) shareStrings(a *nl.Alloc, node *nl.Node) {
 	if a.Job != nil && a.Job.ID == a.JobID && a.Job.Namespace == a.Namespace {
 		a.JobID, a.Namespace = a.Job.ID, a.Job.Namespace
 		if at := slices.IndexFunc(a.Job.TaskGroups, func(g *nl.Group) bool { return g.Name == a.TaskGroup }); at >= 0 {
 			a.TaskGroup = a.Job.TaskGroups[at].Name
 		}
 	}
-	if set, _ := t.allocsByNode.Get(a.NodeID); set != nil {
+	if node != nil {
+		a.NodeID = node.ID
+		if node.Name == a.NodeName {
+			a.NodeName = node.Name
+		}
+	} else if set, _ := t.allocsByNode.Get(a.NodeID); set != nil {
 		a.NodeID = set.key
-	}
-	if n := t.Node(a.NodeID); n != nil && n.Name == a.NodeName {
-		a.NodeName = n.Name
 	}
 	if set, _ := t.allocsByEval.Get(a.EvalID); set != nil {
 		a.EvalID = set.key

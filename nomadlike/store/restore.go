@@ -340,7 +340,7 @@ func (rs *restorer) allocs(body []byte) (func() error, error) {
 func (t *tx) insertAlloc(a *nl.Alloc) {
 	a.DesiredStatus, a.ClientStatus = constant(a.DesiredStatus), constant(a.ClientStatus)
 	a.ClientDescription = constant(a.ClientDescription)
-	t.shareStrings(a)
+	t.shareStrings(a, t.Node(a.NodeID))
 	row := t.jobRow(a.Namespace, a.JobID)
 	t.allocs.Set(t.owner, allocRow{a})
 	row.allocs.Set(t.owner, allocRow{a})
