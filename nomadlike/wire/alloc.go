@@ -196,6 +196,7 @@ func shared(f *allocForm, a *nl.Alloc) [14]sharedText {
 type interner[T any] struct {
 	form   func(*T) ([]byte, error)
 	list   []*T
+	forms  [][]byte // of list, where they had to be known already
 	known  map[*T]uint32
 	formed map[string]uint32
 }
@@ -205,7 +206,7 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 		return 0, nil
 	}
 	if len(in.list) == 0 { // with one there is nothing to compare
-		in.list = append(in.list, v)
+		in.list, in.forms = append(in.list, v), append(in.forms, nil)
 		return 1, nil
 	}
 	if in.known == nil && in.list[0] == v {
@@ -219,6 +220,7 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 		if err != nil {
 			return 0, err
 		}
+		in.forms[0] = first
 		in.known, in.formed = map[*T]uint32{in.list[0]: 1}, map[string]uint32{string(first): 1}
 	}
 	b, err := in.form(v)
@@ -227,7 +229,7 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 	}
 	at, found := in.formed[string(b)]
 	if !found {
-		in.list = append(in.list, v)
+		in.list, in.forms = append(in.list, v), append(in.forms, b)
 		at = uint32(len(in.list))
 		in.formed[string(b)] = at
 	}
@@ -241,10 +243,13 @@ func (in *interner[T]) append(b []byte) ([]byte, error) {
 		return AppendNull(b), nil
 	}
 	b = AppendArray(b, len(in.list))
-	for _, one := range in.list {
-		out, err := in.form(one)
-		if err != nil {
-			return nil, err
+	for i, one := range in.list {
+		out := in.forms[i]
+		if out == nil {
+			var err error
+			if out, err = in.form(one); err != nil {
+				return nil, err
+			}
 		}
 		b = append(b, out...)
 	}
