@@ -103,7 +103,7 @@ func count(s *store.Snapshot, j *nl.Job, g *nl.Group) error {
 			if j.Type == nl.JobTypeService && a.JobVersion != j.Version && a.DesiredStatus == nl.AllocDesiredRun && a.Job.JobModifyIndex < j.JobModifyIndex && !inPlace(a.Job, j, g.Name) {
 				return fmt.Errorf("allocation %s of job %s runs version %d, and version %d is wanted", a.ID, j.ID, a.JobVersion, j.Version)
 			}
-		case a.ClientStatus == nl.AllocClientFailed && a.NextAllocation == "" && !a.TerminalDesired():
+		case a.ClientStatus == nl.AllocClientFailed && !a.TerminalDesired() && !replaced(s, a):
 			have++ // it has been tried as often as it may
 		case j.Type == nl.JobTypeBatch && a.ClientStatus == nl.AllocClientComplete && !seen[a.Name]:
 			seen[a.Name] = true
@@ -120,6 +120,16 @@ func count(s *store.Snapshot, j *nl.Job, g *nl.Group) error {
 		return fmt.Errorf("job %s has %d of %d allocations of group %s, and node %s has room", j.ID, have, g.Count, g.Name, n.Name)
 	}
 	return nil
+}
+
+// replaced tells whether another allocation took its place, and was not recalled
+// because this one came back.
+func replaced(s *store.Snapshot, a *nl.Alloc) bool {
+	if a.NextAllocation == "" {
+		return false
+	}
+	next := s.Alloc(a.NextAllocation)
+	return next == nil || !next.TerminalDesired() || next.ClientStatus != nl.AllocClientComplete
 }
 
 // inPlace tells whether two versions want the same of a group's tasks.

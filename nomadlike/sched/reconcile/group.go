@@ -41,7 +41,7 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	r.notePromoted()
 	s.reconnect(g, r.sets)
 	replace := s.disconnect(g, r.sets)
-	r.untainted, r.now, r.later = s.failures(r.untainted)
+	r.untainted, r.now, r.later = s.failures(r.untainted, r.migrate)
 	s.rescheduleLater(g, r.later)
 	r.settleCanaries()
 

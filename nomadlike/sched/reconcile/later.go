@@ -44,9 +44,9 @@ type failedAlloc struct {
 }
 
 // failures splits the untainted into those that stay, those to replace now and
-// those to replace later, which stay until then.
-func (s *state) failures(allocs []*nl.Alloc) (stay, now []*nl.Alloc, later []failedAlloc) {
-	done := s.doneTwice(allocs)
+// those to replace later, which stay until then. Those that move stay, too.
+func (s *state) failures(allocs, moving []*nl.Alloc) (stay, now []*nl.Alloc, later []failedAlloc) {
+	done := s.doneTwice(allocs, moving)
 	for _, a := range allocs {
 		counts, failed := s.standing(a)
 		if !counts || done[a.ID] {
@@ -92,7 +92,7 @@ func (s *state) standing(a *nl.Alloc) (counts, failed bool) {
 
 // doneTwice are the IDs of allocations of a batch job that were given up and
 // ended well all the same, while another one took their name: that one counts.
-func (s *state) doneTwice(allocs []*nl.Alloc) map[string]bool {
+func (s *state) doneTwice(allocs, moving []*nl.Alloc) map[string]bool {
 	var done []*nl.Alloc
 	for _, a := range allocs {
 		if counts, _ := s.standing(a); counts && a.TerminalDesired() {
@@ -103,6 +103,9 @@ func (s *state) doneTwice(allocs []*nl.Alloc) map[string]bool {
 		return nil
 	}
 	taken, twice := map[string]bool{}, map[string]bool{}
+	for _, a := range moving {
+		taken[a.Name] = true
+	}
 	for _, a := range allocs {
 		if counts, _ := s.standing(a); counts && !a.TerminalDesired() {
 			taken[a.Name] = true

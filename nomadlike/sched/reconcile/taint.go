@@ -26,8 +26,14 @@ type sets struct {
 // and of batch jobs what ended under another version.
 func (s *state) relevant(allocs []*nl.Alloc) []*nl.Alloc {
 	var out []*nl.Alloc
+	recalled := map[string]bool{} // stood in for one that came back
 	for _, a := range allocs {
-		if a.Terminal() && a.NextAllocation != "" {
+		if a.TerminalDesired() && a.DesiredDescription == DescReconnected {
+			recalled[a.ID] = true
+		}
+	}
+	for _, a := range allocs {
+		if a.Terminal() && a.NextAllocation != "" && !recalled[a.NextAllocation] {
 			continue
 		}
 		awaited := a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID != ""
