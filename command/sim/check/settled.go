@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/reconcile"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
@@ -129,7 +130,7 @@ func replaced(s *store.Snapshot, a *nl.Alloc) bool {
 		return false
 	}
 	next := s.Alloc(a.NextAllocation)
-	return next == nil || !next.TerminalDesired() || next.ClientStatus != nl.AllocClientComplete
+	return next == nil || !next.TerminalDesired() || next.DesiredDescription != reconcile.DescReconnected
 }
 
 // inPlace tells whether two versions want the same of a group's tasks.
