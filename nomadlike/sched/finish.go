@@ -61,6 +61,8 @@ func (r *run) block(done *nl.Eval) []*nl.Eval {
 	}
 	if r.reblocks() {
 		done.Status = nl.EvalStatusBlocked
+		// It waits for room, whatever it waited for before: time brings none.
+		done.TriggeredBy = nl.TriggerQueuedAllocs
 		done.StatusDescription = r.blockedBecause()
 		r.setEligibility(done)
 		return nil

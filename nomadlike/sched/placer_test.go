@@ -145,6 +145,21 @@ func TestExhausted(t *testing.T) {
 	if len(again) != 1 || again[0].ID != "new" || again[0].Status != nl.EvalStatusBlocked {
 		t.Errorf("a blocked one becomes %+v", again)
 	}
+	// Tried again, it finds no room: from then on it waits for that, not for a
+	// time. What had waited for room and meets conflicts is tried again by time.
+	s, _, _, err := store.Apply(store.Empty(), 1, &op.RegisterJob{Job: &nl.Job{ID: "web", Namespace: "default", Type: "service", TaskGroups: []*nl.Group{{
+		Name: "g", Count: 1, Tasks: []*nl.Task{{Name: "t", Driver: "mock_driver", Resources: &nl.Resources{CPU: 100}}}, EphemeralDisk: &nl.EphemeralDisk{},
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := Schedule(s, again[0], in)
+	if err != nil || len(out.Plan.Evals) != 1 || out.Plan.Evals[0].ID != "new" || out.Plan.Evals[0].TriggeredBy != nl.TriggerQueuedAllocs {
+		t.Fatalf("without room it becomes %+v, %v", out, err)
+	}
+	if last := Exhausted(out.Plan.Evals[0], in, Attempts(e.Type)); len(last) != 1 || last[0].TriggeredBy != nl.TriggerMaxPlans {
+		t.Errorf("what meets conflicts again becomes %+v", last)
+	}
 	if e.Status != nl.EvalStatusPending {
 		t.Error("the given evaluation was changed")
 	}

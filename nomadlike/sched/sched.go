@@ -83,7 +83,7 @@ func Exhausted(e *nl.Eval, in Input, attempts int) []*nl.Eval {
 	done := e.Copy()
 	done.ModifyTime = now
 	if e.Status == nl.EvalStatusBlocked || e.TriggeredBy == nl.TriggerMaxPlans {
-		done.Status = nl.EvalStatusBlocked
+		done.Status, done.TriggeredBy = nl.EvalStatusBlocked, nl.TriggerMaxPlans
 		done.StatusDescription = descConflicts
 		return []*nl.Eval{done}
 	}

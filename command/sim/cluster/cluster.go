@@ -49,10 +49,10 @@ type Config struct {
 }
 
 const (
-	// settleMax bounds the liveness phase: a new leader waits 5 minutes for
-	// nodes, a failed evaluation is tried again after 1 to 6, and each may
-	// follow the other.
-	settleMax = 40 * time.Minute
+	// settleMax bounds the liveness phase. The longest that is right is work that
+	// fails each time and has one place for all of it: 8 allocations of a batch
+	// job, 3 times, 2 runs of 25 seconds each, for a few such jobs.
+	settleMax = 2 * time.Hour
 	// quiet is how long nothing may have happened for a cluster to count as
 	// settled: longer than any delay between an event and what follows it.
 	quiet = 90 * time.Second
