@@ -110,6 +110,34 @@ type check struct {
 	d     *nl.Deployment
 	job   *nl.Job
 	newID func() string
+
+	counted *standing // nil until somebody asks
+}
+
+// standing is what runs of a deployment's job, by group.
+type standing struct {
+	healthy map[string]int  // live allocations of the deployment that are healthy
+	older   map[string]bool // groups of which something of another version runs
+}
+
+// standing looks at every allocation of the job once, however many groups ask.
+func (c *check) standing() *standing {
+	if c.counted != nil {
+		return c.counted
+	}
+	c.counted = &standing{healthy: map[string]int{}, older: map[string]bool{}}
+	for a := range c.s.AllocsByJob(c.d.Namespace, c.d.JobID) {
+		if a.Terminal() {
+			continue
+		}
+		if a.JobVersion != c.d.JobVersion {
+			c.counted.older[a.TaskGroup] = true
+		}
+		if is := health(a); a.DeploymentID == c.d.ID && is != nil && *is {
+			c.counted.healthy[a.TaskGroup]++
+		}
+	}
+	return c.counted
 }
 
 // look takes a step unless nothing has changed since the last one.
@@ -314,15 +342,9 @@ func (c *check) groupHasAll(name string, state *nl.DeploymentState) bool {
 		return false
 	}
 	if c.job == nil || c.job.Type != nl.JobTypeService {
-		return !c.olderRuns(name)
+		return !c.standing().older[name]
 	}
-	live := 0
-	for a := range c.s.AllocsByDeployment(c.d.ID) {
-		if is := health(a); a.TaskGroup == name && !a.Terminal() && is != nil && *is {
-			live++
-		}
-	}
-	return live >= wanted
+	return c.standing().healthy[name] >= wanted
 }
 
 // complete tells, of a deployment that has all it wants, whether nothing older
@@ -333,18 +355,7 @@ func (c *check) complete() bool {
 			return false
 		}
 	}
-	return !c.olderRuns("")
-}
-
-// olderRuns tells whether anything of another version runs, of one group, or of all
-// for "".
-func (c *check) olderRuns(group string) bool {
-	for a := range c.s.AllocsByJob(c.d.Namespace, c.d.JobID) {
-		if !a.Terminal() && a.JobVersion != c.d.JobVersion && (group == "" || a.TaskGroup == group) {
-			return true
-		}
-	}
-	return false
+	return len(c.standing().older) == 0
 }
 
 // fail ends the deployment and, if its groups say so, goes back to the last
