@@ -143,7 +143,7 @@ func (x *Index) Set(o *cow.Owner, n *nl.Node, usage fit.Usage) {
 	}
 	old := x.Get(n.ID)
 	if old != nil && old.Node == n {
-		x.SetUsage(o, n.ID, usage)
+		x.use(o, old, usage)
 		return
 	}
 	x.replace(o, old, &Slot{Node: n, Cap: fit.Capacity(n), Usage: usage, Order: hash(n.ID), kind: kindOf(n)})
@@ -151,8 +151,13 @@ func (x *Index) Set(o *cow.Owner, n *nl.Node, usage fit.Usage) {
 
 // SetUsage changes what is on a node, if it is there.
 func (x *Index) SetUsage(o *cow.Owner, id string, usage fit.Usage) {
-	old := x.Get(id)
-	if old == nil || old.Usage == usage {
+	if old := x.Get(id); old != nil {
+		x.use(o, old, usage)
+	}
+}
+
+func (x *Index) use(o *cow.Owner, old *Slot, usage fit.Usage) {
+	if old.Usage == usage {
 		return
 	}
 	next := *old

@@ -95,11 +95,19 @@ func (t *tx) onNode(old, next *nl.Alloc) {
 		set.usage.Add(next, +1)
 	}
 	if set.usage != before {
-		t.filled[set.key] = struct{}{}
+		t.noteFilled(set)
 	}
 	set.allocs.Set(t.owner, allocRow{next})
 	if endsNow(old, next) && fit.HasPorts(next.AllocatedResources) {
 		set.freed = withFreed(set.freed, fit.Freed{AllocID: next.ID, At: next.ModifyTime, Resources: next.AllocatedResources})
+	}
+}
+
+// noteFilled has the index of capacity brought up to date, once for the node.
+func (t *tx) noteFilled(set *allocSet) {
+	if set.noted != t.owner {
+		set.noted = t.owner
+		t.filled = append(t.filled, set.key)
 	}
 }
 
@@ -127,7 +135,7 @@ func withFreed(list []fit.Freed, f fit.Freed) []fit.Freed {
 func (t *tx) leaveNode(a *nl.Alloc) {
 	set := t.nodeAllocs(a.NodeID)
 	set.usage.Add(a, -1)
-	t.filled[set.key] = struct{}{}
+	t.noteFilled(set)
 	set.allocs.Delete(t.owner, a.ID)
 	set.freed = slices.DeleteFunc(slices.Clone(set.freed), func(f fit.Freed) bool { return f.AllocID == a.ID })
 	if set.allocs.Len() == 0 {

@@ -323,7 +323,7 @@ func (rs *restorer) allocs(body []byte) (func() error, error) {
 	return func() error {
 		// The transaction's functions keep the indexes; the restored snapshot is
 		// the one it works on.
-		t := &tx{Snapshot: rs.s, owner: rs.owner, filled: map[string]struct{}{}}
+		t := &tx{Snapshot: rs.s, owner: rs.owner}
 		for i, a := range list {
 			var err error
 			if a.Job, err = rs.job(form.Jobs[i]); err != nil {

@@ -115,6 +115,7 @@ func (r *jobRow) empty() bool {
 // allocation does.
 type allocSet struct {
 	owner  *cow.Owner
+	noted  *cow.Owner // transaction in which usage has changed
 	key    string
 	allocs cow.Tree[allocRow]
 	usage  fit.Usage

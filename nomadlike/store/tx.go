@@ -23,7 +23,7 @@ type tx struct {
 	touched     []*jobRow
 	touchedRows map[*jobRow]*touch
 	deployment  map[string]*nl.Deployment // owned by this transaction, by ID
-	filled      map[string]struct{}       // nodes whose use has changed, or they themselves
+	filled      []string                  // IDs of nodes whose use has changed, or they themselves
 }
 
 type changeKey struct {
@@ -50,7 +50,6 @@ func Apply(s *Snapshot, index uint64, o op.Op) (next *Snapshot, changes []Change
 		changed:     map[changeKey]int{},
 		touchedRows: map[*jobRow]*touch{},
 		deployment:  map[string]*nl.Deployment{},
-		filled:      map[string]struct{}{},
 	}
 	if err = check(o); err == nil {
 		result, err = t.apply(o)
