@@ -75,20 +75,23 @@ func allocGet(r *request) (any, error) {
 func shownAlloc(a *nl.Alloc, job *nl.Job) *nl.Alloc {
 	out := *a
 	out.Job = shownJob(job)
-	out.TaskStates = nl.PackTaskStates(displayed(a.TaskStates.Map()))
+	if states := a.TaskStates.Map(); display(states) {
+		out.TaskStates = nl.PackTaskStates(states)
+	}
 	return &out
 }
 
-// displayed makes the events of task states tell people what happened.
-func displayed(states map[string]*nl.TaskState) map[string]*nl.TaskState {
+// display makes the events of task states tell people what happened, and tells
+// whether any did not: nodes mostly say it themselves.
+func display(states map[string]*nl.TaskState) (changed bool) {
 	for _, st := range states {
 		for _, e := range st.Events {
 			if e.DisplayMessage == "" {
-				e.DisplayMessage = displayMessage(e)
+				e.DisplayMessage, changed = displayMessage(e), true
 			}
 		}
 	}
-	return states
+	return changed
 }
 
 // displayMessage tells people what an event says, from its details.

@@ -103,7 +103,7 @@ func evalGet(r *request) (any, error) {
 // stubs are allocation stubs as shown: events carry their display message.
 func stubs(in []*nl.AllocStub) []*nl.AllocStub {
 	for _, s := range in {
-		s.TaskStates = displayed(s.TaskStates)
+		display(s.TaskStates)
 	}
 	return list(in)
 }
