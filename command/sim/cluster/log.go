@@ -51,6 +51,7 @@ type entry struct {
 type snapshotFile struct {
 	server int
 	index  uint64
+	term   uint64 // of the last entry that it holds
 	state  *store.Snapshot
 	data   []byte // nil: not yet
 }
@@ -77,6 +78,9 @@ type replica struct {
 	disk world.Disk[*entry]
 	snap *snapshotFile
 	term uint64
+	// dropped is the term of the last entry that was dropped from the front of
+	// the disk: what tells whether another log has the same one.
+	dropped uint64
 
 	commit, applied uint64
 	saving          bool
@@ -198,11 +202,20 @@ func (q *sequencer) newer(a, b int) bool {
 	return x.disk.Len() > y.disk.Len()
 }
 
-func (r *replica) lastTerm() uint64 {
-	if n := r.disk.Len(); n > r.disk.Base() {
+func (r *replica) lastTerm() uint64 { return r.termAt(r.disk.Len()) }
+
+// termAt is the term of the last of the first n entries.
+func (r *replica) termAt(n int) uint64 {
+	if n > r.disk.Base() {
 		return r.disk.At(n - 1).term
 	}
-	return r.term
+	return r.dropped
+}
+
+// drop forgets the entries before n, of which the last is of a term.
+func (r *replica) drop(n int, term uint64) {
+	r.disk.Drop(n)
+	r.dropped = term
 }
 
 func (q *sequencer) lead(id int) {
@@ -363,14 +376,20 @@ func (q *sequencer) replicate(id int) {
 }
 
 // common is how many entries two logs have in common, as far as both hold them.
+// It is below the first entry of a if b has another one there: then b needs a
+// snapshot.
 func (q *sequencer) common(a, b *replica) int {
 	n := min(a.disk.Len(), b.disk.Len())
 	low := max(a.disk.Base(), b.disk.Base())
 	for n > low && a.disk.At(n-1) != b.disk.At(n-1) {
 		n--
 	}
-	if n <= low && b.disk.Base() > a.disk.Base() {
+	switch {
+	case n > low:
+	case b.disk.Base() > a.disk.Base():
 		return b.disk.Base() // what a snapshot holds was committed
+	case n > b.disk.Base() && b.disk.At(n-1).term != a.dropped:
+		return n - 1
 	}
 	return n
 }
@@ -424,7 +443,7 @@ func (q *sequencer) install(id int, snap *snapshotFile, term uint64) {
 		q.c.w.Tracef("server %d takes a snapshot of index %d", id, snap.index)
 		to.term = term
 		to.disk.Truncate(to.disk.Base())
-		to.disk.Drop(int(snap.index))
+		to.drop(int(snap.index), snap.term)
 		to.snap, to.commit, to.applied = snap, snap.index, snap.index
 		life.store.Replace(s)
 		life.touch()
@@ -498,7 +517,7 @@ func (q *sequencer) save(id int) {
 	}
 	s := l.store.Snapshot()
 	index := s.Index()
-	file := &snapshotFile{server: id, index: index, state: s}
+	file := &snapshotFile{server: id, index: index, term: r.termAt(int(index)), state: s}
 	if index%saveEvery == 0 {
 		q.c.write(file)
 	}
@@ -513,7 +532,7 @@ func (q *sequencer) save(id int) {
 		}
 		r.snap = file
 		if keep := int(index) - trailing; keep > r.disk.Base() {
-			r.disk.Drop(keep)
+			r.drop(keep, r.termAt(keep))
 		}
 	})
 }
