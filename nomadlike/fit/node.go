@@ -28,39 +28,22 @@ type Usage struct {
 // Add counts an allocation, or, by -1, no longer does. One that is over counts
 // for nothing.
 func (u *Usage) Add(a *nl.Alloc, by int) {
-	if a.Terminal() {
-		return
-	}
-	need := Need(a.AllocatedResources)
-	u.Live += by
-	if by < 0 {
-		u.Used = u.Used.Minus(need)
-	} else {
-		u.Used = u.Used.Plus(need)
-	}
-	if special(a) {
-		u.Special += by
+	if !a.Terminal() {
+		u.AddTake(TakeOf(a.AllocatedResources, a.Group()), by)
 	}
 }
 
-// special tells whether an allocation takes more than amounts.
-func special(a *nl.Alloc) bool {
-	if writesAlone(a) {
-		return true
+// AddTake is Add of what an allocation takes that is not over.
+func (u *Usage) AddTake(t Take, by int) {
+	u.Live += by
+	if by < 0 {
+		u.Used = u.Used.Minus(t.Need)
+	} else {
+		u.Used = u.Used.Plus(t.Need)
 	}
-	r := a.AllocatedResources
-	if r == nil {
-		return false
+	if t.Special {
+		u.Special += by
 	}
-	if HasPorts(r) {
-		return true
-	}
-	for _, t := range r.Tasks {
-		if len(t.Devices) > 0 || len(t.Cpu.ReservedCores) > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // Node is a node and what is on it: the allocations that are not over, minus
@@ -118,16 +101,12 @@ func (n *Node) telling() []*nl.Alloc {
 }
 
 // Add puts an allocation on the node.
-func (n *Node) Add(a *nl.Alloc) { n.AddNeed(a, Need(a.AllocatedResources)) }
+func (n *Node) Add(a *nl.Alloc) { n.AddTake(a, TakeOf(a.AllocatedResources, a.Group())) }
 
-// AddNeed is Add for callers that know already what the allocation needs.
-func (n *Node) AddNeed(a *nl.Alloc, need Vector) {
+// AddTake is Add for callers that know already what the allocation takes.
+func (n *Node) AddTake(a *nl.Alloc, t Take) {
 	n.allocs = append(n.allocs, a)
-	n.Live++
-	n.Used = n.Used.Plus(need)
-	if special(a) {
-		n.Special++
-	}
+	n.Usage.AddTake(t, +1)
 	if n.ports != nil {
 		n.ports.add(a)
 	}
@@ -155,11 +134,7 @@ func (n *Node) Remove(a *nl.Alloc) bool {
 		}
 		n.gone[a.ID] = true
 	}
-	n.Live--
-	n.Used = n.Used.Minus(Need(a.AllocatedResources))
-	if special(a) {
-		n.Special--
-	}
+	n.Usage.AddTake(TakeOf(a.AllocatedResources, a.Group()), -1)
 	n.ports, n.cores, n.devices = nil, nil, nil
 	n.Rest(a.AllocatedResources)
 	return true

@@ -17,10 +17,9 @@ func WritesAlone(r *nl.VolumeRequest) bool {
 	return r.Type == nl.VolumeTypeHost && !r.ReadOnly && r.AccessMode == nl.AccessSingleWriter
 }
 
-// writesAlone tells whether the allocation writes a host volume that bears no
-// other writer.
-func writesAlone(a *nl.Alloc) bool {
-	g := a.Group()
+// writesAlone tells whether allocations of the group (nil: not known) write a
+// host volume that bears no other writer.
+func writesAlone(g *nl.Group) bool {
 	if g == nil {
 		return false
 	}

@@ -165,14 +165,30 @@ func benchPlaced(b *testing.B, nodes, count int) (before, after *store.Snapshot,
 	return before, after, p
 }
 
+// BenchmarkVerify checks a plan of 5,000 placements, beside nothing and beside
+// another such plan that is on its way into the log.
 func BenchmarkVerify(b *testing.B) {
-	before, _, p := benchPlaced(b, 1000, 5000)
-	for b.Loop() {
-		if _, rejected := verify.Plan(before, nil, p); len(rejected) > 0 {
-			b.Fatal(rejected)
+	run := func(b *testing.B, s *store.Snapshot, ahead []*verify.Ahead, p *nl.Plan) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, rejected := verify.Plan(s, ahead, p); len(rejected) > 0 {
+				b.Fatal(rejected)
+			}
 		}
+		b.ReportMetric(float64(len(p.Place))*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
 	}
-	b.ReportMetric(float64(len(p.Place))*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
+	for _, nodes := range []int{1000, 5000} {
+		before, _, p := benchPlaced(b, nodes, 5000)
+		b.Run(fmt.Sprintf("5000on%d", nodes), func(b *testing.B) { run(b, before, nil, p) })
+	}
+	before, _, p := benchPlaced(b, 5000, 5000)
+	other := store.PlanDelta(p, 1)
+	for _, a := range other.Place {
+		a.ID = "5" + a.ID[1:]
+	}
+	busy := &verify.Ahead{}
+	busy.Add(other)
+	b.Run("5000on5000 ahead", func(b *testing.B) { run(b, before, []*verify.Ahead{busy}, p) })
 }
 
 func BenchmarkReconcile(b *testing.B) {

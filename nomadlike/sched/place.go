@@ -210,7 +210,7 @@ func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) 
 	r.note(a, +1)
 	r.queued[a.TaskGroup]--
 	p.placed++
-	c.node.AddNeed(a, offer.Need)
+	c.node.AddTake(a, offer.Take)
 	r.allowance.count(a, +1)
 	r.moved(a, +1)
 	p.catchUp()

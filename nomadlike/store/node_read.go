@@ -38,3 +38,6 @@ func (s *Snapshot) NodeCount() int { return s.nodes.Len() }
 // Capacity is what is left on nodes that may take work. The caller may change
 // the copy it gets.
 func (s *Snapshot) Capacity() capacity.Index { return s.capacity }
+
+// CapacityOf is what is left on a node, nil unless it may take work.
+func (s *Snapshot) CapacityOf(id string) *capacity.Slot { return s.capacity.Get(id) }

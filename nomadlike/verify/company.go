@@ -35,20 +35,20 @@ func shunnedBy(job *nl.Job) map[string][]*feasible.Company {
 // apart tells that nothing came to the node, since the plan was decided, that
 // its allocations must not be beside. The plan's own were weighed against each
 // other as they were placed.
-func (n *part) apart(node *fit.Node, decidedOn uint64, shunned map[string][]*feasible.Company) bool {
-	for _, a := range n.place {
-		if a.CreateIndex > 0 || len(shunned[a.TaskGroup]) == 0 {
+func (c *check) apart(n *part, node *fit.Node) bool {
+	for a := range c.placed(n) {
+		if a.CreateIndex > 0 || len(c.shunned[a.TaskGroup]) == 0 {
 			continue // it is there already
 		}
 		news := func(yield func(*nl.Alloc) bool) {
 			for _, other := range node.Allocs() {
-				came := other.CreateIndex == 0 || other.CreateIndex > decidedOn
+				came := other.CreateIndex == 0 || other.CreateIndex > c.plan.SnapshotIndex
 				if came && other.Namespace == a.Namespace && !yield(other) {
 					return
 				}
 			}
 		}
-		if feasible.Unmet(shunned[a.TaskGroup], news) != "" {
+		if feasible.Unmet(c.shunned[a.TaskGroup], news) != "" {
 			return false
 		}
 	}

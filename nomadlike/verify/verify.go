@@ -6,21 +6,11 @@
 package verify
 
 import (
-	"maps"
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
-	"github.com/nomadlike/nomadlike/nomadlike/fit"
-	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
-
-// part is what a plan does on one node.
-type part struct {
-	place   []*nl.Alloc
-	removed map[string]bool // stopped, evicted or rewritten allocations
-	unknown bool            // allocations become unknown because nobody reaches the node
-}
 
 // Plan returns what of the plan can be committed beside what is ahead of it, and
 // the nodes whose part was left out. Without rejected nodes the plan itself is
@@ -91,94 +81,18 @@ func Followups(p *nl.Plan) []*nl.Eval {
 	return out
 }
 
-// misfits lists the nodes that cannot take their part of the plan.
+// misfits lists the nodes that cannot take their part of the plan, sorted.
 func misfits(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) []string {
 	var out []string
-	parts := split(p)
-	shunned, claims := shunnedBy(p.Job), checkClaims(s, ahead, p)
-	for _, id := range slices.Sorted(maps.Keys(parts)) {
-		if !parts[id].fits(s, ahead, id, p.SnapshotIndex, shunned) || claims.refused[id] {
-			out = append(out, id)
+	c := check{s: s, ahead: ahead, plan: p, shunned: shunnedBy(p.Job)}
+	claims := checkClaims(s, ahead, p)
+	for _, n := range c.split() {
+		if !c.fits(n) || claims.refused[n.node] {
+			out = append(out, n.node)
 		}
 	}
+	slices.Sort(out)
 	return out
-}
-
-// split sorts the plan by node. Nodes on which it only stops are left out: that
-// always fits.
-func split(p *nl.Plan) map[string]*part {
-	parts := map[string]*part{}
-	of := func(id string) *part {
-		n := parts[id]
-		if n == nil {
-			n = &part{removed: map[string]bool{}}
-			parts[id] = n
-		}
-		return n
-	}
-	for _, a := range p.Place {
-		n := of(a.NodeID)
-		n.place = append(n.place, a)
-		n.removed[a.ID] = true
-	}
-	for i := range p.Stop {
-		switch st := &p.Stop[i]; {
-		case st.Desired == nl.AllocDesiredRun:
-			of(st.NodeID).unknown = true
-		case parts[st.NodeID] != nil:
-			parts[st.NodeID].removed[st.AllocID] = true
-		}
-	}
-	for i := range p.Preempt {
-		if n := parts[p.Preempt[i].NodeID]; n != nil {
-			n.removed[p.Preempt[i].AllocID] = true
-		}
-	}
-	return parts
-}
-
-// fits tells whether the node can take its part.
-func (n *part) fits(s *store.Snapshot, ahead []*Ahead, id string, decidedOn uint64, shunned map[string][]*feasible.Company) bool {
-	news, grows := false, false
-	for _, a := range n.place {
-		stored := s.Alloc(a.ID)
-		switch {
-		case stored == nil:
-			news = true
-		case stored.AllocModifyIndex > decidedOn || changes(ahead, a.ID):
-			// Servers change it: what the plan would write is outdated.
-			return false
-		}
-		grows = grows || stored != nil && !a.Terminal() && fit.Need(stored.AllocatedResources) != fit.Need(a.AllocatedResources)
-	}
-	info := s.Node(id)
-	if n.unknown && info != nil && info.Status == nl.NodeStatusReady {
-		return false
-	}
-	if !news && !grows {
-		return true
-	}
-	if info == nil || news && !info.Ready() {
-		return false
-	}
-	node := fit.StoredNode(info, s.NodeUsage(id), s.AllocsByNode(id))
-	for removed := range n.removed {
-		if a := s.Alloc(removed); a != nil {
-			node.Remove(a)
-		}
-	}
-	for _, h := range ahead {
-		h.putOn(node, s, n.removed)
-	}
-	if len(shunned) > 0 && !n.apart(node, decidedOn, shunned) {
-		return false
-	}
-	for _, a := range n.place {
-		if !a.Terminal() {
-			node.Add(a)
-		}
-	}
-	return node.Check() == ""
 }
 
 // dropNodes takes the parts of the nodes out of the plan.

@@ -50,7 +50,7 @@ type taskAsk struct {
 // must not be changed.
 type Offer struct {
 	Resources *nl.AllocatedResources
-	Need      fit.Vector
+	fit.Take
 }
 
 // New prepares the ask of a group. Memory beyond the reservation is only
@@ -140,7 +140,7 @@ func (a *Ask) shareOn(n *fit.Node) *share {
 	if s == nil {
 		s = &share{need: a.needAt(rate)}
 		if !a.ports && !a.devices && a.Cores == 0 {
-			s.plain = newOffer(a.resources(rate))
+			s.plain = a.offer(a.resources(rate))
 		}
 		a.shares[rate] = s
 	}
@@ -208,14 +208,16 @@ func (a *Ask) Take(n *fit.Node, random *rand.Rand) (*Offer, string) {
 		}
 		got.give(r)
 	}
-	offer := newOffer(r)
+	offer := a.offer(r)
 	if reason := n.Room(offer.Need); reason != "" {
 		return nil, reason
 	}
 	return offer, ""
 }
 
-func newOffer(r *nl.AllocatedResources) *Offer { return &Offer{Resources: r, Need: fit.Need(r)} }
+func (a *Ask) offer(r *nl.AllocatedResources) *Offer {
+	return &Offer{Resources: r, Take: fit.TakeOf(r, a.Group)}
+}
 
 // resources is what an allocation gets, but for ports, devices and cores.
 func (a *Ask) resources(rate fit.Rate) *nl.AllocatedResources {

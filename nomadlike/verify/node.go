@@ -1,0 +1,201 @@
+package verify
+
+import (
+	"iter"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/capacity"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
+)
+
+// check looks at what a plan does, node by node.
+type check struct {
+	s       *store.Snapshot
+	ahead   []*Ahead
+	plan    *nl.Plan
+	shunned map[string][]*feasible.Company // by group
+	next    []int32                        // of each placement, the next on its node
+	takes   fit.Takes
+	job     *nl.Job         // the last one that was looked up
+	ids     map[string]bool // what is placed on the node that is looked at
+}
+
+// none ends the list of a node's placements.
+const none = -1
+
+// part is what a plan does on one node.
+type part struct {
+	node        string
+	first, last int32    // of its placements
+	removed     []string // stopped and evicted allocations
+	unknown     bool     // allocations become unknown because nobody reaches the node
+}
+
+// split sorts the plan by node, in the order in which it names them. Nodes on
+// which it only stops are left out: that always fits.
+func (c *check) split() []*part {
+	p := c.plan
+	c.next = make([]int32, len(p.Place))
+	parts := make([]*part, 0, len(p.Place))
+	byNode := make(map[string]*part, len(p.Place))
+	of := func(id string) *part {
+		n := byNode[id]
+		if n == nil {
+			n = &part{node: id, first: none, last: none}
+			parts, byNode[id] = append(parts, n), n
+		}
+		return n
+	}
+	for i, a := range p.Place {
+		n := of(a.NodeID)
+		if n.last == none {
+			n.first = int32(i)
+		} else {
+			c.next[n.last] = int32(i)
+		}
+		c.next[i], n.last = none, int32(i)
+	}
+	for i := range p.Stop {
+		switch st := &p.Stop[i]; {
+		case st.Desired == nl.AllocDesiredRun:
+			of(st.NodeID).unknown = true
+		case byNode[st.NodeID] != nil:
+			n := byNode[st.NodeID]
+			n.removed = append(n.removed, st.AllocID)
+		}
+	}
+	for i := range p.Preempt {
+		if n := byNode[p.Preempt[i].NodeID]; n != nil {
+			n.removed = append(n.removed, p.Preempt[i].AllocID)
+		}
+	}
+	return parts
+}
+
+// placed yields what the plan places on the node.
+func (c *check) placed(n *part) iter.Seq[*nl.Alloc] {
+	return func(yield func(*nl.Alloc) bool) {
+		for i := n.first; i != none; i = c.next[i] {
+			if !yield(c.plan.Place[i]) {
+				return
+			}
+		}
+	}
+}
+
+// fits tells whether the node can take its part.
+func (c *check) fits(n *part) bool {
+	news, grows, rewrites := false, false, false
+	for a := range c.placed(n) {
+		stored := c.s.Alloc(a.ID)
+		switch {
+		case stored == nil:
+			news = true
+			continue
+		case stored.AllocModifyIndex > c.plan.SnapshotIndex || changes(c.ahead, a.ID):
+			// Servers change it: what the plan would write is outdated.
+			return false
+		}
+		rewrites = true
+		grows = grows || !a.Terminal() && fit.Need(stored.AllocatedResources) != fit.Need(a.AllocatedResources)
+	}
+	if !n.unknown && !rewrites && len(n.removed) == 0 && len(c.shunned) == 0 {
+		if slot := c.s.CapacityOf(n.node); slot != nil {
+			if fits, known := c.amounts(n, slot); known {
+				return fits
+			}
+		}
+	}
+	info := c.s.Node(n.node)
+	if n.unknown && info != nil && info.Status == nl.NodeStatusReady {
+		return false
+	}
+	if !news && !grows {
+		return true
+	}
+	if info == nil || news && !info.Ready() {
+		return false
+	}
+	return c.whole(n, info)
+}
+
+// amounts tells whether what is new fits on a node of which nothing leaves, by
+// amounts alone; known is false when something holds more than that.
+func (c *check) amounts(n *part, slot *capacity.Slot) (fits, known bool) {
+	usage := slot.Usage
+	for _, h := range c.ahead {
+		placed := h.placed[n.node]
+		if len(placed) > 0 {
+			c.collect(n)
+		}
+		for _, a := range placed {
+			if c.ids[a.ID] || c.s.Alloc(a.ID) != nil {
+				return false, false
+			}
+			if !a.Terminal() {
+				usage.AddTake(c.takes.Of(a, c.jobOf(a)), +1)
+			}
+		}
+	}
+	for a := range c.placed(n) {
+		if !a.Terminal() {
+			usage.AddTake(c.takes.Of(a, a.Job), +1)
+		}
+	}
+	if usage.Special > 0 {
+		return false, false
+	}
+	most := slot.Node.NodeMaxAllocs
+	return (most <= 0 || usage.Live <= most) && usage.Used.Exceeds(slot.Cap) == "", true
+}
+
+// collect notes the IDs of what the plan places on the node.
+func (c *check) collect(n *part) {
+	if c.ids == nil {
+		c.ids = map[string]bool{}
+	}
+	clear(c.ids)
+	for a := range c.placed(n) {
+		c.ids[a.ID] = true
+	}
+}
+
+// jobOf is jobOf, remembering the last one: what is ahead comes in runs.
+func (c *check) jobOf(a *nl.Alloc) *nl.Job {
+	if c.job == nil || c.job.ID != a.JobID || c.job.Version != a.JobVersion || c.job.Namespace != a.Namespace {
+		c.job = jobOf(c.s, a)
+	}
+	return c.job
+}
+
+// whole tells whether everything that would be on the node fits there, one
+// beside the other.
+func (c *check) whole(n *part, info *nl.Node) bool {
+	node := fit.StoredNode(info, c.s.NodeUsage(n.node), c.s.AllocsByNode(n.node))
+	removed := make(map[string]bool, len(n.removed))
+	for _, id := range n.removed {
+		removed[id] = true
+	}
+	for a := range c.placed(n) {
+		removed[a.ID] = true
+	}
+	for id := range removed {
+		if a := c.s.Alloc(id); a != nil {
+			node.Remove(a)
+		}
+	}
+	for _, h := range c.ahead {
+		h.putOn(node, c.s, removed)
+	}
+	if len(c.shunned) > 0 && !c.apart(n, node) {
+		return false
+	}
+	for a := range c.placed(n) {
+		if !a.Terminal() {
+			node.Add(a)
+		}
+	}
+	return node.Check() == ""
+}
