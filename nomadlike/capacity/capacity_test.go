@@ -287,7 +287,7 @@ func BenchmarkLacks(b *testing.B) {
 
 // BenchmarkUpdate changes the use of some nodes by one owner.
 func BenchmarkUpdate(b *testing.B) {
-	for _, c := range []struct{ nodes, changes int }{{1000, 1}, {1000, 1000}, {50_000, 1}, {50_000, 1000}} {
+	for _, c := range []struct{ nodes, changes int }{{1000, 1}, {1000, 1000}, {5000, 100}, {5000, 600}, {5000, 1500}, {5000, 5000}, {50_000, 1}, {50_000, 1000}} {
 		b.Run(fmt.Sprintf("nodes=%d/changes=%d", c.nodes, c.changes), func(b *testing.B) {
 			x := benchIndex(c.nodes)
 			r := rand.New(rand.NewPCG(2, 2))

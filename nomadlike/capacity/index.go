@@ -52,9 +52,10 @@ func (s *Slot) Room(need fit.Vector) string {
 // Kind is the nodes of one pool, datacenter and class that tell the same of
 // their drivers and networks.
 type Kind struct {
-	owner *cow.Owner
-	key   string
-	root  *branch
+	owner   *cow.Owner
+	touched bool // while it is settled
+	key     string
+	root    *branch
 }
 
 // Key is the same for all nodes of the kind.
@@ -79,10 +80,14 @@ func (k *Kind) Slots() iter.Seq[*Slot] {
 
 // Index is the nodes that are ready. The zero value is empty.
 type Index struct {
-	slots   cow.Tree[*Slot] // by node ID
-	kinds   cow.Tree[*Kind]
-	touched []*Kind // not settled yet
+	slots cow.Tree[*Slot] // by node ID
+	kinds cow.Tree[*Kind]
+	moves []move // not settled yet
 }
+
+// move is one slot in place of another, one of them nil when a node comes or
+// goes.
+type move struct{ from, to *Slot }
 
 // keySeparator sorts before every character of a name.
 const keySeparator = "\x00"
@@ -167,62 +172,17 @@ func (x *Index) use(o *cow.Owner, old *Slot, usage fit.Usage) {
 
 // Delete takes a node out, if it is there.
 func (x *Index) Delete(o *cow.Owner, id string) {
-	old := x.Get(id)
-	if old == nil {
-		return
+	if old := x.Get(id); old != nil {
+		x.moves = append(x.moves, move{from: old})
+		x.slots.Delete(o, id)
 	}
-	x.takeOut(o, old)
-	x.slots.Delete(o, id)
 }
 
 func (x *Index) replace(o *cow.Owner, old, next *Slot) {
 	free := next.Free()
 	next.area = area(free.CPU, free.Memory)
-	if old != nil {
-		x.takeOut(o, old)
-	}
+	x.moves = append(x.moves, move{old, next})
 	x.slots.Set(o, next)
-	k := x.kind(o, next.kind)
-	if right := k.root.insert(o, next); right != nil {
-		k.root = &branch{owner: o, stale: true, low: k.root.low, children: []*branch{k.root, right}}
-	}
-}
-
-func (x *Index) takeOut(o *cow.Owner, s *Slot) {
-	k := x.kind(o, s.kind)
-	k.root.remove(o, s)
-	for len(k.root.children) == 1 {
-		k.root = k.root.children[0].owned(o)
-	}
-	if k.root.len() == 0 {
-		x.kinds.Delete(o, k.key)
-	}
-}
-
-// kind is the kind of that key, owned, made when there is none.
-func (x *Index) kind(o *cow.Owner, key string) *Kind {
-	k, _ := x.kinds.Get(key)
-	switch {
-	case k == nil:
-		k = &Kind{owner: o, key: key, root: &branch{owner: o, stale: true}}
-	case k.owner != o:
-		k = &Kind{owner: o, key: k.key, root: k.root.owned(o)}
-	default:
-		return k
-	}
-	x.kinds.Set(o, k)
-	x.touched = append(x.touched, k)
-	return k
-}
-
-// Settle adds up what the changes of the owner have left stale.
-func (x *Index) Settle(o *cow.Owner) {
-	for _, k := range x.touched {
-		if k.owner == o {
-			k.root.settle(o)
-		}
-	}
-	x.touched = nil
 }
 
 // Turn makes evaluations of different seeds prefer different nodes among those

@@ -86,13 +86,13 @@ func (t *tx) onNode(old, next *nl.Alloc) {
 	before := set.usage
 	switch {
 	case old == nil:
-		set.usage.Add(next, +1)
+		t.use(set, next, +1)
 	case old.NodeID != next.NodeID:
 		t.leaveNode(old)
-		set.usage.Add(next, +1)
+		t.use(set, next, +1)
 	case old.AllocatedResources != next.AllocatedResources || old.Terminal() != next.Terminal():
-		set.usage.Add(old, -1)
-		set.usage.Add(next, +1)
+		t.use(set, old, -1)
+		t.use(set, next, +1)
 	}
 	if set.usage != before {
 		t.noteFilled(set)
@@ -103,11 +103,18 @@ func (t *tx) onNode(old, next *nl.Alloc) {
 	}
 }
 
+// use counts an allocation on its node, or, by -1, no longer does.
+func (t *tx) use(set *allocSet, a *nl.Alloc, by int) {
+	if !a.Terminal() {
+		set.usage.AddTake(t.takes.Of(a, a.Job), by)
+	}
+}
+
 // noteFilled has the index of capacity brought up to date, once for the node.
 func (t *tx) noteFilled(set *allocSet) {
 	if set.noted != t.owner {
 		set.noted = t.owner
-		t.filled = append(t.filled, set.key)
+		t.filled = append(t.filled, set)
 	}
 }
 
@@ -134,7 +141,7 @@ func withFreed(list []fit.Freed, f fit.Freed) []fit.Freed {
 
 func (t *tx) leaveNode(a *nl.Alloc) {
 	set := t.nodeAllocs(a.NodeID)
-	set.usage.Add(a, -1)
+	t.use(set, a, -1)
 	t.noteFilled(set)
 	set.allocs.Delete(t.owner, a.ID)
 	set.freed = slices.DeleteFunc(slices.Clone(set.freed), func(f fit.Freed) bool { return f.AllocID == a.ID })

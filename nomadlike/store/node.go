@@ -83,7 +83,7 @@ func (t *tx) putNode(before, next *nl.Node) {
 		t.nodeSecrets.Set(t.owner, link{key: next.SecretID, to: next.ID})
 	}
 	t.nodes.Set(t.owner, nodeRow{next})
-	t.filled = append(t.filled, next.ID)
+	t.renewed = append(t.renewed, next.ID)
 	t.moveNode(next.ID, poolOf(before), poolOf(next))
 	t.followHostVolumes(before, next)
 	change(t, TableNodes, "", next.ID, before, next)
@@ -210,7 +210,7 @@ func (t *tx) deregisterNodes(o *op.DeregisterNodes) error {
 
 func (t *tx) deleteNode(n *nl.Node) {
 	t.nodes.Delete(t.owner, n.ID)
-	t.filled = append(t.filled, n.ID)
+	t.renewed = append(t.renewed, n.ID)
 	if n.SecretID != "" {
 		t.nodeSecrets.Delete(t.owner, n.SecretID)
 	}
@@ -235,7 +235,10 @@ func (t *tx) noteAllocUpdate(nodeID string) {
 // deriveCapacity brings the index of what is left on nodes up to date, at the
 // end: once for each node, however much has come to it or left it.
 func (t *tx) deriveCapacity() {
-	for _, id := range t.filled {
+	for _, set := range t.filled {
+		t.capacity.SetUsage(t.owner, set.key, set.usage)
+	}
+	for _, id := range t.renewed {
 		if n := t.Node(id); n != nil {
 			t.capacity.Set(t.owner, n, t.NodeUsage(id))
 		} else {

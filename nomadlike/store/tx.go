@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/fit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/store/cow"
 )
@@ -23,7 +24,9 @@ type tx struct {
 	touched     []*jobRow
 	touchedRows map[*jobRow]*touch
 	deployment  map[string]*nl.Deployment // owned by this transaction, by ID
-	filled      []string                  // IDs of nodes whose use has changed, or they themselves
+	filled      []*allocSet               // of nodes whose use has changed
+	renewed     []string                  // IDs of nodes that have changed themselves
+	takes       fit.Takes
 }
 
 type changeKey struct {
