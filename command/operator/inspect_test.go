@@ -92,7 +92,9 @@ func TestDamagedArchive(t *testing.T) {
 			if n != name {
 				return content
 			}
-			return bytes.Replace(content, []byte("ns-5"), []byte("ns-6"), 1)
+			content = bytes.Clone(content)
+			content[len(content)-1] ^= 1
+			return content
 		})
 		if name == archiveMeta {
 			damaged = packed(t, state, func(n string, content []byte) []byte {

@@ -1,18 +1,14 @@
 package store
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
-
-	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
 // Tally is how many objects of a sort a saved state holds, and the bytes they
-// take.
+// take in the file.
 type Tally struct {
 	Type  string
 	Count int
@@ -22,29 +18,39 @@ type Tally struct {
 // Census counts what a saved state holds without building it. It verifies the
 // checksum. Sorts come in the order in which they are first met.
 func Census(r io.Reader) ([]Tally, error) {
-	rs := &restorer{in: bufio.NewReaderSize(r, 1<<20), sum: sha256.New()}
-	head := make([]byte, len(saveFormat))
-	if _, err := io.ReadFull(rs.in, head); err != nil || string(head) != saveFormat {
-		return nil, fmt.Errorf("counting a saved state: %w", errSaveFormat)
+	out, err := census(newRecordReader(r))
+	if err != nil {
+		return nil, fmt.Errorf("counting a saved state: %w", err)
 	}
-	rs.sum.Write(head)
-	var out []Tally
+	return out, nil
+}
+
+func census(in *recordReader) (out []Tally, err error) {
+	if err := in.head(); err != nil {
+		return nil, err
+	}
+	unpacker, err := newUnpacker(1)
+	if err != nil {
+		return nil, err
+	}
+	defer unpacker.Close()
 	for {
-		kind, body, sum, err := rs.record()
-		if err != nil {
-			return nil, fmt.Errorf("counting a saved state: %w", err)
-		}
-		if kind == recordEnd {
-			if !bytes.Equal(sum, body) {
-				return nil, fmt.Errorf("counting a saved state: %w", errSaveChecksum)
-			}
+		record, err := in.next()
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
-		n, err := objectsIn(kind, body)
 		if err != nil {
-			return nil, fmt.Errorf("counting a saved state: %w", err)
+			return nil, err
 		}
-		out = tally(out, kind.name(), n, int64(len(body)))
+		content, err := record.unpack(unpacker)
+		if err != nil {
+			return nil, err
+		}
+		n, err := objectsIn(record.kind, content)
+		if err != nil {
+			return nil, err
+		}
+		out = tally(out, record.kind.name(), n, int64(len(record.body)))
 	}
 }
 
@@ -62,7 +68,7 @@ func tally(all []Tally, name string, n int, size int64) []Tally {
 // name is what people call a sort of records.
 func (k recordKind) name() string {
 	names := map[recordKind]string{
-		recordMeta: "Configuration", recordJob: "JobVersion", recordJobRow: "Job", recordAllocs: "Alloc", recordEvals: "Eval",
+		recordMeta: "Configuration", recordJobs: "JobVersion", recordJobRows: "Job", recordAllocs: "Alloc", recordEvals: "Eval",
 		recordDeployments: "Deployment", recordNodes: "Node", recordNamespaces: "Namespace", recordNodePools: "NodePool",
 		recordServices: "ServiceRegistration", recordPolicies: "ScalingPolicy", recordRootKeys: "RootKey", recordVariables: "Variable",
 		recordQuotas: "Quota", recordLedgers: "QuotaUsage",
@@ -76,9 +82,8 @@ func (k recordKind) name() string {
 // objectsIn is how many objects a record holds.
 func objectsIn(kind recordKind, body []byte) (int, error) {
 	if kind == recordAllocs {
-		var form struct{ Jobs []uint64 }
-		err := wire.Decode(body, &form)
-		return len(form.Jobs), err
+		_, total, _, err := readRuns(body)
+		return int(total), err
 	}
 	return arrayLength(body), nil
 }

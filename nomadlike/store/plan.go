@@ -192,12 +192,7 @@ func (r *jobRow) heldVersion(version uint64) *nl.Job {
 // shareStrings replaces strings of a new allocation that its job, its node (nil:
 // there is none) and its deployment hold already by theirs.
 func (t *tx) shareStrings(a *nl.Alloc, node *nl.Node) {
-	if a.Job != nil && a.Job.ID == a.JobID && a.Job.Namespace == a.Namespace {
-		a.JobID, a.Namespace = a.Job.ID, a.Job.Namespace
-		if at := slices.IndexFunc(a.Job.TaskGroups, func(g *nl.Group) bool { return g.Name == a.TaskGroup }); at >= 0 {
-			a.TaskGroup = a.Job.TaskGroups[at].Name
-		}
-	}
+	shareJobStrings(a)
 	if node != nil {
 		a.NodeID = node.ID
 		if node.Name == a.NodeName {
@@ -211,5 +206,15 @@ func (t *tx) shareStrings(a *nl.Alloc, node *nl.Node) {
 	}
 	if d := t.deployment[a.DeploymentID]; d != nil {
 		a.DeploymentID = d.ID
+	}
+}
+
+func shareJobStrings(a *nl.Alloc) {
+	if a.Job == nil || a.Job.ID != a.JobID || a.Job.Namespace != a.Namespace {
+		return
+	}
+	a.JobID, a.Namespace = a.Job.ID, a.Job.Namespace
+	if at := slices.IndexFunc(a.Job.TaskGroups, func(g *nl.Group) bool { return g.Name == a.TaskGroup }); at >= 0 {
+		a.TaskGroup = a.Job.TaskGroups[at].Name
 	}
 }

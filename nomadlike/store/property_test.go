@@ -23,6 +23,19 @@ func resources(r *rand.Rand) *nl.AllocatedResources {
 	return out
 }
 
+// metric says one of a few things.
+func metric(r *rand.Rand) *nl.AllocMetric {
+	switch r.IntN(3) {
+	case 0:
+		return nil
+	case 1:
+		return &nl.AllocMetric{NodesEvaluated: r.IntN(2), Scores: map[string]float64{}}
+	}
+	return &nl.AllocMetric{NodesAvailable: map[string]int{"dc1": r.IntN(2)}, ScoreMetaData: []*nl.NodeScoreMeta{
+		{NodeID: "node-1", NormScore: 0.5, Scores: map[string]float64{"binpack": float64(r.IntN(2)) / 3}},
+	}}
+}
+
 // randomOp is a write that touches a few jobs, nodes and allocations, so that
 // writes meet each other; many are refused.
 func randomOp(s *Snapshot, ids *ids) op.Op {
@@ -60,8 +73,12 @@ func randomOp(s *Snapshot, ids *ids) op.Op {
 			p.Deployment = &nl.Deployment{ID: deployment, Namespace: nl.DefaultNamespace, JobID: id, JobCreateIndex: j.CreateIndex,
 				Status: nl.DeploymentStatusRunning, TaskGroups: map[string]*nl.DeploymentState{"g": {ProgressDeadline: time.Minute}}}
 		}
+		why := metric(r)
 		for range r.IntN(4) {
-			p.Place = append(p.Place, &nl.Alloc{ID: ids.next(), Namespace: nl.DefaultNamespace, JobID: id, TaskGroup: "g",
+			if r.IntN(3) == 0 {
+				why = metric(r) // perhaps one that says the same
+			}
+			p.Place = append(p.Place, &nl.Alloc{ID: ids.next(), Metrics: why, Namespace: nl.DefaultNamespace, JobID: id, TaskGroup: "g",
 				NodeID: node(), EvalID: fmt.Sprintf("eval-%d", r.IntN(12)), PreviousAllocation: pick(), DeploymentID: deployment,
 				AllocatedResources: resources(r)})
 		}

@@ -1,14 +1,11 @@
 package store
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
+	"runtime"
+	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/quota"
@@ -19,76 +16,71 @@ import (
 // Errors of Restore say that what was read is no saved state; nothing of it
 // is used then.
 var (
-	errSaveFormat   = errors.New("it does not begin as a saved state of a known version; it may come from a newer version or be another file")
-	errSaveChecksum = errors.New("its checksum does not match its content; the file is damaged")
-	errSaveRecord   = errors.New("a record is longer than any that is written; the file is damaged")
-	errSaveJob      = errors.New("a record refers to a job that is not there; the file is damaged")
-	errSaveNothing  = errors.New("a record holds nothing where an object should be; the file is damaged")
-	errSaveMeta     = errors.New("its first record is missing; the file is damaged")
+	errSaveJob     = errors.New("a record refers to a job that is not there; the file is damaged")
+	errSaveNothing = errors.New("a record holds nothing where an object should be; the file is damaged")
+	errSaveMeta    = errors.New("its first record is missing; the file is damaged")
 )
 
-// Restore reads what Save wrote.
+// Restore reads what Save wrote, on all processors.
 func Restore(r io.Reader) (*Snapshot, error) {
-	rs := &restorer{in: bufio.NewReaderSize(r, 1<<20), sum: sha256.New(), s: &Snapshot{}, owner: new(cow.Owner)}
-	if err := rs.all(); err != nil {
+	rs := &restorer{s: &Snapshot{}, owner: new(cow.Owner)}
+	if err := rs.all(newRecordReader(r)); err != nil {
 		return nil, fmt.Errorf("restoring a saved state: %w", err)
 	}
 	return rs.s, nil
 }
 
-// restoreAhead is how many records may be in decoding while an earlier one is
-// stored: enough to keep several processors busy.
-const restoreAhead = 8
-
 type restorer struct {
-	in    *bufio.Reader
-	sum   hash.Hash
-	s     *Snapshot
-	owner *cow.Owner
-	jobs  []*nl.Job   // by number, less one
-	ahead []*decoding // in the order of the records
+	s      *Snapshot
+	owner  *cow.Owner
+	jobs   []*nl.Job // by number, less one
+	texts  wire.TextPool
+	placed placedAllocs
 }
 
-// decoding is a record on its way: decoded in a goroutine of its own, stored
-// in the order of the records by the one that reads.
-type decoding struct {
-	done  chan struct{}
-	store func() error
-	err   error
-}
+// restoreAhead is how many records for each processor are read before the first
+// of them is stored: with two, none waits for the reader.
+const restoreAhead = 2
 
-func (rs *restorer) all() error {
-	defer rs.abandon()
-	head := make([]byte, len(saveFormat))
-	if _, err := io.ReadFull(rs.in, head); err != nil || string(head) != saveFormat {
-		return errSaveFormat
+func (rs *restorer) all(in *recordReader) error {
+	if err := in.head(); err != nil {
+		return err
 	}
-	rs.sum.Write(head)
+	goroutines := restoreAhead * runtime.GOMAXPROCS(0)
+	unpacker, err := newUnpacker(goroutines)
+	if err != nil {
+		return err
+	}
+	defer unpacker.Close()
+	// Records are decoded beside each other and stored in their order.
+	decode := lane[func() error]{width: goroutines, take: func(store func() error) error { return store() }}
+	defer decode.abandon()
 	for {
-		kind, body, sum, err := rs.record()
+		record, err := in.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = decode.add(func() (func() error, error) {
+				content, err := record.unpack(unpacker)
+				if err != nil {
+					return nil, err
+				}
+				return rs.read(record.kind, content)
+			})
+		}
 		if err != nil {
 			return err
 		}
-		if kind == recordEnd {
-			if !bytes.Equal(sum, body) {
-				return errSaveChecksum
-			}
-			break
-		}
-		rs.decode(kind, body)
-		if len(rs.ahead) == restoreAhead {
-			if err := rs.storeNext(); err != nil {
-				return err
-			}
-		}
 	}
-	for len(rs.ahead) > 0 {
-		if err := rs.storeNext(); err != nil {
-			return err
-		}
+	if err := decode.finish(); err != nil {
+		return err
 	}
 	if rs.s.scheduler == nil || rs.s.autopilot == nil {
 		return errSaveMeta
+	}
+	if err := rs.index(); err != nil {
+		return err
 	}
 	rs.ledgers()
 	rs.capacity()
@@ -104,65 +96,6 @@ func (rs *restorer) capacity() {
 	rs.s.capacity.Settle(rs.owner)
 }
 
-func (rs *restorer) decode(kind recordKind, body []byte) {
-	d := &decoding{done: make(chan struct{})}
-	rs.ahead = append(rs.ahead, d)
-	go func() {
-		defer close(d.done)
-		d.store, d.err = rs.read(kind, body)
-	}()
-}
-
-func (rs *restorer) storeNext() error {
-	d := rs.ahead[0]
-	rs.ahead = rs.ahead[1:]
-	<-d.done
-	if d.err != nil {
-		return d.err
-	}
-	return d.store()
-}
-
-// abandon waits for what is still in decoding after an error.
-func (rs *restorer) abandon() {
-	for _, d := range rs.ahead {
-		<-d.done
-	}
-}
-
-// record reads one record, and the checksum of all before it.
-func (rs *restorer) record() (kind recordKind, body, sum []byte, err error) {
-	first, err := rs.in.ReadByte()
-	if err != nil {
-		return 0, nil, nil, fmt.Errorf("reading the next record: %w", ended(err))
-	}
-	length, err := binary.ReadUvarint(rs.in)
-	if err != nil {
-		return 0, nil, nil, fmt.Errorf("reading the length of a record: %w", ended(err))
-	}
-	if length > recordBytesMax {
-		return 0, nil, nil, errSaveRecord
-	}
-	var b bytes.Buffer
-	if _, err := io.CopyN(&b, rs.in, int64(length)); err != nil {
-		return 0, nil, nil, fmt.Errorf("reading a record of %d bytes: %w", length, ended(err))
-	}
-	kind = recordKind(first)
-	if kind == recordEnd {
-		sum = rs.sum.Sum(nil)
-	}
-	rs.sum.Write(binary.AppendUvarint([]byte{first}, length))
-	rs.sum.Write(b.Bytes())
-	return kind, b.Bytes(), sum, nil
-}
-
-func ended(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
 // read decodes a record and returns what stores it. It runs beside others and
 // touches nothing of the restorer; what it returns does.
 func (rs *restorer) read(kind recordKind, body []byte) (func() error, error) {
@@ -170,13 +103,10 @@ func (rs *restorer) read(kind recordKind, body []byte) (func() error, error) {
 	switch kind {
 	case recordMeta:
 		return one(body, rs.meta)
-	case recordJob:
-		return one(body, func(j *nl.Job) error {
-			rs.jobs = append(rs.jobs, j)
-			return nil
-		})
-	case recordJobRow:
-		return one(body, rs.jobRow)
+	case recordJobs:
+		return each(body, func(j *nl.Job) { rs.jobs = append(rs.jobs, j) })
+	case recordJobRows:
+		return eachOr(body, rs.jobRow)
 	case recordAllocs:
 		return rs.allocs(body)
 	case recordEvals:
@@ -233,36 +163,46 @@ func (rs *restorer) readMore(kind recordKind, body []byte) (func() error, error)
 }
 
 // one decodes the object of a record.
-func one[T any](body []byte, store func(*T) error) (func() error, error) {
+func one[T any](body []byte, store func(*T)) (func() error, error) {
 	v := new(T)
 	err := wire.Decode(body, v)
-	return func() error { return store(v) }, err
+	return func() error {
+		store(v)
+		return nil
+	}, err
 }
 
 // each decodes the objects of a record.
 func each[T any](body []byte, store func(*T)) (func() error, error) {
+	return eachOr(body, func(v *T) error {
+		store(v)
+		return nil
+	})
+}
+
+// eachOr is each for what may be refused.
+func eachOr[T any](body []byte, store func(*T) error) (func() error, error) {
 	var list []*T
 	if err := wire.Decode(body, &list); err != nil {
 		return nil, err
 	}
-	for _, v := range list {
-		if v == nil {
-			return nil, errSaveNothing
-		}
+	if slices.Contains(list, nil) {
+		return nil, errSaveNothing
 	}
 	return func() error {
 		for _, v := range list {
-			store(v)
+			if err := store(v); err != nil {
+				return err
+			}
 		}
 		return nil
 	}, nil
 }
 
-func (rs *restorer) meta(form *metaForm) error {
+func (rs *restorer) meta(form *metaForm) {
 	rs.s.index = form.Index
 	copy(rs.s.indexes[:], form.Indexes)
 	rs.s.scheduler, rs.s.autopilot, rs.s.cluster = form.Scheduler, form.Autopilot, form.Cluster
-	return nil
 }
 
 // job is the job of that number; 0 is none.
@@ -306,50 +246,6 @@ func (rs *restorer) row(namespace, id string) *jobRow {
 	row := &jobRow{owner: rs.owner, key: JobKey(namespace, id)}
 	rs.s.jobs.Set(rs.owner, row)
 	return row
-}
-
-func (rs *restorer) allocs(body []byte) (func() error, error) {
-	var form allocsForm
-	if err := wire.Decode(body, &form); err != nil {
-		return nil, err
-	}
-	list, err := wire.DecodeAllocs(form.Allocs)
-	if err != nil {
-		return nil, err
-	}
-	if len(list) != len(form.Jobs) {
-		return nil, errSaveJob
-	}
-	return func() error {
-		// The transaction's functions keep the indexes; the restored snapshot is
-		// the one it works on.
-		t := &tx{Snapshot: rs.s, owner: rs.owner}
-		for i, a := range list {
-			var err error
-			if a.Job, err = rs.job(form.Jobs[i]); err != nil {
-				return err
-			}
-			t.insertAlloc(a)
-		}
-		return nil
-	}, nil
-}
-
-// insertAlloc stores a restored allocation, from which nothing is derived but
-// indexes.
-func (t *tx) insertAlloc(a *nl.Alloc) {
-	a.DesiredStatus, a.ClientStatus = constant(a.DesiredStatus), constant(a.ClientStatus)
-	a.ClientDescription = constant(a.ClientDescription)
-	t.shareStrings(a, t.Node(a.NodeID))
-	row := t.jobRow(a.Namespace, a.JobID)
-	t.allocs.Set(t.owner, allocRow{a})
-	row.allocs.Set(t.owner, allocRow{a})
-	if !a.Terminal() {
-		row.liveAllocs++
-	}
-	t.onNode(nil, a)
-	t.evalAllocs(a.EvalID).ids.Set(t.owner, name(a.ID))
-	t.allocsCreated.SetRanked(t.owner, a.CreateIndex, name(a.ID))
 }
 
 func (rs *restorer) eval(e *nl.Eval) {

@@ -3,54 +3,16 @@ package store
 import (
 	"bufio"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
+	"runtime"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/wire"
-)
-
-// A saved snapshot is a line that names the format, then records, each a kind
-// byte, the length of its body and the body, and at the end a record with the
-// SHA-256 of all bytes before it. Indexes and whatever else can be derived are
-// not written. A job is written once for all allocations that share it, before
-// the first record that refers to it, and is referred to by the order of
-// writing, from 1.
-const saveFormat = "nomadlike state 1\n"
-
-type recordKind byte
-
-const (
-	recordMeta recordKind = iota + 1
-	recordJob
-	recordJobRow
-	recordAllocs
-	recordEvals
-	recordDeployments
-	recordNodes
-	recordNamespaces
-	recordNodePools
-	recordServices
-	recordPolicies
-	recordRootKeys
-	recordEnd
-	recordVariables
-	recordQuotas
-	recordLedgers
-	recordHostVolumes
-	recordHostVolumeClaims
-	recordCSIVolumes
-)
-
-const (
-	// objectsPerRecord is how many objects a record holds: enough that what
-	// repeats among them is written once, few enough to bound memory.
-	objectsPerRecord = 512
-	// recordBytesMax bounds what Restore reads at once.
-	recordBytesMax = 1 << 30
 )
 
 // metaForm is what there is one of.
@@ -75,12 +37,6 @@ type jobRowForm struct {
 	Tokens      [][2]string // token, child
 }
 
-// allocsForm is a record of allocations with the numbers of their jobs.
-type allocsForm struct {
-	Jobs   []uint64
-	Allocs []byte
-}
-
 // policyForm is a scaling policy under its key.
 type policyForm struct {
 	Key    string
@@ -97,88 +53,208 @@ func (f *rootKeyForm) key() *nl.RootKey {
 	return &nl.RootKey{Meta: &f.Meta, Encryption: f.Encryption, Signing: f.Signing}
 }
 
-// Save writes the snapshot. It may take its time: the snapshot never changes.
+// Save writes the snapshot. It may take its time: the snapshot never changes. It
+// holds a few records in memory, and leaves half of the processors to others.
 func (s *Snapshot) Save(w io.Writer) error {
-	buffered := bufio.NewWriterSize(w, 1<<20)
-	sv := &saver{out: buffered, sum: sha256.New(), jobs: map[*nl.Job]uint64{}}
-	sv.write([]byte(saveFormat))
-	sv.all(s)
-	sum := sv.sum.Sum(nil)
-	sv.record(recordEnd, sum)
-	if sv.err == nil {
-		sv.err = buffered.Flush()
-	}
-	if sv.err != nil {
-		return fmt.Errorf("saving the state at index %d: %w", s.index, sv.err)
+	if err := s.save(w); err != nil {
+		return fmt.Errorf("saving the state at index %d: %w", s.index, err)
 	}
 	return nil
+}
+
+func (s *Snapshot) save(w io.Writer) error {
+	out, sum := bufio.NewWriterSize(w, 1<<20), sha256.New()
+	both := io.MultiWriter(out, sum)
+	if _, err := io.WriteString(both, saveFormat); err != nil {
+		return err
+	}
+	goroutines := saveGoroutines()
+	packer, err := newPacker(goroutines)
+	if err != nil {
+		return err
+	}
+	defer packer.Close()
+	var head []byte
+	put := func(r *recordOut) error {
+		head = r.appendHead(head[:0])
+		if _, err := both.Write(head); err != nil {
+			return err
+		}
+		_, err := both.Write(r.body)
+		return err
+	}
+	if err := s.records(goroutines, packer, put); err != nil {
+		return err
+	}
+	total := sum.Sum(nil)
+	if err := put(&recordOut{kind: recordEnd, content: total, body: total}); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // Fingerprint is a hash over the whole state: equal on every server at the
 // same index.
 func (s *Snapshot) Fingerprint() string {
-	sv := &saver{out: io.Discard, sum: sha256.New(), jobs: map[*nl.Job]uint64{}}
+	sum := sha256.New()
+	var head []byte
+	err := s.records(saveGoroutines(), nil, func(r *recordOut) error {
+		head = r.appendHead(head[:0])
+		sum.Write(head)
+		sum.Write(r.content)
+		return nil
+	})
+	if err != nil {
+		return "unknown: " + err.Error()
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// saveGoroutines is how many encode at once.
+func saveGoroutines() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
+// records gives the records of the state to take, one after the other; with a
+// packer they have bodies. What take is given is its own until it returns.
+func (s *Snapshot) records(goroutines int, packer *zstd.Encoder, take func(*recordOut) error) error {
+	sv := &saver{packer: packer, numbers: map[*nl.Job]uint64{}, known: map[[sha256.Size]byte]uint64{}}
+	sv.lane = lane[*recordBuffers]{width: goroutines, take: func(b *recordBuffers) error {
+		defer sv.buffers.Put(b)
+		return take(&b.recordOut)
+	}}
+	defer sv.lane.abandon()
 	sv.all(s)
 	if sv.err != nil {
-		return "unknown: " + sv.err.Error()
+		return sv.err
 	}
-	return hex.EncodeToString(sv.sum.Sum(nil))
+	return sv.lane.finish()
 }
 
 type saver struct {
-	out  io.Writer
-	sum  hash.Hash
-	jobs map[*nl.Job]uint64 // numbers of the jobs written
-	err  error              // the first; nothing is written after it
+	lane    lane[*recordBuffers]
+	packer  *zstd.Encoder // nil: nobody wants bodies
+	buffers sync.Pool     // of *recordBuffers
+
+	numbers map[*nl.Job]uint64           // of jobs met
+	known   map[[sha256.Size]byte]uint64 // of jobs, by the hash of their form
+	last    *nl.Job                      // met last, with its number
+	number  uint64
+	jobs    batch // not yet written
+
+	err error // the first; nothing is written after it
 }
 
-func (sv *saver) write(b []byte) {
+// recordBuffers is a record and the buffers it is made in.
+type recordBuffers struct {
+	recordOut
+	packed []byte
+}
+
+// add has a record made, which fill appends to a buffer.
+func (sv *saver) add(kind recordKind, fill func(b []byte) ([]byte, error)) {
 	if sv.err != nil {
 		return
 	}
-	sv.sum.Write(b)
-	_, sv.err = sv.out.Write(b)
+	sv.err = sv.lane.add(func() (*recordBuffers, error) {
+		b, _ := sv.buffers.Get().(*recordBuffers)
+		if b == nil {
+			b = new(recordBuffers)
+		}
+		content, err := fill(b.content[:0])
+		if err == nil && len(content) > recordBytesMax {
+			err = fmt.Errorf("a record of kind %d has %d bytes and may have %d", kind, len(content), recordBytesMax)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b.recordOut = recordOut{kind: kind, content: content}
+		if sv.packer != nil {
+			b.packed = b.pack(sv.packer, b.packed)
+		}
+		return b, nil
+	})
 }
 
-func (sv *saver) record(kind recordKind, body []byte) {
-	head := binary.AppendUvarint([]byte{byte(kind)}, uint64(len(body)))
-	sv.write(head)
-	sv.write(body)
+// batch is the objects of a record to be.
+type batch struct {
+	kind    recordKind
+	objects int
+	b       []byte
 }
 
-func (sv *saver) object(kind recordKind, v any) {
+// put encodes an object, and writes the record once it is full.
+func (sv *saver) put(to *batch, v any) {
 	if sv.err != nil {
 		return
 	}
-	b, err := wire.Encode(v)
+	form, err := wire.Encode(v)
 	if err != nil {
 		sv.err = err
 		return
 	}
-	sv.record(kind, b)
+	sv.putForm(to, form)
 }
 
-// job writes a job unless it is written already, and returns its number.
+func (sv *saver) putForm(to *batch, form []byte) {
+	to.b = append(to.b, form...)
+	if to.objects++; to.objects >= recordObjects || len(to.b) >= recordBytes {
+		sv.flush(to)
+	}
+}
+
+// flush writes what the batch holds, after the jobs it may refer to.
+func (sv *saver) flush(from *batch) {
+	if from != &sv.jobs {
+		sv.flush(&sv.jobs)
+	}
+	if from.objects == 0 {
+		return
+	}
+	objects, b := from.objects, from.b
+	from.objects, from.b = 0, nil
+	sv.add(from.kind, func(to []byte) ([]byte, error) { return append(wire.AppendArray(to, objects), b...), nil })
+}
+
+// job is the number of a job, which is written unless one of the same content
+// is: which allocations share a job in memory is no part of the state.
 func (sv *saver) job(j *nl.Job) uint64 {
-	if j == nil {
+	switch {
+	case j == nil || sv.err != nil:
 		return 0
+	case j == sv.last:
+		return sv.number
 	}
-	if n, found := sv.jobs[j]; found {
-		return n
+	number, found := sv.numbers[j]
+	if !found {
+		form, err := wire.Encode(j)
+		if err != nil {
+			sv.err = err
+			return 0
+		}
+		hash := sha256.Sum256(form)
+		if number, found = sv.known[hash]; !found {
+			number = uint64(len(sv.known) + 1)
+			sv.known[hash] = number
+			sv.putForm(&sv.jobs, form)
+		}
+		sv.numbers[j] = number
 	}
-	n := uint64(len(sv.jobs) + 1)
-	sv.jobs[j] = n
-	sv.object(recordJob, j)
-	return n
+	sv.last, sv.number = j, number
+	return number
 }
 
 func (sv *saver) all(s *Snapshot) {
-	sv.object(recordMeta, &metaForm{
-		Index: s.index, Indexes: s.indexes[:], Scheduler: s.scheduler, Autopilot: s.autopilot, Cluster: s.cluster,
+	sv.jobs.kind = recordJobs
+	sv.add(recordMeta, func(b []byte) ([]byte, error) {
+		form, err := wire.Encode(&metaForm{
+			Index: s.index, Indexes: s.indexes[:], Scheduler: s.scheduler, Autopilot: s.autopilot, Cluster: s.cluster,
+		})
+		return append(b, form...), err
 	})
+	rows := batch{kind: recordJobRows}
 	for row := range s.jobs.All() {
-		sv.jobRow(row)
+		sv.put(&rows, sv.jobRow(row))
 	}
+	sv.flush(&rows)
 	sv.allocs(s)
 	saveObjects(sv, recordEvals, func(yield func(*nl.Eval) bool) {
 		for r := range s.evals.All() {
@@ -216,20 +292,15 @@ func (sv *saver) all(s *Snapshot) {
 
 // saveObjects writes objects, many to a record.
 func saveObjects[T any](sv *saver, kind recordKind, objects func(func(T) bool)) {
-	var list []T
+	records := batch{kind: kind}
 	for v := range objects {
-		if list = append(list, v); len(list) == objectsPerRecord {
-			sv.object(kind, list)
-			list = list[:0]
-		}
+		sv.put(&records, v)
 	}
-	if len(list) > 0 {
-		sv.object(kind, list)
-	}
+	sv.flush(&records)
 }
 
-func (sv *saver) jobRow(row *jobRow) {
-	form := jobRowForm{
+func (sv *saver) jobRow(row *jobRow) *jobRowForm {
+	form := &jobRowForm{
 		Key: row.key, Deleted: row.job == nil, Summary: row.summary, Submissions: row.submissions,
 		Events: row.events, Launch: row.launch,
 	}
@@ -242,28 +313,5 @@ func (sv *saver) jobRow(row *jobRow) {
 	for l := range row.tokens.All() {
 		form.Tokens = append(form.Tokens, [2]string{l.key, l.to})
 	}
-	sv.object(recordJobRow, &form)
-}
-
-func (sv *saver) allocs(s *Snapshot) {
-	var list []*nl.Alloc
-	flush := func() {
-		if len(list) == 0 || sv.err != nil {
-			return
-		}
-		form := allocsForm{Jobs: make([]uint64, len(list))}
-		for i, a := range list {
-			form.Jobs[i] = sv.job(a.Job)
-		}
-		if form.Allocs, sv.err = wire.EncodeAllocs(list); sv.err == nil {
-			sv.object(recordAllocs, &form)
-		}
-		list = list[:0]
-	}
-	for r := range s.allocs.All() {
-		if list = append(list, r.Alloc); len(list) == objectsPerRecord {
-			flush()
-		}
-	}
-	flush()
+	return form
 }

@@ -49,8 +49,11 @@ type allocMore struct {
 // EncodeAllocs writes allocations without their jobs.
 func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) {
 	const typical = 160 // bytes of an allocation, to begin with
-	return appendAllocs(make([]byte, 0, typical*len(allocs)+1024), allocs, true)
+	return AppendAllocs(make([]byte, 0, typical*len(allocs)+1024), allocs)
 }
+
+// AppendAllocs appends what EncodeAllocs writes.
+func AppendAllocs(b []byte, allocs []*nl.Alloc) ([]byte, error) { return appendAllocs(b, allocs, true) }
 
 // formBuffers are for the part of a block that is known first and written last.
 var formBuffers = sync.Pool{New: func() any { return new([]byte) }}
@@ -259,9 +262,13 @@ func (in *interner[T]) append(b []byte) ([]byte, error) {
 func encode[T any](v *T) ([]byte, error) { return Encode(v) }
 
 // DecodeAllocs reads what EncodeAllocs wrote.
-func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
+func DecodeAllocs(b []byte) ([]*nl.Alloc, error) { return (*TextPool)(nil).DecodeAllocs(b) }
+
+// DecodeAllocs reads what EncodeAllocs wrote; what repeats among allocations
+// that are read one after the other is one copy.
+func (p *TextPool) DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
 	r := NewReader(b)
-	allocs, err := readAllocs(r)
+	allocs, err := readAllocs(r, p)
 	if err == nil {
 		err = r.Close()
 	}
@@ -271,16 +278,15 @@ func DecodeAllocs(b []byte) ([]*nl.Alloc, error) {
 	return allocs, nil
 }
 
-func readAllocs(r *Reader) ([]*nl.Alloc, error) {
+// readAllocs reads the form. Of texts that a pool (nil: there is none) knows, its
+// copy is used.
+func readAllocs(r *Reader, p *TextPool) ([]*nl.Alloc, error) {
 	if n := r.Array(); r.err == nil && n != 4 {
 		r.fail(errType)
 	}
 	var block allocBlock
 	if !r.Null() {
-		block.Strings = make([]string, r.Array())
-		for i := range block.Strings {
-			block.Strings[i] = r.Text()
-		}
+		block.Strings = p.texts(r)
 	}
 	block.Resources = readList(r, readResources)
 	block.Metrics = readList(r, readItem[nl.AllocMetric])
@@ -381,7 +387,7 @@ func (l *AllocList) UnmarshalCBOR(b []byte) (err error) {
 
 // ReadAllocList reads it among other things; errors are the reader's.
 func ReadAllocList(r *Reader) AllocList {
-	out, err := readAllocs(r)
+	out, err := readAllocs(r, nil)
 	if err != nil {
 		r.fail(fmt.Errorf("decoding allocations: %w", err))
 	}

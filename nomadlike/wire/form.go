@@ -22,11 +22,8 @@ func (f *allocForm) append(b []byte) (_ []byte, err error) {
 	for _, n := range [...]uint64{f.JobVersion, uint64(f.AllocatedResources), uint64(f.Metrics)} {
 		b = AppendUint(b, n)
 	}
-	if b, err = appendItem(b, f.DeploymentStatus); err != nil {
-		return nil, err
-	}
-	b = f.TaskStates.AppendCBOR(b)
-	if b, err = appendItem(b, f.NetworkStatus); err != nil {
+	b = f.TaskStates.AppendCBOR(appendDeploymentStatus(b, f.DeploymentStatus))
+	if b, err = appendNetworkStatus(b, f.NetworkStatus); err != nil {
 		return nil, err
 	}
 	if b, err = appendItem(b, f.RescheduleTracker); err != nil {
@@ -58,13 +55,13 @@ func (f *allocForm) read(r *Reader) {
 		*to = r.uint32()
 	}
 	f.JobVersion, f.AllocatedResources, f.Metrics = r.Uint(), r.uint32(), r.uint32()
-	f.DeploymentStatus = readItem[nl.AllocDeploymentStatus](r)
+	f.DeploymentStatus = readDeploymentStatus(r)
 	states, err := nl.UnpackTaskStates(string(r.Bytes()))
 	if err != nil {
 		r.fail(err)
 	}
 	f.TaskStates = states
-	f.NetworkStatus = readItem[nl.AllocNetworkStatus](r)
+	f.NetworkStatus = readNetworkStatus(r)
 	f.RescheduleTracker = readItem[nl.RescheduleTracker](r)
 	f.CreateIndex, f.ModifyIndex, f.AllocModifyIndex = r.Uint(), r.Uint(), r.Uint()
 	f.CreateTime, f.ModifyTime = r.Int(), r.Int()

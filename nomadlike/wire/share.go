@@ -1,6 +1,10 @@
 package wire
 
-import nl "github.com/nomadlike/nomadlike/nomadlike"
+import (
+	"sync"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
+)
 
 // textsMax bounds what a Texts remembers; then it starts over. What nodes tell
 // of their allocations is mostly the same few sentences.
@@ -28,4 +32,41 @@ func (t *Texts) String(s string) string {
 // Share replaces the texts of what a node tells by their one copy.
 func (t *Texts) Share(u *nl.AllocUpdate) {
 	u.ClientStatus, u.ClientDescription = t.String(u.ClientStatus), t.String(u.ClientDescription)
+}
+
+// pooledMax bounds what a TextPool remembers; then it starts over. A large
+// cluster has so many nodes, evaluations and deployments.
+const pooledMax = 1 << 18
+
+// TextPool gives equal texts of many blocks of allocations one copy. The zero
+// value is ready, any number of goroutines may use it, and nil shares nothing.
+type TextPool struct {
+	mu    sync.Mutex
+	known map[string]string
+}
+
+// texts reads an array of texts.
+func (p *TextPool) texts(r *Reader) []string {
+	out := make([]string, r.Array())
+	if p == nil {
+		for i := range out {
+			out[i] = r.Text()
+		}
+		return out
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range out {
+		b := r.take(r.head(majorText))
+		known, found := p.known[string(b)]
+		if !found {
+			known = string(b)
+			if p.known == nil || len(p.known) >= pooledMax {
+				p.known = map[string]string{}
+			}
+			p.known[known] = known
+		}
+		out[i] = known
+	}
+	return out
 }

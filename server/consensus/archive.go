@@ -2,7 +2,6 @@ package consensus
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -35,7 +34,7 @@ const (
 // ErrNoSnapshots tells that a development server keeps no snapshots.
 var ErrNoSnapshots = nl.Errorf(nl.CodeInternal, "a server in development mode keeps its state in memory and makes no snapshots")
 
-// Save makes a snapshot and writes it as an archive: a compressed tar of the
+// Save makes a snapshot and writes it as an archive: a gzipped tar of the
 // snapshot's description, the state, and the checksums of both.
 func (c *Consensus) Save(w io.Writer, modified time.Time) error {
 	if c.cfg.Dir == "" {
@@ -49,9 +48,14 @@ func (c *Consensus) Save(w io.Writer, modified time.Time) error {
 	return WriteArchive(w, meta, state, modified)
 }
 
-// WriteArchive writes a snapshot that has been made as Save does.
+// WriteArchive writes a snapshot that has been made as Save does. The state is
+// compressed already: the archive is as others read it, but stores what it holds
+// as it is.
 func WriteArchive(w io.Writer, meta *raft.SnapshotMeta, state io.Reader, modified time.Time) error {
-	zip := gzip.NewWriter(w)
+	zip, err := gzip.NewWriterLevel(w, gzip.NoCompression)
+	if err != nil {
+		return fmt.Errorf("packing the snapshot: %w", err)
+	}
 	out := tar.NewWriter(zip)
 	described, err := json.Marshal(meta)
 	if err != nil {
@@ -136,7 +140,7 @@ func LoadArchive(r io.Reader) (*store.Snapshot, time.Time, error) {
 	}
 	defer os.Remove(state.Name())
 	defer state.Close()
-	s, err := store.Restore(bufio.NewReaderSize(state, snapshotBufferBytes))
+	s, err := store.Restore(state)
 	return s, made, err
 }
 

@@ -1,7 +1,6 @@
 package consensus
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +12,6 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
-
-// snapshotBufferBytes gathers the small writes of a snapshot.
-const snapshotBufferBytes = 256 << 10
 
 // machine applies committed entries to the store.
 type machine struct {
@@ -84,7 +80,7 @@ func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
 // Restore replaces the state by a saved one.
 func (m *machine) Restore(r io.ReadCloser) error {
 	defer r.Close()
-	s, err := store.Restore(bufio.NewReaderSize(r, snapshotBufferBytes))
+	s, err := store.Restore(r)
 	if err != nil {
 		return fmt.Errorf("reading a snapshot of the state: %w", err)
 	}
@@ -103,12 +99,7 @@ func (s *saving) Persist(sink raft.SnapshotSink) error {
 	if !s.keep {
 		return sink.Close()
 	}
-	w := bufio.NewWriterSize(sink, snapshotBufferBytes)
-	err := s.state.Save(w)
-	if err == nil {
-		err = w.Flush()
-	}
-	if err != nil {
+	if err := s.state.Save(sink); err != nil {
 		return errors.Join(fmt.Errorf("saving a snapshot of the state: %w", err), sink.Cancel())
 	}
 	return sink.Close()
