@@ -239,16 +239,25 @@ func (r *run) applyResult(result *reconcile.Result) {
 			r.leave(a)
 		}
 	}
-	r.plan.Place = append(r.plan.Place, result.Rewrite...)
+	// A plan holds one form of an allocation: what is both rewritten and updated
+	// is written once.
+	rewritten := make(map[string]*nl.Alloc, len(result.Rewrite))
+	for _, a := range result.Rewrite {
+		rewritten[a.ID] = a
+		r.plan.Place = append(r.plan.Place, a)
+	}
 	for _, a := range result.InPlace {
-		next := a.Copy()
+		next := rewritten[a.ID]
+		if next == nil {
+			next = a.Copy()
+			r.plan.Place = append(r.plan.Place, next)
+		}
 		next.Job, next.JobVersion = r.job, r.job.Version
 		next.EvalID = r.eval.ID
 		next.DeploymentID, next.DeploymentStatus = "", nil
 		if d := result.Current; d != nil && d.Active() {
 			next.DeploymentID = d.ID
 		}
-		r.plan.Place = append(r.plan.Place, next)
 	}
 	r.plan.Deployment = result.Deployment
 	r.plan.DeploymentUpdates = result.DeploymentUpdates

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -158,34 +160,42 @@ func (s *state) groupOf(a *nl.Alloc) *nl.Group {
 	return a.Job.Group(a.TaskGroup)
 }
 
-// reconnect decides for every allocation that came back whether it or its
-// replacement stays.
+// reconnect decides for every allocation that came back whether it or what
+// stands in for it stays. Where stand-ins came back, too, the newest are decided
+// first, so that the older ones meet those that are left.
 func (s *state) reconnect(g *nl.Group, t *sets) {
 	u := s.updates(g.Name)
+	back := slices.Clone(t.reconnecting)
+	slices.SortStableFunc(back, func(a, b *nl.Alloc) int {
+		return cmp.Or(cmp.Compare(Index(a.Name), Index(b.Name)), cmp.Compare(b.CreateIndex, a.CreateIndex))
+	})
 	gone := map[string]bool{}
-	for _, a := range t.reconnecting {
-		keep := true
+	for _, a := range back {
 		for _, other := range t.untainted {
-			if other.ID == a.ID || other.Name != a.Name || gone[other.ID] || other.Terminal() || !follows(other, a) {
+			if other.Name != a.Name || gone[other.ID] || other.Terminal() || !follows(other, a) {
 				continue
 			}
-			keep = better(a, other, g)
 			loser := a
-			if keep {
+			if better(a, other, g) {
 				loser = other
 			}
 			gone[loser.ID] = true
 			s.stop(loser, DescReconnected)
 			u.Stop++
+			if loser == a {
+				break
+			}
 		}
-		if !keep {
+		t.untainted = append(t.untainted, a)
+	}
+	for _, a := range back {
+		if gone[a.ID] {
 			continue
 		}
-		back := a.Copy()
-		back.FollowupEvalID = ""
-		s.out.Rewrite = append(s.out.Rewrite, back)
+		kept := a.Copy()
+		kept.FollowupEvalID = ""
+		s.out.Rewrite = append(s.out.Rewrite, kept)
 		u.Reconnect++
-		t.untainted = append(t.untainted, a)
 	}
 	t.untainted = without(t.untainted, gone)
 }
