@@ -33,7 +33,8 @@ func PlanDelta(p *nl.Plan, now int64) *op.PlanDelta {
 // is passed over: the plan was verified on a state that may be a little older.
 func (t *tx) applyPlans(o *op.ApplyPlans) {
 	for _, p := range o.Plans {
-		if p.Deployment != nil {
+		outlived := t.outlived(p)
+		if p.Deployment != nil && !outlived {
 			t.putPlannedDeployment(p.Deployment, p.Time)
 		}
 		for i := range p.DeploymentUpdates {
@@ -46,10 +47,28 @@ func (t *tx) applyPlans(o *op.ApplyPlans) {
 			t.preemptAlloc(&p.Preempt[i], p.Time)
 		}
 		for _, a := range p.Place {
+			if outlived && t.Alloc(a.ID) == nil {
+				continue
+			}
 			t.placeAlloc(a, p.Time)
 		}
 		t.upsertEvals(p.Evals)
 	}
+}
+
+// outlived tells that the job of what a plan places was purged while the plan
+// was on its way, whether or not one of that name was registered again since its
+// evaluation was made: that one's own evaluation places what it wants.
+func (t *tx) outlived(p *op.PlanDelta) bool {
+	if len(p.Place) == 0 {
+		return false
+	}
+	job := t.Job(p.Place[0].Namespace, p.Place[0].JobID) // all are of one job
+	if job == nil {
+		return true
+	}
+	e := t.Eval(p.EvalID)
+	return e != nil && e.CreateIndex < job.CreateIndex
 }
 
 func (t *tx) stopAlloc(stop *nl.AllocStop, time int64) {

@@ -185,7 +185,7 @@ func (s *script) job(id string, a arguments) *nl.Job {
 }
 
 func (s *script) parsePlan(verb, id string, a arguments) *op.PlanDelta {
-	p := &op.PlanDelta{Time: s.time()}
+	p := &op.PlanDelta{Time: s.time(), EvalID: a["of"]}
 	switch verb {
 	case "place":
 		alloc := &nl.Alloc{

@@ -17,9 +17,12 @@ import (
 // returned. Otherwise it carries no evaluations, since the work is not done, but
 // those that what is left of it refers to, and nothing of gangs that lost a
 // member; one that wants all at once comes back
-// empty, and so does one that exceeds a quota: then all its nodes count as
-// rejected, and QuotaExceeded says why.
+// empty, and so does one whose job is gone, and one that exceeds a quota: then
+// all its nodes count as rejected, and QuotaExceeded says why.
 func Plan(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
+	if Outlived(s, p) {
+		return nothing(p), nodesOf(p)
+	}
 	accepted, rejected = fitting(s, ahead, p)
 	if over := overQuota(s, ahead, accepted); len(over) > 0 {
 		accepted, rejected = nothing(p), nodesOf(p)

@@ -229,6 +229,38 @@ func TestPlan(t *testing.T) {
 			placed: []string{"a"}, rejected: []string{"n1"},
 		},
 		{
+			name: "the job was purged",
+			plan: func(c *cluster) *nl.Plan {
+				p := c.plan(c.alloc("a", "n1", 10), c.alloc("b", "n2", 10))
+				p.Deployment = &nl.Deployment{ID: "d"}
+				c.apply(&op.DeregisterJob{Namespace: "default", ID: "web", Purge: true})
+				return p
+			},
+			placed: []string{}, rejected: []string{"n1", "n2"},
+		},
+		{
+			name: "the job was purged and registered again",
+			plan: func(c *cluster) *nl.Plan {
+				p := c.plan(c.alloc("a", "n1", 10))
+				job := c.s.Job("default", "web").Copy()
+				c.apply(&op.DeregisterJob{Namespace: "default", ID: "web", Purge: true})
+				c.apply(&op.RegisterJob{Job: job})
+				return p
+			},
+			placed: []string{}, rejected: []string{"n1"},
+		},
+		{
+			name: "what was placed for a purged job is stopped",
+			plan: func(c *cluster) *nl.Plan {
+				c.commit(c.plan(c.alloc("x", "n1", 10)))
+				c.apply(&op.DeregisterJob{Namespace: "default", ID: "web", Purge: true})
+				p := c.plan()
+				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1"}}
+				return p
+			},
+			placed: []string{}, stops: 1,
+		},
+		{
 			name:      "all or nothing",
 			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
 			plan: func(c *cluster) *nl.Plan {
@@ -393,10 +425,13 @@ func TestGangs(t *testing.T) {
 
 // What a job keeps away from may have come to the node meanwhile.
 func TestShunnedCompany(t *testing.T) {
-	shy := func(p *nl.Plan) *nl.Plan {
-		p.Job = &nl.Job{ID: "shy", TaskGroups: []*nl.Group{{Name: "g", Constraints: []*nl.Constraint{
+	c := newCluster(t)
+	c.apply(&op.RegisterJob{Job: &nl.Job{ID: "shy", Name: "shy", Namespace: "default", Type: "service", NodePool: "default",
+		TaskGroups: []*nl.Group{{Name: "g", Count: 1, Constraints: []*nl.Constraint{
 			{LTarget: "${alloc.job}", Operand: "!=", RTarget: "web"}, {LTarget: "${alloc.job}", Operand: "=", RTarget: "gone"},
-		}}}}
+		}}}}})
+	shy := func(p *nl.Plan) *nl.Plan {
+		p.Job = c.s.Job("default", "shy")
 		for _, a := range p.Place {
 			a.JobID = "shy"
 		}
@@ -406,7 +441,6 @@ func TestShunnedCompany(t *testing.T) {
 		_, rejected := verify.Plan(c.s, ahead, p)
 		return len(rejected) > 0
 	}
-	c := newCluster(t)
 	early := shy(c.plan(c.alloc("a", "n1", 10)))
 	if rejects(c, nil, early) {
 		t.Error("rejected on an empty node")

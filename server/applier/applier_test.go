@@ -118,9 +118,13 @@ func verifyOnePerNode(s *store.Snapshot, ahead []*verify.Ahead, p *nl.Plan) (*nl
 	return &accepted, rejected
 }
 
+// decidedOn is the index of the state that plans are made from: it has the
+// nodes and the job.
+const decidedOn = 14
+
 func plan(eval string, priority int, nodes ...string) *nl.Plan {
 	p := &nl.Plan{
-		EvalID: eval, EvalToken: "token-" + eval, Priority: priority,
+		EvalID: eval, EvalToken: "token-" + eval, Priority: priority, SnapshotIndex: decidedOn,
 		Evals: []*nl.Eval{{ID: eval, Namespace: "default", JobID: "j", Status: nl.EvalStatusComplete}},
 	}
 	for _, n := range nodes {
@@ -350,6 +354,18 @@ func TestApplier_QuotaIsNoFaultOfNodes(t *testing.T) {
 		return &nl.Plan{EvalID: p.EvalID, QuotaExceeded: []string{"cpu exhausted"}}, []string{"n1"}
 	}
 	inBubble(t, func(c *Config) { c.Rejections, c.Verify = tracker, over }, func(b *bench) {
+		b.expect(b.submit(plan("a", 50, "n1")), "rejected [n1], committed false, fresh true")
+		if len(b.entries) > 0 || len(tracker.Scores()) > 0 || len(b.a.Rejected()) > 0 {
+			b.t.Errorf("%d entries, scores %v, rejected %v", len(b.entries), tracker.Scores(), b.a.Rejected())
+		}
+	})
+}
+
+// Nor is it that the job is gone.
+func TestApplier_PurgeIsNoFaultOfNodes(t *testing.T) {
+	tracker := NewRejections(1, time.Minute)
+	inBubble(t, func(c *Config) { c.Rejections, c.Verify = tracker, verify.Plan }, func(b *bench) {
+		b.apply(&op.DeregisterJob{Namespace: "default", ID: "j", Purge: true})
 		b.expect(b.submit(plan("a", 50, "n1")), "rejected [n1], committed false, fresh true")
 		if len(b.entries) > 0 || len(tracker.Scores()) > 0 || len(b.a.Rejected()) > 0 {
 			b.t.Errorf("%d entries, scores %v, rejected %v", len(b.entries), tracker.Scores(), b.a.Rejected())

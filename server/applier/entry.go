@@ -65,8 +65,8 @@ func (a *Applier) verifyPlan(s *store.Snapshot, ahead []*verify.Ahead, from *sub
 	accepted, rejected := a.cfg.Verify(s, ahead, from.plan)
 	p := &part{from: from, rejected: rejected}
 	if len(rejected) > 0 {
-		if accepted == nil || len(accepted.QuotaExceeded) == 0 {
-			a.reject(rejected) // a quota is no fault of the nodes
+		if accepted == nil || len(accepted.QuotaExceeded) == 0 && !verify.Outlived(s, from.plan) {
+			a.reject(rejected) // neither a quota nor a job that is gone is a fault of the nodes
 		}
 		if accepted != nil {
 			// The evaluation is not finished: its worker goes on with the rest.
