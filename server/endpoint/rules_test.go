@@ -158,6 +158,9 @@ func (w *rules) node(ctx context.Context, l script.Line, name string) (string, e
 		err := w.e.nodeDrain(ctx, req, &nl.NodeDrainUpdateResponse{})
 		return w.shown(id), err
 	case "place": // an allocation on the node
+		if w.snapshot().Job(nl.DefaultNamespace, name) == nil {
+			w.apply(&op.RegisterJob{Job: &nl.Job{ID: name, Namespace: nl.DefaultNamespace, Type: nl.JobTypeService, TaskGroups: []*nl.Group{{Name: "g"}}}})
+		}
 		w.apply(&op.ApplyPlans{Plans: []*op.PlanDelta{{Place: []*nl.Alloc{{ID: uuidOf(2000 + w.number(l, "a")), Namespace: nl.DefaultNamespace,
 			JobID: name, NodeID: id, TaskGroup: "g", DesiredStatus: nl.AllocDesiredRun, ClientStatus: nl.AllocClientPending}}}}})
 		return "done", nil
