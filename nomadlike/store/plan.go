@@ -12,21 +12,28 @@ import (
 // allocation that comes without its job (plans of other servers do) names the
 // version itself.
 func PlanDelta(p *nl.Plan, now int64) *op.PlanDelta {
-	place := make([]*nl.Alloc, len(p.Place))
-	for i, a := range p.Place {
-		next := *a
-		if a.Job != nil {
-			next.JobVersion = a.Job.Version
-			// The log does not carry jobs, and who applies this without having
-			// read it from there must see the same.
-			next.Job = nil
-		}
-		place[i] = &next
-	}
 	return &op.PlanDelta{
-		EvalID: p.EvalID, Time: now, Place: place, Stop: p.Stop, Preempt: p.Preempt,
+		EvalID: p.EvalID, Time: now, Place: versioned(p.Place), Stop: p.Stop, Preempt: p.Preempt,
 		Deployment: p.Deployment, DeploymentUpdates: p.DeploymentUpdates, Evals: p.Evals,
 	}
+}
+
+// versioned is the list with the version of the job in each, which most name
+// already: plans are large.
+func versioned(place []*nl.Alloc) []*nl.Alloc {
+	shared := true
+	for i, a := range place {
+		if a.Job == nil || a.JobVersion == a.Job.Version {
+			continue
+		}
+		if shared {
+			place, shared = slices.Clone(place), false
+		}
+		next := *a
+		next.JobVersion = a.Job.Version
+		place[i] = &next
+	}
+	return place
 }
 
 // applyPlans commits verified plans. What a plan refers to and is gone by now
@@ -176,10 +183,11 @@ func keepClientFields(old, next *nl.Alloc) {
 }
 
 // attachJob gives an allocation the job of its version: the one kept, or, when
-// that version is kept no longer, the one another allocation still holds.
+// that version is kept no longer, the one another allocation still holds. The
+// job that a plan's allocation may carry is not looked at: the log does not,
+// and who reads the plan from there must come to the same.
 func (t *tx) attachJob(old, next *nl.Alloc) {
 	row := t.jobRow(next.Namespace, next.JobID)
-	given := next.Job
 	switch previous := t.Alloc(next.PreviousAllocation); {
 	case old != nil && old.Job != nil && old.JobVersion == next.JobVersion:
 		next.Job = old.Job
@@ -189,9 +197,6 @@ func (t *tx) attachJob(old, next *nl.Alloc) {
 		next.Job = previous.Job
 	default:
 		next.Job = row.heldVersion(next.JobVersion)
-		if next.Job == nil {
-			next.Job = given
-		}
 		if next.Job == nil {
 			next.Job = row.job
 		}
