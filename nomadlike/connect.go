@@ -25,7 +25,7 @@ type SidecarTask struct {
 	Name          string
 	Driver        string
 	User          string
-	Config        map[string]any
+	Config        Opaque
 	Env           map[string]string
 	Resources     *Resources
 	Meta          map[string]string
@@ -44,7 +44,7 @@ type ConsulProxy struct {
 	Upstreams           []*ConsulUpstream
 	Expose              *ConsulExposeConfig
 	TransparentProxy    *ConsulTransparentProxy
-	Config              map[string]any
+	Config              Opaque
 }
 
 // ConsulUpstream is a service that a proxy gives access to.
@@ -60,7 +60,7 @@ type ConsulUpstream struct {
 	LocalBindSocketPath  string
 	LocalBindSocketMode  string
 	MeshGateway          ConsulMeshGateway
-	Config               map[string]any
+	Config               Opaque
 }
 
 // ConsulMeshGateway is how an upstream in another datacenter is reached.
@@ -107,7 +107,7 @@ type ConsulGatewayProxy struct {
 	EnvoyGatewayBindAddresses       map[string]*ConsulGatewayBindAddress
 	EnvoyGatewayNoDefaultBind       bool
 	EnvoyDNSDiscoveryType           string
-	Config                          map[string]any
+	Config                          Opaque
 }
 
 // ConsulGatewayBindAddress is an address at which a gateway listens.

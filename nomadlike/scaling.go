@@ -14,7 +14,7 @@ type ScalingPolicy struct {
 	Max int
 	// default true
 	Enabled     bool
-	Policy      map[string]any
+	Policy      Opaque
 	CreateIndex uint64
 	ModifyIndex uint64
 }

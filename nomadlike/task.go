@@ -11,7 +11,7 @@ type Task struct {
 	// ""
 	User string
 	// driver config as decoded map
-	Config map[string]any
+	Config Opaque
 	// null or list
 	Services []*Service
 	// null unless set
@@ -148,7 +148,7 @@ type Secret struct {
 	Name     string
 	Provider string
 	Path     string
-	Config   map[string]any
+	Config   Opaque
 	Env      map[string]string
 }
 

@@ -221,14 +221,15 @@ func readInteger(t *valueType, n json.Number) (any, error) {
 	return int64(u), nil
 }
 
-// readAny reads an opaque value: whole numbers as int64, others as float64.
+// readAny reads an opaque value: numbers as float64, as clients of the API
+// expect them back, but for whole ones that a float64 cannot hold.
 func readAny(v any, path string, depth int) (any, error) {
 	if depth > depthMax {
 		return nil, fmt.Errorf("field %s is nested more than %d levels deep", path, depthMax)
 	}
 	switch v := v.(type) {
 	case json.Number:
-		if i, err := strconv.ParseInt(v.String(), 10, 64); err == nil {
+		if i, err := strconv.ParseInt(v.String(), 10, 64); err == nil && int64(float64(i)) != i {
 			return i, nil
 		}
 		f, err := v.Float64()

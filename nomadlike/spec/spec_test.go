@@ -24,7 +24,7 @@ func TestFromJSON(t *testing.T) {
 	want := Document{
 		"ID": "a", "Name": "b", "Priority": nil,
 		"TaskGroups": []any{object{"Count": int64(2), "Tasks": []any{object{"Config": object{
-			"n": int64(1), "f": 1.5, "big": 1000.0, "deep": []any{object{"x": nil}},
+			"n": 1.0, "f": 1.5, "big": 1000.0, "deep": []any{object{"x": nil}},
 		}}}}},
 		"Datacenters": []any{"x", ""}, "Meta": object{"k": ""}, "Payload": "aGk=",
 		"UI": object{"Links": []any{object{"URL": "u"}}},
