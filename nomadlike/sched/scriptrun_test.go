@@ -62,6 +62,7 @@ func (w *world) process(e *nl.Eval) {
 	w.checkMore(e)
 	out := w.schedule(before, e)
 	w.checkGangs(before, out)
+	w.checkOneForm(out.Plan)
 	accepted, rejected := verify.Plan(before, nil, out.Plan)
 	if len(rejected) > 0 || accepted != out.Plan {
 		w.t.Errorf("a fresh plan was rejected on %v", rejected)
@@ -89,6 +90,27 @@ func (w *world) schedule(s *store.Snapshot, e *nl.Eval) *sched.Outcome {
 		w.t.Fatalf("scheduling: %v", err)
 	}
 	return out
+}
+
+// checkOneForm: a plan does one thing with an allocation.
+func (w *world) checkOneForm(p *nl.Plan) {
+	w.t.Helper()
+	seen := map[string]bool{}
+	once := func(id string) {
+		if seen[id] {
+			w.t.Errorf("the plan does two things with %s (%s)", w.names[id], id)
+		}
+		seen[id] = true
+	}
+	for _, a := range p.Place {
+		once(a.ID)
+	}
+	for i := range p.Stop {
+		once(p.Stop[i].AllocID)
+	}
+	for i := range p.Preempt {
+		once(p.Preempt[i].AllocID)
+	}
 }
 
 // checkSecondRun: what was decided is not decided again.
