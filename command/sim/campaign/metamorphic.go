@@ -42,7 +42,7 @@ func Metamorphic(seed uint64, o Options) error {
 		if r.Err != nil {
 			return fmt.Errorf("with %v: %w", t, r.Err)
 		}
-		got := Outcome(r.Final)
+		got := Outcome(r.Final, o.Faults.Clock)
 		if i == 0 {
 			want, first = got, t
 			continue
@@ -54,13 +54,19 @@ func Metamorphic(seed uint64, o Options) error {
 	return nil
 }
 
-// Outcome is what users see in the end, without what depends on who came first.
-func Outcome(s *store.Snapshot) string {
+// Outcome is what users see in the end, without what depends on who came first:
+// how far a deployment was when its job was stopped or changed, and, where the
+// clocks of servers differ, what the leader's clock started before a periodic
+// job was changed.
+func Outcome(s *store.Snapshot, clocks bool) string {
 	if s == nil {
 		return "there is no leader\n"
 	}
 	var lines []string
 	for j := range s.Jobs(nl.AllNamespaces, "") {
+		if parent := s.Job(j.Namespace, j.ParentID); clocks && parent != nil && parent.IsPeriodic() {
+			continue
+		}
 		line := fmt.Sprintf("job %s version %d %s stopped %v", j.ID, j.Version, j.Status, j.Stop)
 		for _, g := range j.TaskGroups {
 			by := map[string]int{}
@@ -71,7 +77,7 @@ func Outcome(s *store.Snapshot) string {
 			}
 			line += fmt.Sprintf(", group %s count %d: running %d, complete %d", g.Name, g.Count, by[nl.AllocClientRunning], by[nl.AllocClientComplete])
 		}
-		if d := s.LatestDeployment(j.Namespace, j.ID); d != nil {
+		if d := s.LatestDeployment(j.Namespace, j.ID); d != nil && d.JobVersion == j.Version && !j.Stop {
 			line += ", deployment " + d.Status
 		}
 		lines = append(lines, line)

@@ -162,6 +162,11 @@ func (r *perNode) live(a *nl.Alloc) {
 		return
 	}
 	r.served[a.NodeID] = true
+	outdated := !r.current(a) && (a.Job == nil || Changed(a.Job, r.Job, r.g.Name))
+	if outdated && !n.Ready() {
+		r.u.Ignore++ // it stays as it is, and nobody waits for it
+		return
+	}
 	r.running = append(r.running, a)
 	switch {
 	case r.current(a):
@@ -172,12 +177,8 @@ func (r *perNode) live(a *nl.Alloc) {
 			r.out.Rewrite = append(r.out.Rewrite, back)
 			r.u.Reconnect++
 		}
-	case a.Job == nil || Changed(a.Job, r.Job, r.g.Name):
-		if n.Ready() {
-			r.destructive = append(r.destructive, a)
-		} else {
-			r.u.Ignore++
-		}
+	case outdated:
+		r.destructive = append(r.destructive, a)
 	default:
 		r.inPlace++
 		r.u.InPlaceUpdate++
