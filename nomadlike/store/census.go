@@ -34,8 +34,9 @@ func census(in *recordReader) (out []Tally, err error) {
 		return nil, err
 	}
 	defer unpacker.Close()
+	var record recordIn
 	for {
-		record, err := in.next()
+		err := in.next(&record)
 		if errors.Is(err, io.EOF) {
 			return out, nil
 		}

@@ -108,19 +108,23 @@ func plausible(content, body uint64) bool {
 	return body < content && (content <= recordUsualMax || body*recordRatioMax >= content)
 }
 
-// recordIn is a record as it was read.
+// recordIn is a record as it was read, and a buffer to unpack it in. Both are
+// used again.
 type recordIn struct {
-	kind   recordKind
-	length int // of the content
-	body   []byte
+	kind         recordKind
+	length       int // of the content
+	body, buffer []byte
 }
 
-// unpack is the content.
+// unpack is the content, until the record is used again.
 func (r *recordIn) unpack(unpacker *zstd.Decoder) ([]byte, error) {
 	if r.length == len(r.body) {
 		return r.body, nil
 	}
-	content, err := unpacker.DecodeAll(r.body, make([]byte, 0, r.length))
+	if cap(r.buffer) < r.length {
+		r.buffer = make([]byte, 0, r.length)
+	}
+	content, err := unpacker.DecodeAll(r.body, r.buffer[:0:r.length])
 	if err != nil || len(content) != r.length {
 		return nil, errSaveBody
 	}
@@ -159,38 +163,42 @@ func (rr *recordReader) head() error {
 	return nil
 }
 
-// next reads one record; after the last it gives io.EOF, when the checksum is
-// right.
-func (rr *recordReader) next() (*recordIn, error) {
+// next reads one record into r; after the last it gives io.EOF, when the
+// checksum is right.
+func (rr *recordReader) next(r *recordIn) error {
 	kind, err := rr.in.ReadByte()
 	if err != nil {
-		return nil, fmt.Errorf("reading the next record: %w", ended(err))
+		return fmt.Errorf("reading the next record: %w", ended(err))
 	}
 	head := []byte{kind}
 	lengths := [2]uint64{}
 	for i := range lengths {
 		if lengths[i], err = binary.ReadUvarint(rr.in); err != nil {
-			return nil, fmt.Errorf("reading the length of a record: %w", ended(err))
+			return fmt.Errorf("reading the length of a record: %w", ended(err))
 		}
 		head = binary.AppendUvarint(head, lengths[i])
 	}
 	content, length := lengths[0], lengths[1]
 	if content > recordBytesMax || content != length && !plausible(content, length) {
-		return nil, errSaveRecord
+		return errSaveRecord
 	}
-	var b bytes.Buffer
-	if _, err := io.CopyN(&b, rr.in, int64(length)); err != nil {
-		return nil, fmt.Errorf("reading a record of %d bytes: %w", length, ended(err))
+	r.kind, r.length = recordKind(kind), int(content)
+	// Room for a large one is made as its bytes come.
+	b := bytes.NewBuffer(r.body[:0])
+	b.Grow(int(min(length, recordBytes)) + bytes.MinRead)
+	if _, err := io.CopyN(b, rr.in, int64(length)); err != nil {
+		return fmt.Errorf("reading a record of %d bytes: %w", length, ended(err))
 	}
-	if recordKind(kind) == recordEnd {
-		if !bytes.Equal(rr.sum.Sum(nil), b.Bytes()) {
-			return nil, errSaveChecksum
+	r.body = b.Bytes()
+	if r.kind == recordEnd {
+		if !bytes.Equal(rr.sum.Sum(nil), r.body) {
+			return errSaveChecksum
 		}
-		return nil, io.EOF
+		return io.EOF
 	}
 	rr.sum.Write(head)
-	rr.sum.Write(b.Bytes())
-	return &recordIn{recordKind(kind), int(content), b.Bytes()}, nil
+	rr.sum.Write(r.body)
+	return nil
 }
 
 func ended(err error) error {

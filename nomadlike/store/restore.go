@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"sync"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/quota"
@@ -55,13 +56,19 @@ func (rs *restorer) all(in *recordReader) error {
 	// Records are decoded beside each other and stored in their order.
 	decode := lane[func() error]{width: goroutines, take: func(store func() error) error { return store() }}
 	defer decode.abandon()
+	var records sync.Pool // of *recordIn
 	for {
-		record, err := in.next()
+		record, _ := records.Get().(*recordIn)
+		if record == nil {
+			record = new(recordIn)
+		}
+		err := in.next(record)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
 			err = decode.add(func() (func() error, error) {
+				defer records.Put(record) // nothing that is decoded refers to its bytes
 				content, err := record.unpack(unpacker)
 				if err != nil {
 					return nil, err

@@ -133,6 +133,7 @@ type saver struct {
 	lane    lane[*recordBuffers]
 	packer  *zstd.Encoder // nil: nobody wants bodies
 	buffers sync.Pool     // of *recordBuffers
+	batches sync.Pool     // of *[]byte
 
 	numbers map[*nl.Job]uint64           // of jobs met
 	known   map[[sha256.Size]byte]uint64 // of jobs, by the hash of their form
@@ -210,8 +211,21 @@ func (sv *saver) flush(from *batch) {
 		return
 	}
 	objects, b := from.objects, from.b
-	from.objects, from.b = 0, nil
-	sv.add(from.kind, func(to []byte) ([]byte, error) { return append(wire.AppendArray(to, objects), b...), nil })
+	from.objects, from.b = 0, sv.spare(len(b))
+	sv.add(from.kind, func(to []byte) ([]byte, error) {
+		to = append(wire.AppendArray(to, objects), b...)
+		sv.batches.Put(&b)
+		return to, nil
+	})
+}
+
+// spare is a buffer for the next batch, which is likely to need as much as the
+// last one.
+func (sv *saver) spare(size int) []byte {
+	if b, _ := sv.batches.Get().(*[]byte); b != nil {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, size)
 }
 
 // job is the number of a job, which is written unless one of the same content

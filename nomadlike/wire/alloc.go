@@ -60,7 +60,7 @@ var formBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 func appendAllocs(b []byte, allocs []*nl.Alloc, metrics bool) ([]byte, error) {
 	e := blockEncoder{withMetrics: metrics}
-	e.resources.form, e.metrics.form = resourceForms.of, encode[nl.AllocMetric]
+	e.resources.form, e.metrics.form = resourceForms.of, encodeMetric
 	buffer := formBuffers.Get().(*[]byte)
 	defer formBuffers.Put(buffer)
 	forms := AppendArray((*buffer)[:0], len(allocs))
@@ -259,8 +259,6 @@ func (in *interner[T]) append(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-func encode[T any](v *T) ([]byte, error) { return Encode(v) }
-
 // DecodeAllocs reads what EncodeAllocs wrote.
 func DecodeAllocs(b []byte) ([]*nl.Alloc, error) { return (*TextPool)(nil).DecodeAllocs(b) }
 
@@ -289,7 +287,10 @@ func readAllocs(r *Reader, p *TextPool) ([]*nl.Alloc, error) {
 		block.Strings = p.texts(r)
 	}
 	block.Resources = readList(r, readResources)
-	block.Metrics = readList(r, readItem[nl.AllocMetric])
+	if p == nil {
+		p = new(TextPool) // scores of many placements are of the same few nodes
+	}
+	block.Metrics = readList(r, func(r *Reader) *nl.AllocMetric { return readMetric(r, p) })
 	n := r.Array()
 	if n > len(r.b)/allocFields {
 		r.fail(errShort) // an element takes a byte at least

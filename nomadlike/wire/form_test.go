@@ -119,11 +119,13 @@ func TestTextsShare(t *testing.T) {
 	if d := cmp.Diff(&nl.AllocUpdate{ID: "a", ClientStatus: "running", ClientDescription: "Tasks are running"}, second); d != "" {
 		t.Error(d)
 	}
-	if unsafe.StringData(first.ClientDescription) != unsafe.StringData(second.ClientDescription) ||
-		unsafe.StringData(first.ClientStatus) != unsafe.StringData(second.ClientStatus) {
+	if !sameText(first.ClientDescription, second.ClientDescription) || !sameText(first.ClientStatus, second.ClientStatus) {
 		t.Error("two copies of a text")
 	}
 }
+
+// sameText tells whether two texts are one copy.
+func sameText(a, b string) bool { return unsafe.StringData(a) == unsafe.StringData(b) }
 
 // An event carries its older form in the log and in JSON as if it were part of
 // it, whether it has one or not.

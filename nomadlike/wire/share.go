@@ -57,16 +57,28 @@ func (p *TextPool) texts(r *Reader) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range out {
-		b := r.take(r.head(majorText))
-		known, found := p.known[string(b)]
-		if !found {
-			known = string(b)
-			if p.known == nil || len(p.known) >= pooledMax {
-				p.known = map[string]string{}
-			}
-			p.known[known] = known
-		}
-		out[i] = known
+		out[i] = p.one(r.take(r.head(majorText)))
 	}
 	return out
+}
+
+// text reads a text.
+func (p *TextPool) text(r *Reader) string {
+	b := r.take(r.head(majorText))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.one(b)
+}
+
+// one is the one copy of a text. The caller holds the lock.
+func (p *TextPool) one(b []byte) string {
+	if known, found := p.known[string(b)]; found {
+		return known
+	}
+	s := string(b)
+	if p.known == nil || len(p.known) >= pooledMax {
+		p.known = map[string]string{}
+	}
+	p.known[s] = s
+	return s
 }
