@@ -132,19 +132,20 @@ func (f *fill) churn(out figures, length time.Duration, share float64) error {
 
 // save takes a snapshot through the API and restores it.
 func (f *fill) save(out figures, file string) error {
-	begin := time.Now()
+	begin, cpu := time.Now(), f.usage.seconds()
 	size, err := f.transfer("GET", file)
 	if err != nil {
 		return err
 	}
 	out["snapshot"] = ms(time.Since(begin))
 	out["snapshot_mb"] = math.Round(float64(size) / (1 << 20))
-	begin = time.Now()
+	f.usage.add(out, "snapshot", cpu)
+	begin, cpu = time.Now(), f.usage.seconds()
 	if _, err := f.transfer("PUT", file); err != nil {
 		return err
 	}
 	out["restore"] = ms(time.Since(begin))
-	f.usage.add(out, "restore", f.usage.seconds())
+	f.usage.add(out, "restore", cpu)
 	return nil
 }
 
