@@ -27,8 +27,11 @@ const (
 	failuresMax = 10
 	// tellEvery is how often long commands tell how far they are.
 	tellEvery = 30 * time.Second
-	// gcPercent trades memory, some hundred MB, for a quarter of the time.
+	// gcPercent trades memory for a quarter of the time, of memoryMax bytes at
+	// most: a run that is saving a state just when garbage is collected would
+	// have the heap grow to thirty times what that takes.
 	gcPercent = 3000
+	memoryMax = 1 << 30
 	// runsMax bounds the runs of one command.
 	runsMax = 100_000_000
 )
@@ -102,6 +105,7 @@ func (o *runOptions) do(ctx context.Context, c *meta.Call) error {
 	defer stop()
 	// A run makes much garbage and keeps little.
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(memoryMax, debug.SetMemoryLimit(-1))))
 	r := runner{o: o, opts: opts, out: out, began: c.Now(), now: c.Now, told: c.Now()}
 	r.all(ctx, first)
 	return r.report()
