@@ -66,7 +66,7 @@ func Step(now time.Time, s *store.Snapshot, newID func() string) (ops []op.Op, w
 	}
 	for _, n := range nodes {
 		if p.node(n) {
-			ops = append(ops, completed(now, n))
+			ops = append(ops, p.completed(n))
 		}
 	}
 	return append(p.transitions(newID), ops...), earliest(deadlines)
@@ -251,7 +251,8 @@ func (p *pass) eval(a *nl.Alloc, id string) *nl.Eval {
 }
 
 // completed ends the drain of a node; the node stays ineligible.
-func completed(now time.Time, n *nl.Node) op.Op {
+func (p *pass) completed(n *nl.Node) op.Op {
+	now := p.now
 	last := nl.DrainMetadata{}
 	if n.LastDrain != nil {
 		last = *n.LastDrain
@@ -264,5 +265,5 @@ func completed(now time.Time, n *nl.Node) op.Op {
 	if at := n.DrainStrategy.ForceDeadline.Time; n.DrainStrategy.Deadline < 0 || !at.IsZero() && !at.After(now) {
 		event.Details = map[string]string{"deadline_reached": "true"}
 	}
-	return &op.SetNodeDrain{NodeID: n.ID, LastDrain: &last, Event: event, Time: now.UnixNano()}
+	return &op.SetNodeDrain{NodeID: n.ID, LastDrain: &last, Event: event, Over: p.s.Index(), Time: now.UnixNano()}
 }

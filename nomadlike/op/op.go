@@ -133,7 +133,10 @@ type SetNodeStatus struct {
 	Seen        uint64 // as that of RegisterNode
 }
 
-// SetNodeDrain sets (Strategy) or ends (nil) the drain of a node.
+// SetNodeDrain sets (Strategy) or ends (nil) the drain of a node. With Over it
+// ends one because nothing was left on the node at that index, and is passed
+// over when something came back since: a node may tell that what was given up
+// runs still.
 type SetNodeDrain struct {
 	NodeID       string
 	Strategy     *nl.DrainStrategy
@@ -142,6 +145,7 @@ type SetNodeDrain struct {
 	Event        *nl.NodeEvent
 	Evals        []*nl.Eval
 	Seen         uint64 // as that of RegisterNode
+	Over         uint64
 	Time         int64
 }
 

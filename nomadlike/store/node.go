@@ -132,6 +132,9 @@ func (t *tx) setNodeStatus(o *op.SetNodeStatus) error {
 }
 
 func (t *tx) setNodeDrain(o *op.SetNodeDrain) error {
+	if o.Over > 0 && t.cameBack(o.NodeID, o.Over) {
+		return nil
+	}
 	err := t.editNode(o.NodeID, o.Event, func(n *nl.Node) error {
 		updated := n.DrainStrategy
 		n.DrainStrategy = o.Strategy
@@ -161,6 +164,22 @@ func (t *tx) setNodeDrain(o *op.SetNodeDrain) error {
 	t.upsertEvals(o.Evals)
 	t.followNode(t.Node(o.NodeID), o.Evals, o.Seen, o.Time)
 	return nil
+}
+
+// cameBack tells whether something that runs on the node, and that its drain is
+// about, has changed since index.
+func (t *tx) cameBack(nodeID string, index uint64) bool {
+	n := t.Node(nodeID)
+	if n == nil || n.DrainStrategy == nil {
+		return false
+	}
+	for a := range t.AllocsByNode(nodeID) {
+		stays := n.DrainStrategy.IgnoreSystemJobs && a.Job != nil && a.Job.Type == nl.JobTypeSystem
+		if a.ModifyIndex > index && !a.TerminalClient() && !stays {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *tx) setNodeEligibility(o *op.SetNodeEligibility) error {

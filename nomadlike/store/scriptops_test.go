@@ -255,7 +255,7 @@ func (s *script) parseNode(verb, id string, a arguments) op.Op {
 		return &op.SetNodeDrain{NodeID: id, Strategy: &nl.DrainStrategy{Deadline: time.Hour, StartedAt: at},
 			LastDrain: &nl.DrainMetadata{Status: "draining", StartedAt: at, UpdatedAt: at}, Event: event, Time: s.time()}
 	case "undrain":
-		return &op.SetNodeDrain{NodeID: id, MarkEligible: a.has("eligible"), Event: event, Time: s.time()}
+		return &op.SetNodeDrain{NodeID: id, MarkEligible: a.has("eligible"), Over: uint64(a.number("over")), Event: event, Time: s.time()}
 	case "eligibility":
 		return &op.SetNodeEligibility{NodeID: id, Eligibility: a["is"], Event: event, Time: s.time()}
 	case "node-event":
