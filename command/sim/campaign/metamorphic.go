@@ -56,8 +56,9 @@ func Metamorphic(seed uint64, o Options) error {
 
 // Outcome is what users see in the end, without what depends on who came first:
 // how far a deployment and what runs to its end were when their job was stopped
-// or changed, and, where the clocks of servers differ, what the leader's clock
-// started before a periodic job was changed.
+// or changed; what jobs on every node have on those that are not eligible, which
+// depends on what came there before; and, where the clocks of servers differ,
+// what the leader's clock started before a periodic job was changed.
 func Outcome(s *store.Snapshot, clocks bool) string {
 	if s == nil {
 		return "there is no leader\n"
@@ -71,6 +72,9 @@ func Outcome(s *store.Snapshot, clocks bool) string {
 		for _, g := range j.TaskGroups {
 			by := map[string]int{}
 			for a := range s.AllocsByJob(j.Namespace, j.ID) {
+				if n := s.Node(a.NodeID); j.Type == nl.JobTypeSystem && n != nil && !n.Ready() {
+					continue
+				}
 				done := j.Type == nl.JobTypeBatch && a.ClientStatus == nl.AllocClientComplete && !a.TerminalDesired() && a.JobVersion == j.Version
 				if !a.Terminal() || done {
 					by[a.ClientStatus]++
