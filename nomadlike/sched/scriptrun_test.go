@@ -85,7 +85,11 @@ func (w *world) plan(job string, a args) {
 
 func (w *world) schedule(s *store.Snapshot, e *nl.Eval) *sched.Outcome {
 	w.t.Helper()
+	before := s.Fingerprint()
 	out, err := sched.Schedule(s, e, w.input())
+	if s.Fingerprint() != before {
+		w.t.Errorf("scheduling %s has changed the state it was decided on", e.JobID)
+	}
 	if err != nil {
 		w.t.Fatalf("scheduling: %v", err)
 	}

@@ -51,12 +51,13 @@ func (s *state) updateDeployment(d *nl.Deployment, status, description string) {
 	})
 }
 
-// groupState is what the deployment says of the group, a fresh state when it
-// says nothing yet.
+// groupState is a copy of what the deployment says of the group, a fresh state
+// when it says nothing yet.
 func (s *state) groupState(g *nl.Group) (st *nl.DeploymentState, exists bool) {
 	if s.deployment != nil {
-		if st = s.deployment.TaskGroups[g.Name]; st != nil {
-			return st, true
+		if known := s.deployment.TaskGroups[g.Name]; known != nil {
+			own := *known
+			return &own, true
 		}
 	}
 	st = &nl.DeploymentState{}
@@ -94,6 +95,14 @@ func (s *state) enterDeployment(g *nl.Group, st *nl.DeploymentState) {
 	}
 	s.out.Current = s.deployment
 	s.deployment.TaskGroups[g.Name] = st
+}
+
+// keepState writes the group's state when the deployment, which goes on, is to
+// have canaries that it knew nothing of: something to replace has turned up.
+func (s *state) keepState(g *nl.Group, st *nl.DeploymentState) {
+	if !s.failed && st.DesiredCanaries != s.deployment.TaskGroups[g.Name].DesiredCanaries {
+		s.enterDeployment(g, st)
+	}
 }
 
 // finishDeployment marks the deployment as successful when every group is

@@ -54,7 +54,10 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	r.replaceOld(placed)
 	r.move()
 	r.stopFollowed()
-	if !exists && s.updated(g) && g.Count > 0 && (!had || len(r.destructive) > 0 || r.inPlace > 0) {
+	switch {
+	case exists:
+		s.keepState(g, st)
+	case s.updated(g) && g.Count > 0 && (!had || len(r.destructive) > 0 || r.inPlace > 0):
 		st.DesiredTotal = g.Count
 		s.enterDeployment(g, st)
 	}

@@ -95,7 +95,10 @@ func (s *systemState) systemGroup(g *nl.Group, allocs []*nl.Alloc) bool {
 	placed := r.placeMissing(missing)
 	total := len(r.running) + len(missing)
 	r.replace(canaries)
-	if !exists && s.updated(g) && total > 0 && (!had || len(r.destructive) > 0 || r.inPlace > 0) {
+	switch {
+	case exists:
+		s.keepState(g, st)
+	case s.updated(g) && total > 0 && (!had || len(r.destructive) > 0 || r.inPlace > 0):
 		st.DesiredTotal = total
 		s.enterDeployment(g, st)
 	}
