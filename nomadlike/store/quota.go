@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"reflect"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
@@ -162,8 +163,7 @@ func (t *tx) countUse(old, next *nl.Alloc) {
 	if next != nil && next.Terminal() {
 		next = nil
 	}
-	if old == nil && next == nil || old != nil && next != nil && old.NodeID == next.NodeID &&
-		old.AllocatedResources == next.AllocatedResources && old.Job == next.Job {
+	if old == nil && next == nil || old != nil && next != nil && old.NodeID == next.NodeID && sameUse(old, next) {
 		return
 	}
 	namespace := ""
@@ -183,6 +183,13 @@ func (t *tx) countUse(old, next *nl.Alloc) {
 	if next != nil {
 		ledger.Add(poolOf(t.Node(next.NodeID)), quota.Of(next))
 	}
+}
+
+// sameUse tells whether two forms of an allocation count the same. Sharing their
+// resources and job only makes that quick to tell: it differs between servers,
+// and what is written must not.
+func sameUse(a, b *nl.Alloc) bool {
+	return a.AllocatedResources == b.AllocatedResources && a.Job == b.Job || reflect.DeepEqual(quota.Of(a), quota.Of(b))
 }
 
 // moveNode counts what a node holds for another pool; "" is that of nodes that
