@@ -124,11 +124,12 @@ func (c *check) fits(n *part) bool {
 // amounts tells whether what is new fits on a node of which nothing leaves, by
 // amounts alone; known is false when something holds more than that.
 func (c *check) amounts(n *part, slot *capacity.Slot) (fits, known bool) {
-	usage := slot.Usage
+	usage, collected := slot.Usage, false
 	for _, h := range c.ahead {
 		placed := h.placed[n.node]
-		if len(placed) > 0 {
+		if len(placed) > 0 && !collected {
 			c.collect(n)
+			collected = true
 		}
 		for _, a := range placed {
 			if c.ids[a.ID] || c.s.Alloc(a.ID) != nil {
