@@ -56,44 +56,46 @@ func EncodeAllocs(allocs []*nl.Alloc) ([]byte, error) {
 func AppendAllocs(b []byte, allocs []*nl.Alloc) ([]byte, error) { return appendAllocs(b, allocs, true) }
 
 // formBuffers are for the part of a block that is known first and written last.
-var formBuffers = sync.Pool{New: func() any { return new([]byte) }}
+var formBuffers buffers
+
+// blockEncoders are those that wait for another block: what they have grown to
+// is worth more than the block itself.
+var blockEncoders = sync.Pool{New: func() any {
+	return &blockEncoder{
+		resources: interner[nl.AllocatedResources]{form: resourceForms.of},
+		metrics:   interner[nl.AllocMetric]{form: encodeMetric},
+	}
+}}
 
 func appendAllocs(b []byte, allocs []*nl.Alloc, metrics bool) ([]byte, error) {
-	e := blockEncoder{withMetrics: metrics}
-	e.resources.form, e.metrics.form = resourceForms.of, encodeMetric
-	buffer := formBuffers.Get().(*[]byte)
-	defer formBuffers.Put(buffer)
+	e := blockEncoders.Get().(*blockEncoder)
+	buffer := formBuffers.get()
+	defer formBuffers.put(buffer)
+	defer blockEncoders.Put(e)
+	defer e.reset()
+	e.withMetrics = metrics
 	forms := AppendArray((*buffer)[:0], len(allocs))
-	var f allocForm // one for all: it does not stay on the stack
+	var err error
 	for i, a := range allocs {
 		if a == nil {
 			return nil, fmt.Errorf("encoding allocations: number %d is nil", i)
 		}
-		f = allocForm{}
-		err := e.add(&f, a)
-		if err == nil {
-			forms, err = f.append(forms)
-		}
-		if err != nil {
+		if forms, err = e.add(forms, a); err != nil {
 			return nil, fmt.Errorf("encoding allocation %s: %w", a.ID, err)
 		}
 	}
-	if len(forms) <= formBufferMax {
-		*buffer = forms
+	*buffer = forms
+	if b, err = e.append(b); err != nil {
+		return nil, err
 	}
-	b, err := e.append(b)
-	return append(b, forms...), err
+	return append(b, forms...), nil
 }
-
-// formBufferMax is the largest buffer that is kept, in bytes: a plan's block
-// fits, the whole of a snapshot does not.
-const formBufferMax = 1 << 20
 
 // append appends what comes before the forms.
 func (e *blockEncoder) append(b []byte) (_ []byte, err error) {
 	const parts = 4
 	b = AppendArray(b, parts)
-	if e.texts == nil {
+	if len(e.texts) == 0 {
 		b = AppendNull(b)
 	} else {
 		b = AppendArray(b, len(e.texts))
@@ -109,42 +111,79 @@ func (e *blockEncoder) append(b []byte) (_ []byte, err error) {
 
 type blockEncoder struct {
 	withMetrics bool
+	form        allocForm // of the allocation at hand
 	texts       []string
-	strings     map[string]uint32 // of texts, once there are many
+	last        [allocTexts]lastText // of the allocation before, by field
+	strings     map[string]uint32    // of texts, while indexed
+	indexed     bool                 // there are many texts
 	resources   interner[nl.AllocatedResources]
 	metrics     interner[nl.AllocMetric]
 }
 
-func (e *blockEncoder) add(f *allocForm, a *nl.Alloc) (err error) {
-	f.ID, f.Name = a.ID, a.Name
-	for _, s := range shared(f, a) {
-		*s.position = e.text(*s.text)
+// lastText is a text and its position.
+type lastText struct {
+	text string
+	at   uint32
+}
+
+// textsKept is how many texts an encoder has room for while it waits; the
+// snapshot of a large state has far more than a plan.
+const textsKept = 1 << 16
+
+// reset makes it ready for another block.
+func (e *blockEncoder) reset() {
+	e.form, e.last, e.indexed = allocForm{}, [allocTexts]lastText{}, false
+	if len(e.texts) > textsKept {
+		e.texts, e.strings = nil, nil
+	}
+	clear(e.texts)
+	e.texts = e.texts[:0]
+	clear(e.strings)
+	e.resources.reset()
+	e.metrics.reset()
+}
+
+// add appends the form of an allocation.
+func (e *blockEncoder) add(b []byte, a *nl.Alloc) (_ []byte, err error) {
+	f := &e.form
+	*f = allocForm{ID: a.ID, Name: a.Name}
+	for i, s := range shared(f, a) {
+		// Most of what an allocation has, the one before it had as well.
+		last := &e.last[i]
+		if *s.text != last.text {
+			*last = lastText{*s.text, e.text(*s.text)}
+		}
+		*s.position = last.at
 	}
 	if f.AllocatedResources, err = e.resources.position(a.AllocatedResources); err != nil {
-		return err
+		return nil, err
 	}
 	if e.withMetrics {
 		if f.Metrics, err = e.metrics.position(a.Metrics); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	f.JobVersion = a.JobVersion
 	f.DeploymentStatus, f.TaskStates, f.NetworkStatus, f.RescheduleTracker = a.DeploymentStatus, a.TaskStates, a.NetworkStatus, a.RescheduleTracker
 	f.CreateIndex, f.ModifyIndex, f.AllocModifyIndex = a.CreateIndex, a.ModifyIndex, a.AllocModifyIndex
 	f.CreateTime, f.ModifyTime = a.CreateTime, a.ModifyTime
-	m := allocMore{
-		AllocStates: a.AllocStates, FollowupEvalID: a.FollowupEvalID,
-		PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
+	if hasMore(a) {
+		f.More = &allocMore{
+			AllocStates: a.AllocStates, FollowupEvalID: a.FollowupEvalID,
+			PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
+		}
+		if a.DesiredTransition != (nl.DesiredTransition{}) {
+			transition := a.DesiredTransition
+			f.More.DesiredTransition = &transition
+		}
 	}
-	transition := a.DesiredTransition
-	if transition != (nl.DesiredTransition{}) {
-		m.DesiredTransition = &transition
-	}
-	if m.AllocStates != nil ||
-		m.DesiredTransition != nil || m.FollowupEvalID != "" || m.PreemptedAllocations != nil || m.PreemptedByAllocation != "" {
-		f.More = &m
-	}
-	return nil
+	return f.append(b)
+}
+
+// hasMore tells whether one of the fields of allocMore is set.
+func hasMore(a *nl.Alloc) bool {
+	return a.AllocStates != nil || a.DesiredTransition != (nl.DesiredTransition{}) ||
+		a.FollowupEvalID != "" || a.PreemptedAllocations != nil || a.PreemptedByAllocation != ""
 }
 
 // text is the position of s among the block's strings.
@@ -152,7 +191,7 @@ func (e *blockEncoder) text(s string) uint32 {
 	if s == "" {
 		return 0
 	}
-	if e.strings == nil {
+	if !e.indexed {
 		if at := slices.Index(e.texts, s); at >= 0 {
 			return uint32(at + 1)
 		}
@@ -160,7 +199,10 @@ func (e *blockEncoder) text(s string) uint32 {
 			e.texts = append(e.texts, s)
 			return uint32(len(e.texts))
 		}
-		e.strings = make(map[string]uint32, 4*scannedMax)
+		e.indexed = true
+		if e.strings == nil {
+			e.strings = make(map[string]uint32, 4*scannedMax)
+		}
 		for i, known := range e.texts {
 			e.strings[known] = uint32(i + 1)
 		}
@@ -184,7 +226,10 @@ type sharedText struct {
 	text     *string
 }
 
-func shared(f *allocForm, a *nl.Alloc) [14]sharedText {
+// allocTexts is how many texts of an allocation a block shares.
+const allocTexts = 14
+
+func shared(f *allocForm, a *nl.Alloc) [allocTexts]sharedText {
 	return [...]sharedText{
 		{&f.Namespace, &a.Namespace}, {&f.JobID, &a.JobID}, {&f.TaskGroup, &a.TaskGroup},
 		{&f.EvalID, &a.EvalID}, {&f.NodeID, &a.NodeID}, {&f.NodeName, &a.NodeName},
@@ -202,6 +247,13 @@ type interner[T any] struct {
 	forms  [][]byte // of list, where they had to be known already
 	known  map[*T]uint32
 	formed map[string]uint32
+}
+
+// reset forgets the objects.
+func (in *interner[T]) reset() {
+	clear(in.list)
+	clear(in.forms)
+	in.list, in.forms, in.known, in.formed = in.list[:0], in.forms[:0], nil, nil
 }
 
 func (in *interner[T]) position(v *T) (uint32, error) {
@@ -242,7 +294,7 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 
 // append appends the objects in their order; when there are none, null.
 func (in *interner[T]) append(b []byte) ([]byte, error) {
-	if in.list == nil {
+	if len(in.list) == 0 {
 		return AppendNull(b), nil
 	}
 	b = AppendArray(b, len(in.list))

@@ -96,8 +96,13 @@ func appendItem[T any](b []byte, v *T) ([]byte, error) {
 	if v == nil {
 		return AppendNull(b), nil
 	}
-	out, err := Encode(v)
-	return append(b, out...), err
+	return appendAny(b, v)
+}
+
+// appendAny appends what Encode makes of v.
+func appendAny(b []byte, v any) ([]byte, error) {
+	form, err := Encode(v)
+	return append(b, form...), err
 }
 
 var (
@@ -215,7 +220,10 @@ func (r *Reader) Int() int64 {
 }
 
 // Text reads a text.
-func (r *Reader) Text() string { return string(r.take(r.head(majorText))) }
+func (r *Reader) Text() string { return string(r.text()) }
+
+// text reads a text, whose bytes stay those of the input.
+func (r *Reader) text() []byte { return r.take(r.head(majorText)) }
 
 // Bytes reads a string of bytes, which stay those of the input; null is nil.
 func (r *Reader) Bytes() []byte {

@@ -36,8 +36,17 @@ func (f *allocForm) append(b []byte) (_ []byte, err error) {
 	return appendItem(b, f.More)
 }
 
+// readTaskStates reads them; errors are the reader's.
+func readTaskStates(r *Reader) nl.TaskStates {
+	states, err := nl.UnpackTaskStates(string(r.Bytes()))
+	if err != nil {
+		r.fail(err)
+	}
+	return states
+}
+
 // references are the positions of shared texts, in the order of the form.
-func (f *allocForm) references() [14]*uint32 {
+func (f *allocForm) references() [allocTexts]*uint32 {
 	return [...]*uint32{
 		&f.Namespace, &f.JobID, &f.TaskGroup, &f.EvalID, &f.NodeID, &f.NodeName,
 		&f.DesiredStatus, &f.DesiredDescription, &f.ClientStatus, &f.ClientDescription,
@@ -56,11 +65,7 @@ func (f *allocForm) read(r *Reader) {
 	}
 	f.JobVersion, f.AllocatedResources, f.Metrics = r.Uint(), r.uint32(), r.uint32()
 	f.DeploymentStatus = readDeploymentStatus(r)
-	states, err := nl.UnpackTaskStates(string(r.Bytes()))
-	if err != nil {
-		r.fail(err)
-	}
-	f.TaskStates = states
+	f.TaskStates = readTaskStates(r)
 	f.NetworkStatus = readNetworkStatus(r)
 	f.RescheduleTracker = readItem[nl.RescheduleTracker](r)
 	f.CreateIndex, f.ModifyIndex, f.AllocModifyIndex = r.Uint(), r.Uint(), r.Uint()

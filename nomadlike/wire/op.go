@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 )
@@ -19,29 +20,54 @@ var errNoOp = errors.New("decoding an op: it is empty")
 
 // EncodeOp writes an op: one byte for its kind, then its body.
 func EncodeOp(o op.Op) ([]byte, error) {
-	body, err := encodeBody(o)
+	buffer := opBuffers.get()
+	defer opBuffers.put(buffer)
+	out, err := appendOp((*buffer)[:0], o)
+	if err != nil {
+		return nil, err
+	}
+	*buffer = out
+	return slices.Clone(out), nil
+}
+
+// opBuffers are for the bytes of an op until its length is known.
+var opBuffers buffers
+
+// appendOp appends what EncodeOp writes.
+func appendOp(b []byte, o op.Op) ([]byte, error) {
+	b, err := appendBody(append(b, byte(o.Kind())), o)
 	if err != nil {
 		return nil, fmt.Errorf("encoding an op of kind %d: %w", o.Kind(), err)
 	}
-	out := make([]byte, 0, 1+len(body))
-	return append(append(out, byte(o.Kind())), body...), nil
+	return b, nil
 }
 
-func encodeBody(o op.Op) ([]byte, error) {
+func appendBody(b []byte, o op.Op) ([]byte, error) {
 	switch o := o.(type) {
 	case *op.ApplyPlans:
-		return encodePlans(o)
+		return appendPlans(b, o)
+	case *op.UpdateAllocs:
+		return appendUpdateAllocs(b, o)
 	case *op.Batch:
-		parts := make([][]byte, len(o.Ops))
-		for i, one := range o.Ops {
-			var err error
-			if parts[i], err = EncodeOp(one); err != nil {
-				return nil, err
-			}
-		}
-		return Encode(parts)
+		return appendBatch(b, o)
 	}
-	return Encode(o)
+	return appendAny(b, o)
+}
+
+// appendBatch appends a batch: each of its ops as a string of bytes.
+func appendBatch(b []byte, o *op.Batch) ([]byte, error) {
+	buffer := opBuffers.get()
+	defer opBuffers.put(buffer)
+	b = AppendArray(b, len(o.Ops))
+	for _, one := range o.Ops {
+		part, err := appendOp((*buffer)[:0], one)
+		if err != nil {
+			return nil, err
+		}
+		*buffer = part
+		b = AppendBytes(b, part)
+	}
+	return b, nil
 }
 
 // DecodeOp reads what EncodeOp wrote. It never panics, whatever the bytes. A
@@ -73,6 +99,8 @@ func decodeBody(kind op.Kind, body []byte, depth int) (op.Op, error) {
 		return decodeBatch(body, depth+1)
 	case op.KindApplyPlans:
 		return decodePlans(body)
+	case op.KindUpdateAllocs:
+		return decodeUpdateAllocs(body)
 	}
 	o := op.New(kind)
 	if o == nil {
@@ -80,14 +108,6 @@ func decodeBody(kind op.Kind, body []byte, depth int) (op.Op, error) {
 	}
 	if err := Decode(body, o); err != nil {
 		return nil, err
-	}
-	if u, ok := o.(*op.UpdateAllocs); ok {
-		var shared Texts
-		for _, one := range u.Updates {
-			if one != nil {
-				shared.Share(one)
-			}
-		}
 	}
 	return o, nil
 }

@@ -21,19 +21,24 @@ type planForm struct {
 	Evals             []*nl.Eval
 }
 
-func encodePlans(o *op.ApplyPlans) ([]byte, error) {
-	forms := make([]planForm, len(o.Plans))
-	for i, p := range o.Plans {
-		place, err := EncodeAllocs(p.Place)
-		if err != nil {
+// planFields is how many elements a planForm has.
+const planFields = 8
+
+// appendPlans appends the plans' forms.
+func appendPlans(b []byte, o *op.ApplyPlans) (_ []byte, err error) {
+	b = AppendArray(b, len(o.Plans))
+	for _, p := range o.Plans {
+		b = AppendInt(AppendText(AppendArray(b, planFields), p.EvalID), p.Time)
+		if b, err = AppendAllocs(b, p.Place); err != nil {
 			return nil, err
 		}
-		forms[i] = planForm{
-			EvalID: p.EvalID, Time: p.Time, Place: place, Stop: p.Stop, Preempt: p.Preempt,
-			Deployment: p.Deployment, DeploymentUpdates: p.DeploymentUpdates, Evals: p.Evals,
+		for _, part := range [...]any{p.Stop, p.Preempt, p.Deployment, p.DeploymentUpdates, p.Evals} {
+			if b, err = appendAny(b, part); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return Encode(forms)
+	return b, nil
 }
 
 func decodePlans(body []byte) (op.Op, error) {

@@ -22,6 +22,21 @@ func (t *Texts) String(s string) string {
 	if known, found := t.strings[s]; found {
 		return known
 	}
+	return t.add(s)
+}
+
+// bytes is the one copy of a text.
+func (t *Texts) bytes(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if known, found := t.strings[string(b)]; found {
+		return known
+	}
+	return t.add(string(b))
+}
+
+func (t *Texts) add(s string) string {
 	if t.strings == nil || len(t.strings) >= textsMax {
 		t.strings = map[string]string{}
 	}
@@ -57,14 +72,14 @@ func (p *TextPool) texts(r *Reader) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range out {
-		out[i] = p.one(r.take(r.head(majorText)))
+		out[i] = p.one(r.text())
 	}
 	return out
 }
 
 // text reads a text.
 func (p *TextPool) text(r *Reader) string {
-	b := r.take(r.head(majorText))
+	b := r.text()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.one(b)
