@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -21,6 +22,20 @@ const (
 	// feedJobsMax is how many job versions are kept encoded, and how many a node
 	// is remembered to have been sent; beyond, some are encoded or sent again.
 	feedJobsMax = 4096
+	// feedBurst and feedRate are how many messages, and how many in each second
+	// beyond, go out as soon as there is news: a large job on an idle server
+	// starts at once, and what is sent so for ever costs a percent of a core.
+	feedBurst = 8192
+	feedRate  = 1024
+	// feedGather is how long news gathers beyond that: when thousands of
+	// allocations a second are placed over thousands of nodes, a message then
+	// carries two or three of them, and so does the node's report. To an
+	// allocation that came with so many others it is a small part of its wait.
+	feedGather = 400 * time.Millisecond
+	// feedTick is how much earlier than that news may go, so that few timers fire.
+	feedTick = 10 * time.Millisecond
+	// feedKept is how many changes a feed that has told them keeps room for.
+	feedKept = 64
 )
 
 // allocFeeds gathers from the commits what streams to nodes have to tell, so
@@ -28,7 +43,9 @@ const (
 type allocFeeds struct {
 	mu     sync.Mutex
 	byNode map[string][]*allocFeed
+	pace   pace
 
+	newest   atomic.Pointer[knownJob] // spares looking up the job that all nodes are sent now
 	encoding sync.Mutex
 	encoded  map[jobVersion]feedJob
 	last     uint32 // number given to a job
@@ -41,12 +58,22 @@ type feedJob struct {
 	told   *query.NodeJob
 }
 
+// knownJob is a job of the state and its form for nodes.
+type knownJob struct {
+	job *nl.Job
+	feedJob
+}
+
 // allocFeed is one stream to a node.
 type allocFeed struct {
-	woken   chan struct{}       // room for one
-	pending []allocChange       // guarded by allocFeeds.mu
-	reset   bool                // guarded by allocFeeds.mu: pending is not all of it
-	jobs    map[uint32]struct{} // numbers of those that the node was sent
+	woken chan struct{}       // room for one
+	paced bool                // news may gather
+	jobs  map[uint32]struct{} // numbers of those that the node was sent
+
+	// Guarded by allocFeeds.mu.
+	pending []allocChange
+	reset   bool // pending is not all of it
+	queued  bool // in pace.queue
 }
 
 // jobVersion names a version of a job; two incarnations of a purged job differ
@@ -73,6 +100,17 @@ func newAllocFeeds() *allocFeeds {
 
 // job is a job for nodes, encoded for the first of them.
 func (fs *allocFeeds) job(j *nl.Job) (feedJob, error) {
+	if n := fs.newest.Load(); n != nil && n.job == j {
+		return n.feedJob, nil
+	}
+	made, err := fs.encode(j)
+	if err == nil {
+		fs.newest.Store(&knownJob{j, made})
+	}
+	return made, err
+}
+
+func (fs *allocFeeds) encode(j *nl.Job) (feedJob, error) {
 	fs.encoding.Lock()
 	defer fs.encoding.Unlock()
 	key := versionOf(j)
@@ -93,8 +131,8 @@ func (fs *allocFeeds) job(j *nl.Job) (feedJob, error) {
 }
 
 // open begins a feed. What is committed from then on is in it.
-func (fs *allocFeeds) open(nodeID string) *allocFeed {
-	f := &allocFeed{woken: make(chan struct{}, 1), reset: true, jobs: map[uint32]struct{}{}}
+func (fs *allocFeeds) open(nodeID string, paced bool) *allocFeed {
+	f := &allocFeed{woken: make(chan struct{}, 1), paced: paced, reset: true, jobs: map[uint32]struct{}{}}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.byNode[nodeID] = append(fs.byNode[nodeID], f)
@@ -120,6 +158,7 @@ func (fs *allocFeeds) commit(c store.Commit) {
 	if len(fs.byNode) == 0 {
 		return
 	}
+	fs.pace.now = time.Now()
 	if c.Replaced {
 		for _, feeds := range fs.byNode {
 			for _, f := range feeds {
@@ -154,8 +193,73 @@ func (fs *allocFeeds) tell(nodeID string, ch allocChange) {
 			f.startOver()
 		default:
 			f.pending = append(f.pending, ch)
-			f.wake()
+			if len(f.pending) > 1 || f.queued {
+				continue // it is awake already, or will be
+			}
+			if !f.paced || fs.pace.spend() {
+				f.wake()
+				continue
+			}
+			fs.gather(f)
 		}
+	}
+}
+
+// pace says which news goes out at once and which gathers. All of it is guarded
+// by allocFeeds.mu.
+type pace struct {
+	now    time.Time // of the commit
+	spent  float64   // messages that went out at once and do not count as past yet
+	at     time.Time // when that was so
+	queue  []gathering
+	ticker *time.Timer // runs while queue is not empty
+}
+
+// gathering is a feed that has news for later.
+type gathering struct {
+	feed *allocFeed
+	due  time.Time
+}
+
+// spend tells whether one more message may go out at once.
+func (p *pace) spend() bool {
+	p.spent = max(p.spent-feedRate*p.now.Sub(p.at).Seconds(), 0)
+	p.at = p.now
+	if p.spent >= feedBurst {
+		return false
+	}
+	p.spent++
+	return true
+}
+
+// gather has a feed woken later.
+func (fs *allocFeeds) gather(f *allocFeed) {
+	p := &fs.pace
+	f.queued = true
+	p.queue = append(p.queue, gathering{f, p.now.Add(feedGather)})
+	switch {
+	case len(p.queue) > 1:
+	case p.ticker == nil:
+		p.ticker = time.AfterFunc(feedGather, fs.release)
+	default:
+		p.ticker.Reset(feedGather)
+	}
+}
+
+// release wakes the feeds whose news has gathered for long enough.
+func (fs *allocFeeds) release() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	p := &fs.pace
+	now := time.Now()
+	n := 0
+	for ; n < len(p.queue) && p.queue[n].due.Sub(now) < feedTick; n++ {
+		p.queue[n].feed.queued = false
+		p.queue[n].feed.wake()
+	}
+	p.queue = slices.Delete(p.queue, 0, n)
+	if len(p.queue) > 0 {
+		p.ticker.Reset(p.queue[0].due.Sub(now))
 	}
 }
 
@@ -172,12 +276,13 @@ func (f *allocFeed) wake() {
 }
 
 // take gives what has gathered; reset says that the state is to be told anew.
-// A snapshot taken afterwards holds all that was gathered before.
-func (fs *allocFeeds) take(f *allocFeed) (changes []allocChange, reset bool) {
+// A snapshot taken afterwards holds all that was gathered before. Further
+// changes gather in room.
+func (fs *allocFeeds) take(f *allocFeed, room []allocChange) (changes []allocChange, reset bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	changes, reset = f.pending, f.reset
-	f.pending, f.reset = nil, false
+	f.pending, f.reset = room, false
 	return changes, reset
 }
 
@@ -188,14 +293,20 @@ type NodeFeed struct {
 	node  string
 	feed  *allocFeed
 	index uint64
+	room  []allocChange // for changes to gather in
 }
 
-// OpenFeed begins a stream of a node's allocations; Close ends it.
+// OpenFeed begins a stream of a node's allocations; Close ends it. News does
+// not gather: every commit with any wakes it.
 func (e *Endpoints) OpenFeed(nodeID, secret string) (*NodeFeed, error) {
+	return e.openFeed(nodeID, secret, false)
+}
+
+func (e *Endpoints) openFeed(nodeID, secret string, paced bool) (*NodeFeed, error) {
 	if _, err := e.authNode(nodeID, secret); err != nil {
 		return nil, err
 	}
-	return &NodeFeed{e: e, node: nodeID, feed: e.feeds.open(nodeID)}, nil
+	return &NodeFeed{e: e, node: nodeID, feed: e.feeds.open(nodeID, paced)}, nil
 }
 
 // Close ends the stream.
@@ -214,58 +325,93 @@ func (n *NodeFeed) Woken() bool {
 // Next is what the node was not told yet: everything at first, then what has
 // changed, which may be nothing.
 func (n *NodeFeed) Next() (*query.NodeAllocChanges, error) {
-	changes, reset := n.e.feeds.take(n.feed)
-	var msg *query.NodeAllocChanges
-	if reset {
-		msg = n.feed.everything(n.e.snapshot(), n.node)
+	msg := new(query.NodeAllocChanges)
+	_, err := n.next(msg)
+	return msg, err
+}
+
+// next makes a message of what the node was not told yet, and tells whether it
+// says anything. It uses the room that the last one took.
+func (n *NodeFeed) next(msg *query.NodeAllocChanges) (news bool, err error) {
+	clear(msg.Jobs)
+	clear(msg.Allocs)
+	*msg = query.NodeAllocChanges{Index: n.index, Jobs: msg.Jobs[:0], Allocs: msg.Allocs[:0]}
+	changes, reset := n.e.feeds.take(n.feed, n.room)
+	if n.room = nil; reset {
+		n.feed.everything(msg, n.e.snapshot(), n.node)
 	} else {
-		msg = n.feed.message(changes, n.index)
+		n.feed.message(msg, changes)
+		if cap(changes) <= feedKept {
+			clear(changes)
+			n.room = changes[:0]
+		}
 	}
 	n.index = max(n.index, msg.Index)
-	return msg, n.e.feeds.addJobs(n.feed, msg)
+	return reset || len(msg.Allocs)+len(msg.Removed) > 0, n.e.feeds.addJobs(n.feed, msg)
 }
 
 // nodeAllocs streams a node its allocations: all of them first, then what
 // changes.
 func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, stream session.Stream) error {
-	n, err := e.OpenFeed(req.NodeID, req.SecretID)
+	n, err := e.openFeed(req.NodeID, req.SecretID, true)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
 	e.cfg.Nodes.Bind(ctx, req.NodeID)
-	timer := time.NewTimer(nodeAllocsWait)
+	// One channel tells of everything there may be to do, which costs thousands
+	// of streams less than to choose between several.
+	defer context.AfterFunc(ctx, n.feed.wake)()
+	var rang atomic.Bool
+	timer := time.AfterFunc(nodeAllocsWait, func() {
+		rang.Store(true)
+		n.feed.wake()
+	})
 	defer timer.Stop()
-	for {
-		msg, err := n.Next()
+	var msg query.NodeAllocChanges
+	for last := time.Now(); ; <-n.feed.woken {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		news, err := n.next(&msg)
 		if err != nil {
 			return err
 		}
+		now := time.Now()
+		quiet := false
+		if rang.Swap(false) {
+			quiet = now.Sub(last) >= nodeAllocsWait
+			wait := nodeAllocsWait
+			if !news && !quiet {
+				wait -= now.Sub(last)
+			}
+			timer.Reset(wait)
+		}
 		// An empty message tells a broken connection from a quiet one.
-		if err := stream.Send(msg); err != nil {
+		if !news && !quiet {
+			continue
+		}
+		if err := stream.Send(&msg); err != nil {
 			return err
 		}
-		timer.Reset(nodeAllocsWait)
-		select {
-		case <-n.feed.woken:
-		case <-timer.C:
-		case <-ctx.Done():
-			return ctx.Err()
+		last = now
+		if cap(msg.Allocs) > feedKept {
+			msg = query.NodeAllocChanges{}
 		}
 	}
 }
 
-func (f *allocFeed) everything(s *store.Snapshot, nodeID string) *query.NodeAllocChanges {
+// everything tells all there is.
+func (f *allocFeed) everything(msg *query.NodeAllocChanges, s *store.Snapshot, nodeID string) {
 	clear(f.jobs)
-	msg := &query.NodeAllocChanges{Index: s.Index(), Reset: true}
+	msg.Index, msg.Reset = s.Index(), true
 	msg.Allocs = slices.AppendSeq(msg.Allocs, s.AllocsByNode(nodeID))
-	return msg
 }
 
-// message tells changes after index; of an allocation that changed twice, the
-// last.
-func (f *allocFeed) message(changes []allocChange, index uint64) *query.NodeAllocChanges {
-	msg := &query.NodeAllocChanges{Index: index}
+// message tells changes after the message's index; of an allocation that
+// changed twice, the last.
+func (f *allocFeed) message(msg *query.NodeAllocChanges, changes []allocChange) {
+	index := msg.Index
 	var last map[string]int
 	if len(changes) > 1 {
 		last = make(map[string]int, len(changes))
@@ -284,7 +430,6 @@ func (f *allocFeed) message(changes []allocChange, index uint64) *query.NodeAllo
 		}
 		msg.Allocs = append(msg.Allocs, ch.alloc)
 	}
-	return msg
 }
 
 // addJobs puts into a message the jobs of its allocations that the node was not

@@ -13,6 +13,7 @@ import (
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
+	"github.com/nomadlike/nomadlike/nomadlike/session"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
@@ -53,14 +54,16 @@ func TestAllocFeed(t *testing.T) {
 	}
 	apply(&op.RegisterJob{Job: &nl.Job{ID: "j", Namespace: "default", Type: "service", TaskGroups: []*nl.Group{{Name: "g"}}}})
 	place("a")
-	f := feeds.open("n")
+	f := feeds.open("n", false)
 	at := uint64(0)
 	expect := func(want string) {
 		t.Helper()
-		changes, reset := feeds.take(f)
-		m := f.message(changes, at)
+		changes, reset := feeds.take(f, nil)
+		m := &query.NodeAllocChanges{Index: at}
 		if reset {
-			m = f.everything(st.Snapshot(), "n")
+			f.everything(m, st.Snapshot(), "n")
+		} else {
+			f.message(m, changes)
 		}
 		at = max(at, m.Index)
 		if err := feeds.addJobs(f, m); err != nil {
@@ -96,6 +99,121 @@ func TestAllocFeed(t *testing.T) {
 	if len(feeds.byNode) != 0 || len(f.pending) != 0 {
 		t.Error("a closed feed goes on")
 	}
+}
+
+// Of the nodes that a commit tells, a burst is woken at once, the others when
+// news has gathered for them; a feed that is not paced never waits.
+func TestAllocFeedGathers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feeds := newAllocFeeds()
+		index := uint64(10)
+		commit := func(nodes ...int) {
+			index++
+			c := store.Commit{Index: index}
+			for _, n := range nodes {
+				id := fmt.Sprintf("%d-%d", n, index)
+				c.Changes = append(c.Changes, store.Change{Table: store.TableAllocs, After: &nl.Alloc{ID: id, NodeID: fmt.Sprint(n), AllocModifyIndex: index}})
+			}
+			feeds.commit(c)
+		}
+		all := make([]int, feedBurst+10)
+		open := make([]*allocFeed, len(all))
+		for i := range all {
+			all[i], open[i] = i, feeds.open(fmt.Sprint(i), true)
+			feeds.take(open[i], nil)
+		}
+		prompt := feeds.open(fmt.Sprint(len(all)-1), false)
+		feeds.take(prompt, nil)
+		// woken counts who wakes, and the changes that they find.
+		woken := func(of ...*allocFeed) string {
+			synctest.Wait()
+			feedsWoken, changes := 0, 0
+			for _, f := range of {
+				select {
+				case <-f.woken:
+					feedsWoken++
+					got, _ := feeds.take(f, nil)
+					changes += len(got)
+				default:
+				}
+			}
+			return fmt.Sprintf("%d:%d", feedsWoken, changes)
+		}
+		expect := func(what, got, want string) {
+			t.Helper()
+			if got != want {
+				t.Errorf("%s: %s woken with changes, want %s", what, got, want)
+			}
+		}
+		commit(all...)
+		expect("burst", woken(open...), "8192:8192")
+		expect("not paced", woken(prompt), "1:1")
+		time.Sleep(feedGather / 2)
+		last := open[len(open)-1]
+		commit(len(all) - 1)
+		expect("not paced, again", woken(prompt), "1:1")
+		expect("gathering", woken(last), "0:0")
+		time.Sleep(feedGather / 2)
+		expect("gathered", woken(open...), "10:11")
+		if len(feeds.pace.queue) != 0 {
+			t.Errorf("%d feeds still gather", len(feeds.pace.queue))
+		}
+		// What was allowed to go out comes back with time.
+		commit(all[:feedRate]...)
+		time.Sleep(time.Second)
+		woken(open...)
+		commit(1)
+		expect("later", woken(open...), "1:1")
+	})
+}
+
+// quietStream tells what is sent.
+type quietStream struct {
+	session.Stream
+	told chan string
+}
+
+func (q *quietStream) Send(v any) error {
+	q.told <- told(v.(*query.NodeAllocChanges))
+	return nil
+}
+
+func TestNodeAllocs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newRules(t)
+		w.apply(&op.RegisterNode{Node: &nl.Node{
+			ID: uuidOf(1), SecretID: "s", Name: "n", Datacenter: "dc1", NodePool: nl.NodePoolDefault,
+			NodeResources: &nl.NodeResources{}, ReservedResources: &nl.NodeReservedResources{},
+		}})
+		w.apply(&op.RegisterJob{Job: &nl.Job{ID: "j", Namespace: "default", Type: "service", TaskGroups: []*nl.Group{{Name: "g"}}}})
+		ctx, cancel := context.WithCancel(t.Context())
+		st := &quietStream{told: make(chan string)}
+		ended := make(chan error)
+		go func() {
+			ended <- w.e.nodeAllocs(ctx, &query.NodeAllocs{NodeID: uuidOf(1), SecretID: "s"}, st)
+		}()
+		began := time.Now()
+		expect := func(want string, after time.Duration) {
+			t.Helper()
+			if got := <-st.told; got != want || time.Since(began) != after {
+				t.Errorf("told %q after %v, want %q after %v", got, time.Since(began), want, after)
+			}
+		}
+		expect("reset jobs=0", 0)
+		expect("jobs=0", nodeAllocsWait)
+		time.Sleep(time.Second)
+		w.apply(&op.ApplyPlans{Plans: []*op.PlanDelta{{Time: 1, Place: []*nl.Alloc{{
+			ID: uuidOf(2), Namespace: "default", JobID: "j", TaskGroup: "g", NodeID: uuidOf(1), EvalID: uuidOf(3), DesiredStatus: nl.AllocDesiredRun,
+		}}}}})
+		expect("+"+uuidOf(2)+":run jobs=1", nodeAllocsWait+time.Second)
+		// Silence counts from the last message.
+		expect("jobs=0", 2*nodeAllocsWait+time.Second)
+		expect("jobs=0", 3*nodeAllocsWait+time.Second)
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) || len(w.e.feeds.byNode) != 0 {
+			t.Errorf("%v, %d nodes with feeds", err, len(w.e.feeds.byNode))
+		}
+	})
 }
 
 // TestStatusQueue has a log that takes a second for an entry.
