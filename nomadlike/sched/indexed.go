@@ -21,8 +21,8 @@ type indexed struct {
 	views map[string]*view
 	order []*view // by the keys of kinds
 	byID  map[string]*candidate
-	chunk []candidate // made and not used
-	total int         // nodes
+	chunk chunk[candidate]
+	total int // nodes
 }
 
 // view is a kind of nodes as a group sees it.
@@ -158,7 +158,7 @@ var known = []bool{true}
 
 // admit looks at a node from now on.
 func (p *placer) admit(s *capacity.Slot, v *view) *candidate {
-	c := p.candidate()
+	c := p.chunk.make(len(p.candidates))
 	*c = candidate{
 		node: p.run.nodes[s.Node.ID], order: p.run.turn.Of(s), slot: s,
 		static: v.static, liked: v.liked, bucket: v.bucket,
@@ -203,21 +203,6 @@ func (p *placer) atIndexed(nodeID string) *candidate {
 	}
 	return p.admit(s, v)
 }
-
-// candidate is one to be filled. They are made by the chunk: a job may need
-// thousands.
-func (p *placer) candidate() *candidate {
-	if len(p.chunk) == 0 {
-		p.chunk = make([]candidate, min(chunkMax, 4+len(p.candidates)))
-	}
-	c := &p.chunk[0]
-	p.chunk = p.chunk[1:]
-	return c
-}
-
-// chunkMax is how many candidates are made at once at most: few enough that one
-// of them does not keep much.
-const chunkMax = 64
 
 func (p *placer) admitAll(v *view) {
 	for s := range v.kind.Slots() {

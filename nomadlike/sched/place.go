@@ -20,6 +20,7 @@ func (r *run) place(result *reconcile.Result) error {
 			r.queued[g.Name] = 0
 		}
 	}
+	r.expect(len(result.Place))
 	pending := make([]*reconcile.Placement, len(result.Place))
 	for i := range result.Place {
 		pending[i] = &result.Place[i]
@@ -43,6 +44,18 @@ func (r *run) place(result *reconcile.Result) error {
 		}
 		clear(r.failures)
 		pending = failed
+	}
+}
+
+// expect makes room for so many placements.
+func (r *run) expect(n int) {
+	r.plan.Place = slices.Grow(r.plan.Place, n)
+	r.changes = slices.Grow(r.changes, n)
+	if len(r.placed) == 0 {
+		r.placed = make(map[string]bool, n)
+	}
+	if len(r.counts) == 0 {
+		r.counts = make(map[string]*nodeCount, n)
 	}
 }
 

@@ -35,6 +35,7 @@ type run struct {
 	gone     map[string]bool // allocations that the plan takes off their nodes
 	placed   map[string]bool // allocations that the plan places
 	counts   map[string]*nodeCount
+	spare    chunk[nodeCount]
 
 	placers     map[placerKey]*placer
 	sociable    []*placer // those whose group has conditions on other allocations
@@ -51,8 +52,9 @@ type run struct {
 
 // nodeCount is how many allocations of the job are on a node.
 type nodeCount struct {
-	job    int
-	groups []groupCount // of few groups, mostly of one
+	job   int
+	first groupCount
+	more  []groupCount // of further groups, mostly none
 }
 
 type groupCount struct {
@@ -61,12 +63,33 @@ type groupCount struct {
 }
 
 func (c *nodeCount) of(group string) int {
-	for i := range c.groups {
-		if c.groups[i].name == group {
-			return c.groups[i].count
+	if c.first.name == group {
+		return c.first.count
+	}
+	for i := range c.more {
+		if c.more[i].name == group {
+			return c.more[i].count
 		}
 	}
 	return 0
+}
+
+func (c *nodeCount) add(group string, by int) {
+	c.job += by
+	if c.first.name == "" {
+		c.first.name = group
+	}
+	if c.first.name == group {
+		c.first.count += by
+		return
+	}
+	for i := range c.more {
+		if c.more[i].name == group {
+			c.more[i].count += by
+			return
+		}
+	}
+	c.more = append(c.more, groupCount{group, by})
 }
 
 type placerKey struct {
@@ -106,17 +129,10 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 func (r *run) addCount(node, group string, by int) {
 	c := r.counts[node]
 	if c == nil {
-		c = &nodeCount{}
+		c = r.spare.make(len(r.counts))
 		r.counts[node] = c
 	}
-	c.job += by
-	for i := range c.groups {
-		if c.groups[i].name == group {
-			c.groups[i].count += by
-			return
-		}
-	}
-	c.groups = append(c.groups, groupCount{group, by})
+	c.add(group, by)
 }
 
 func (r *run) count(group, node string) int {

@@ -289,6 +289,7 @@ func (r *round) place(replace []*nl.Alloc) int {
 	if !ready {
 		return placed
 	}
+	r.out.Place = slices.Grow(r.out.Place, max(0, r.g.Count-have))
 	for ; have < r.g.Count; have++ {
 		add(Placement{Name: r.names.take(), Group: r.g, Deployed: true})
 	}
