@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +168,102 @@ func runningUpdate(id string) *nl.AllocUpdate {
 				{Type: "Started", Time: 1e18, DisplayMessage: "Task started by client"},
 			},
 		}})}
+}
+
+// BenchmarkFill fills a cluster of 6,100 nodes as large services do: every plan
+// places 2,000 allocations, each on a node of its own, and the nodes tell of
+// some plans at once, first that their allocations run, then that they are
+// healthy. It tells what an allocation costs in each of the three.
+func BenchmarkFill(b *testing.B) {
+	const (
+		nodes, total = 6100, 200_000
+		perPlan      = 2000
+		window       = 8000 // allocations that nodes tell of about the same time
+		perEntry     = 4096 // updates
+	)
+	type sum struct {
+		spent        time.Duration
+		bytes, count uint64
+	}
+	var sums [3]sum
+	for b.Loop() {
+		c := &crowd{ids: newIDs(), state: Empty()}
+		for i := range nodes {
+			n := &nl.Node{ID: c.ids.next(), Name: fmt.Sprintf("node-%d", i), Status: nl.NodeStatusReady, NodeResources: &nl.NodeResources{
+				Cpu: nl.LegacyNodeCpuResources{CpuShares: 1 << 20}, Memory: nl.NodeMemoryResources{MemoryMB: 1 << 20},
+			}}
+			c.nodes = append(c.nodes, n.ID)
+			c.apply(b, &op.RegisterNode{Node: n})
+		}
+		apply := func(phase int, o op.Op) {
+			entry, err := wire.EncodeOp(o)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if o, err = wire.DecodeOp(entry); err != nil {
+				b.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			c.apply(b, o)
+			sums[phase].spent += time.Since(start)
+			runtime.ReadMemStats(&after)
+			sums[phase].bytes += after.TotalAlloc - before.TotalAlloc
+			sums[phase].count += after.Mallocs - before.Mallocs
+		}
+		var told []*nl.Alloc
+		tell := func(phase int, update func(*nl.Alloc) *nl.AllocUpdate) {
+			for part := range slices.Chunk(told, perEntry) {
+				batch := &op.Batch{}
+				var last *op.UpdateAllocs
+				for _, a := range part {
+					if last == nil || last.NodeID != a.NodeID {
+						last = &op.UpdateAllocs{NodeID: a.NodeID, Time: int64(time.Minute)}
+						batch.Ops = append(batch.Ops, last)
+					}
+					last.Updates = append(last.Updates, update(a))
+				}
+				apply(phase, batch)
+			}
+		}
+		for n := 0; n < total; n += perPlan {
+			job := fmt.Sprintf("job-%d", n/perPlan)
+			c.register(b, job, perPlan)
+			o := c.plan(job, perPlan)
+			p := o.Plans[0]
+			p.Deployment = &nl.Deployment{ID: c.ids.next(), Namespace: nl.DefaultNamespace, JobID: job, Status: nl.DeploymentStatusRunning,
+				TaskGroups: map[string]*nl.DeploymentState{"g": {DesiredTotal: perPlan, ProgressDeadline: time.Minute}}}
+			at := c.ids.r.Perm(nodes)
+			for i, a := range p.Place {
+				a.NodeID, a.DeploymentID = c.nodes[at[i]], p.Deployment.ID
+			}
+			apply(0, o)
+			if told = append(told, p.Place...); len(told) < window {
+				continue
+			}
+			slices.SortFunc(told, func(a, b *nl.Alloc) int { return strings.Compare(a.NodeID, b.NodeID) })
+			tell(1, func(a *nl.Alloc) *nl.AllocUpdate { return runningUpdate(a.ID) })
+			healthy := true
+			tell(2, func(a *nl.Alloc) *nl.AllocUpdate {
+				u := runningUpdate(a.ID)
+				u.DeploymentStatus = &nl.AllocDeploymentStatus{Healthy: &healthy, Timestamp: timeOf(1e18)}
+				return u
+			})
+			told = nil
+		}
+		for d := range c.state.Deployments(nl.AllNamespaces) {
+			if n := d.TaskGroups["g"].HealthyAllocs; n != perPlan {
+				b.Fatalf("%d allocations of a deployment are healthy", n)
+			}
+		}
+	}
+	for i, phase := range []string{"placed", "running", "healthy"} {
+		per := func(n uint64) float64 { return float64(n) / float64(b.N*total) }
+		b.ReportMetric(per(uint64(sums[i].spent)), "ns/"+phase)
+		b.ReportMetric(per(sums[i].bytes), "B/"+phase)
+		b.ReportMetric(per(sums[i].count), "mallocs/"+phase)
+	}
 }
 
 // BenchmarkMemory tells the bytes of an allocation with all its indexes, as
