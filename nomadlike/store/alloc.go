@@ -19,23 +19,28 @@ const allocStateClientStatus = "ClientStatus"
 func (t *tx) putAlloc(old, next *nl.Alloc) {
 	row := t.jobRow(next.Namespace, next.JobID)
 	t.touch(row)
-	t.allocs.Set(t.owner, allocRow{next})
-	row.allocs.Set(t.owner, allocRow{next})
-	t.onNode(old, next)
+	number := uint64(0)
 	from := ""
 	if old == nil {
-		t.allocsCreated.SetRanked(t.owner, next.CreateIndex, name(next.ID))
+		number = t.allocs.Add(t.owner, next)
+		t.allocsByID.Set(t.owner, next.ID, number, t.allocID)
+		row.allocs.Set(t.owner, next.ID, number, t.allocID)
 	} else {
+		number = t.number(old)
+		t.allocs.Set(t.owner, number, next)
 		from = old.ClientStatus
 		if !old.Terminal() {
 			row.liveAllocs--
 		}
 	}
+	t.found, t.foundNumber = next, number
+	t.onNode(old, next, number)
 	if old == nil || old.EvalID != next.EvalID {
 		if old != nil {
-			t.leaveEval(old)
+			t.leaveEval(old, number)
 		}
-		t.evalAllocs(next.EvalID).ids.Set(t.owner, name(next.ID))
+		set := t.ofEval(next.EvalID)
+		set.numbers = set.numbers.with(number)
 	}
 	if !next.Terminal() {
 		row.liveAllocs++
@@ -53,65 +58,92 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 func (t *tx) deleteAlloc(a *nl.Alloc) {
 	row := t.jobRow(a.Namespace, a.JobID)
 	t.touch(row)
-	t.allocs.Delete(t.owner, a.ID)
-	t.allocsCreated.DeleteRanked(t.owner, a.CreateIndex, a.ID)
-	row.allocs.Delete(t.owner, a.ID)
+	number := t.number(a)
+	t.leaveNode(a)
+	t.leaveEval(a, number)
+	row.allocs.Delete(t.owner, a.ID, t.allocID)
+	t.allocsByID.Delete(t.owner, a.ID, t.allocID)
+	t.allocs.Delete(t.owner, number) // last: the indexes ask for its ID
+	t.found = nil
 	if !a.Terminal() {
 		row.liveAllocs--
 	}
-	t.leaveNode(a)
-	t.leaveEval(a)
 	t.deleteServicesOf(a.ID)
 	t.countUse(a, nil)
 	t.claimVolumes(a, nil)
 	t.changeAlloc(a, a, nil)
 }
 
-func (t *tx) nodeAllocs(nodeID string) *allocSet {
+// Alloc is that of the snapshot. It remembers the last one: most are changed
+// next.
+func (t *tx) Alloc(id string) *nl.Alloc {
+	number, a := t.numbered(id)
+	if a != nil {
+		t.found, t.foundNumber = a, number
+	}
+	return a
+}
+
+// number is that of an allocation that is there.
+func (t *tx) number(a *nl.Alloc) uint64 {
+	if t.found != a {
+		t.Alloc(a.ID)
+	}
+	return t.foundNumber
+}
+
+// onNodeOf is the allocations of a node, to be changed in place.
+func (t *tx) onNodeOf(nodeID string) *nodeAllocs {
 	set, _ := t.allocsByNode.Get(nodeID)
 	switch {
 	case set == nil:
-		set = &allocSet{owner: t.owner, key: nodeID}
+		set = &nodeAllocs{owner: t.owner, key: nodeID}
 		t.allocsByNode.Set(t.owner, set)
 	case set.owner != t.owner:
-		set = &allocSet{owner: t.owner, key: set.key, allocs: set.allocs, usage: set.usage, freed: set.freed}
+		set = &nodeAllocs{owner: t.owner, key: set.key, allocs: set.allocs, usage: set.usage, freed: set.freed}
 		t.allocsByNode.Set(t.owner, set)
 	}
 	return set
 }
 
 // onNode keeps the allocations of nodes and what they take.
-func (t *tx) onNode(old, next *nl.Alloc) {
-	set := t.nodeAllocs(next.NodeID)
-	before := set.usage
-	switch {
-	case old == nil:
-		t.use(set, next, +1)
-	case old.NodeID != next.NodeID:
+func (t *tx) onNode(old, next *nl.Alloc, number uint64) {
+	moves := old == nil || old.NodeID != next.NodeID
+	if moves && old != nil {
 		t.leaveNode(old)
-		t.use(set, next, +1)
-	case old.AllocatedResources != next.AllocatedResources || old.Terminal() != next.Terminal():
+	}
+	takesOther := moves || old.AllocatedResources != next.AllocatedResources || old.Terminal() != next.Terminal()
+	frees := endsNow(old, next) && fit.HasPorts(next.AllocatedResources)
+	if !takesOther && !frees {
+		return // the usual case of what a node tells
+	}
+	set := t.onNodeOf(next.NodeID)
+	before := set.usage
+	if moves {
+		set.allocs.Set(t.owner, next.ID, number, t.allocID)
+	} else if takesOther {
 		t.use(set, old, -1)
+	}
+	if takesOther {
 		t.use(set, next, +1)
 	}
 	if set.usage != before {
 		t.noteFilled(set)
 	}
-	set.allocs.Set(t.owner, allocRow{next})
-	if endsNow(old, next) && fit.HasPorts(next.AllocatedResources) {
+	if frees {
 		set.freed = withFreed(set.freed, fit.Freed{AllocID: next.ID, At: next.ModifyTime, Resources: next.AllocatedResources})
 	}
 }
 
 // use counts an allocation on its node, or, by -1, no longer does.
-func (t *tx) use(set *allocSet, a *nl.Alloc, by int) {
+func (t *tx) use(set *nodeAllocs, a *nl.Alloc, by int) {
 	if !a.Terminal() {
 		set.usage.AddTake(t.takes.Of(a, a.Job), by)
 	}
 }
 
 // noteFilled has the index of capacity brought up to date, once for the node.
-func (t *tx) noteFilled(set *allocSet) {
+func (t *tx) noteFilled(set *nodeAllocs) {
 	if set.noted != t.owner {
 		set.noted = t.owner
 		t.filled = append(t.filled, set)
@@ -140,33 +172,33 @@ func withFreed(list []fit.Freed, f fit.Freed) []fit.Freed {
 }
 
 func (t *tx) leaveNode(a *nl.Alloc) {
-	set := t.nodeAllocs(a.NodeID)
+	set := t.onNodeOf(a.NodeID)
 	t.use(set, a, -1)
 	t.noteFilled(set)
-	set.allocs.Delete(t.owner, a.ID)
+	set.allocs.Delete(t.owner, a.ID, t.allocID)
 	set.freed = slices.DeleteFunc(slices.Clone(set.freed), func(f fit.Freed) bool { return f.AllocID == a.ID })
 	if set.allocs.Len() == 0 {
 		t.allocsByNode.Delete(t.owner, a.NodeID)
 	}
 }
 
-func (t *tx) evalAllocs(evalID string) *idSet {
+// ofEval is the allocations of an evaluation, to be changed in place.
+func (t *tx) ofEval(evalID string) *evalAllocs {
 	set, _ := t.allocsByEval.Get(evalID)
 	switch {
 	case set == nil:
-		set = &idSet{owner: t.owner, key: evalID}
+		set = &evalAllocs{owner: t.owner, key: evalID}
 		t.allocsByEval.Set(t.owner, set)
 	case set.owner != t.owner:
-		set = &idSet{owner: t.owner, key: set.key, ids: set.ids}
+		set = &evalAllocs{owner: t.owner, key: set.key, numbers: slices.Clone(set.numbers)}
 		t.allocsByEval.Set(t.owner, set)
 	}
 	return set
 }
 
-func (t *tx) leaveEval(a *nl.Alloc) {
-	set := t.evalAllocs(a.EvalID)
-	set.ids.Delete(t.owner, a.ID)
-	if set.ids.Len() == 0 {
+func (t *tx) leaveEval(a *nl.Alloc, number uint64) {
+	set := t.ofEval(a.EvalID)
+	if set.numbers = set.numbers.without(number); len(set.numbers) == 0 {
 		t.allocsByEval.Delete(t.owner, a.EvalID)
 	}
 }

@@ -2,6 +2,8 @@ package store
 
 import (
 	"iter"
+	"slices"
+	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
@@ -9,24 +11,69 @@ import (
 
 // Alloc is nil when there is none.
 func (s *Snapshot) Alloc(id string) *nl.Alloc {
-	if id == "" { // most have no predecessor
-		return nil
-	}
-	row, _ := s.allocs.Get(id)
-	return row.Alloc
+	_, a := s.numbered(id)
+	return a
 }
 
-func allocOf(r allocRow) *nl.Alloc { return r.Alloc }
+// numbered is an allocation and its number; nil when there is none.
+func (s *Snapshot) numbered(id string) (number uint64, a *nl.Alloc) {
+	if id == "" { // most have no predecessor
+		return 0, nil
+	}
+	number, found := s.allocsByID.Get(id, s.allocID)
+	if !found {
+		return 0, nil
+	}
+	return number, s.allocs.Get(number)
+}
+
+// allocID is the key of indexes of allocations.
+func (s *Snapshot) allocID(number uint64) string { return s.allocs.Get(number).ID }
+
+// allocsOf yields the allocations of those numbers.
+func (s *Snapshot) allocsOf(numbers iter.Seq[uint64]) iter.Seq[*nl.Alloc] {
+	return func(yield func(*nl.Alloc) bool) {
+		for number := range numbers {
+			if !yield(s.allocs.Get(number)) {
+				return
+			}
+		}
+	}
+}
+
+func allocByID(a, b *nl.Alloc) int { return strings.Compare(a.ID, b.ID) }
 
 // Allocs yields allocations by create index, then ID.
 func (s *Snapshot) Allocs(namespace string) iter.Seq[*nl.Alloc] {
-	return filtered(s.allocsCreated.All(), func(id name) *nl.Alloc { return s.Alloc(string(id)) },
-		func(a *nl.Alloc) bool { return inNamespace(namespace, a.Namespace) })
+	return func(yield func(*nl.Alloc) bool) {
+		// Numbers are in the order of create indexes.
+		var together []*nl.Alloc
+		give := func() bool {
+			slices.SortFunc(together, allocByID)
+			for _, a := range together {
+				if !yield(a) {
+					return false
+				}
+			}
+			together = together[:0]
+			return true
+		}
+		for a := range s.allocs.All() {
+			if !inNamespace(namespace, a.Namespace) {
+				continue
+			}
+			if len(together) > 0 && together[0].CreateIndex != a.CreateIndex && !give() {
+				return
+			}
+			together = append(together, a)
+		}
+		give()
+	}
 }
 
 // AllocsByPrefix yields the allocations whose ID starts with prefix, by ID.
 func (s *Snapshot) AllocsByPrefix(namespace, prefix string) iter.Seq[*nl.Alloc] {
-	return filtered(s.allocs.Prefixed(prefix), allocOf,
+	return filtered(s.allocsByID.Prefixed(prefix, s.allocID), s.allocs.Get,
 		func(a *nl.Alloc) bool { return inNamespace(namespace, a.Namespace) })
 }
 
@@ -37,7 +84,7 @@ func (s *Snapshot) AllocsByJob(namespace, id string) iter.Seq[*nl.Alloc] {
 	if row == nil {
 		return empty[*nl.Alloc]
 	}
-	return filtered(row.allocs.All(), allocOf, always)
+	return s.allocsOf(row.allocs.All())
 }
 
 // NodeUsage is what the live allocations of a node take.
@@ -63,7 +110,7 @@ func (s *Snapshot) AllocsByNode(nodeID string) iter.Seq[*nl.Alloc] {
 	if set == nil {
 		return empty[*nl.Alloc]
 	}
-	return filtered(set.allocs.All(), allocOf, always)
+	return s.allocsOf(set.allocs.All())
 }
 
 // AllocsByEval yields the allocations that an evaluation created or last
@@ -73,7 +120,7 @@ func (s *Snapshot) AllocsByEval(id string) iter.Seq[*nl.Alloc] {
 	if set == nil {
 		return empty[*nl.Alloc]
 	}
-	return filtered(set.ids.All(), func(id name) *nl.Alloc { return s.Alloc(string(id)) }, always)
+	return slices.Values(slices.SortedFunc(s.allocsOf(set.numbers.all()), allocByID))
 }
 
 // AllocsByDeployment yields the allocations of a deployment, by ID. It looks
@@ -87,5 +134,5 @@ func (s *Snapshot) AllocsByDeployment(id string) iter.Seq[*nl.Alloc] {
 	if row == nil {
 		return empty[*nl.Alloc]
 	}
-	return filtered(row.allocs.All(), allocOf, func(a *nl.Alloc) bool { return a.DeploymentID == id })
+	return filtered(row.allocs.All(), s.allocs.Get, func(a *nl.Alloc) bool { return a.DeploymentID == id })
 }

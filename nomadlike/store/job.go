@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
@@ -135,7 +137,7 @@ func (t *tx) deregisterJob(o *op.DeregisterJob) (any, error) {
 }
 
 func (t *tx) skipShutdownDelay(row *jobRow) {
-	for _, a := range collectAllocs(row) {
+	for _, a := range t.collectAllocs(row) {
 		if a.Terminal() {
 			continue
 		}
@@ -148,12 +150,8 @@ func (t *tx) skipShutdownDelay(row *jobRow) {
 
 // collectAllocs lists a job's allocations before they are changed: a tree must
 // not change while it is read.
-func collectAllocs(row *jobRow) []*nl.Alloc {
-	list := make([]*nl.Alloc, 0, row.allocs.Len())
-	for r := range row.allocs.All() {
-		list = append(list, r.Alloc)
-	}
-	return list
+func (s *Snapshot) collectAllocs(row *jobRow) []*nl.Alloc {
+	return slices.AppendSeq(make([]*nl.Alloc, 0, row.allocs.Len()), s.allocsOf(row.allocs.All()))
 }
 
 // deleteJob removes a job and what is of no use without it.

@@ -196,7 +196,7 @@ func (t *tx) attachJob(old, next *nl.Alloc) {
 	case previous != nil && previous.Job != nil && previous.JobVersion == next.JobVersion:
 		next.Job = previous.Job
 	default:
-		next.Job = row.heldVersion(next.JobVersion)
+		next.Job = t.heldVersion(row, next.JobVersion)
 		if next.Job == nil {
 			next.Job = row.job
 		}
@@ -204,8 +204,8 @@ func (t *tx) attachJob(old, next *nl.Alloc) {
 }
 
 // heldVersion looks for a version among the allocations of the job.
-func (r *jobRow) heldVersion(version uint64) *nl.Job {
-	for a := range r.allocs.All() {
+func (s *Snapshot) heldVersion(r *jobRow, version uint64) *nl.Job {
+	for a := range s.allocsOf(r.allocs.All()) {
 		if a.JobVersion == version && a.Job != nil {
 			return a.Job
 		}

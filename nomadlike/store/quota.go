@@ -235,9 +235,9 @@ func (s *Snapshot) count(l *quota.Ledger, namespace string, count func(*quota.Le
 		if row.liveAllocs == 0 {
 			continue
 		}
-		for a := range row.allocs.All() {
+		for a := range s.allocsOf(row.allocs.All()) {
 			if !a.Terminal() {
-				count(l, poolOf(s.Node(a.NodeID)), quota.Of(a.Alloc))
+				count(l, poolOf(s.Node(a.NodeID)), quota.Of(a))
 			}
 		}
 	}

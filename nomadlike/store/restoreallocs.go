@@ -26,11 +26,12 @@ type placedAllocs struct {
 }
 
 // placedAlloc is an allocation with the numbers of its job's row, its node, its
-// evaluation and the write that made it.
+// evaluation and the write that made it, and at last its own.
 type placedAlloc struct {
 	rank                     uint64
 	alloc                    *nl.Alloc
 	row, node, eval, created uint32
+	number                   uint32
 }
 
 // groups numbers what allocations belong to, in the order of first meeting.
@@ -128,20 +129,36 @@ func (rs *restorer) index() error {
 			return errSaveTwice
 		}
 	}
-	s, o := rs.s, rs.owner
+	rs.number(all)
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		s.allocs = cow.Build(o, len(all), func(i int) allocRow { return allocRow{all[i].alloc} })
+		rs.s.allocsByID = cow.BuildIndex(rs.owner, len(all), func(i int) (string, uint64) { return all[i].alloc.ID, uint64(all[i].number) })
 		rs.indexRows(all)
 	})
 	wait.Go(func() { rs.indexNodes(all) })
-	wait.Go(func() {
-		rs.indexEvals(all)
-		rs.indexCreated(all)
-	})
+	wait.Go(func() { rs.indexEvals(all) })
 	wait.Wait()
 	rs.placed = placedAllocs{}
 	return nil
+}
+
+// number lists the allocations in the order of the writes that made them.
+func (rs *restorer) number(all []placedAlloc) {
+	writes := rs.placed.created.keys
+	order := make([]uint32, len(writes))
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(writes[a], writes[b]) })
+	place := make([]uint32, len(writes))
+	for i, at := range order {
+		place[at] = uint32(i)
+	}
+	for _, list := range deal(all, len(writes), func(a *placedAlloc) uint32 { return place[a.created] }) {
+		for _, i := range list {
+			all[i].number = uint32(rs.s.allocs.Add(rs.owner, all[i].alloc))
+		}
+	}
 }
 
 func (rs *restorer) indexRows(all []placedAlloc) {
@@ -159,21 +176,29 @@ func (rs *restorer) indexRows(all []placedAlloc) {
 			continue
 		}
 		row := rs.placed.rows[i]
-		row.allocs = cow.Build(rs.owner, len(list), func(i int) allocRow { return allocRow{list[i]} })
-		for _, a := range list {
-			if !a.Terminal() {
+		row.allocs = rs.built(all, list)
+		for _, i := range list {
+			if !all[i].alloc.Terminal() {
 				row.liveAllocs++
 			}
 		}
 	}
 }
 
+// built is the index of some of the allocations, which are in order.
+func (rs *restorer) built(all []placedAlloc, list []uint32) cow.Index {
+	return cow.BuildIndex(rs.owner, len(list), func(i int) (string, uint64) {
+		a := &all[list[i]]
+		return a.alloc.ID, uint64(a.number)
+	})
+}
+
 func (rs *restorer) indexNodes(all []placedAlloc) {
 	lists := deal(all, len(rs.placed.nodes.keys), func(a *placedAlloc) uint32 { return a.node })
 	for i, list := range lists {
-		set := &allocSet{owner: rs.owner, key: rs.placed.nodes.keys[i]}
-		set.allocs = cow.Build(rs.owner, len(list), func(i int) allocRow { return allocRow{list[i]} })
-		for _, a := range list {
+		set := &nodeAllocs{owner: rs.owner, key: rs.placed.nodes.keys[i], allocs: rs.built(all, list)}
+		for _, i := range list {
+			a := all[i].alloc
 			a.NodeID = set.key
 			set.usage.Add(a, +1)
 			if a.Terminal() && fit.HasPorts(a.AllocatedResources) {
@@ -187,46 +212,31 @@ func (rs *restorer) indexNodes(all []placedAlloc) {
 func (rs *restorer) indexEvals(all []placedAlloc) {
 	lists := deal(all, len(rs.placed.evals.keys), func(a *placedAlloc) uint32 { return a.eval })
 	for i, list := range lists {
-		set := &idSet{owner: rs.owner, key: rs.placed.evals.keys[i]}
-		set.ids = cow.Build(rs.owner, len(list), func(i int) name { return name(list[i].ID) })
-		for _, a := range list {
-			a.EvalID = set.key
+		set := &evalAllocs{owner: rs.owner, key: rs.placed.evals.keys[i]}
+		slices.SortFunc(list, func(a, b uint32) int { return cmp.Compare(all[a].number, all[b].number) })
+		for _, i := range list {
+			all[i].alloc.EvalID = set.key
+			set.numbers = set.numbers.with(uint64(all[i].number))
 		}
 		rs.s.allocsByEval.Set(rs.owner, set)
 	}
 }
 
-func (rs *restorer) indexCreated(all []placedAlloc) {
-	writes := rs.placed.created.keys
-	order := make([]uint32, len(writes))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	slices.SortFunc(order, func(a, b uint32) int { return cmp.Compare(writes[a], writes[b]) })
-	place := make([]uint32, len(writes))
-	for i, at := range order {
-		place[at] = uint32(i)
-	}
-	created := slices.Concat(deal(all, len(writes), func(a *placedAlloc) uint32 { return place[a.created] })...)
-	rs.s.allocsCreated = cow.BuildRanked(rs.owner, len(created), func(i int) (uint64, name) {
-		return created[i].CreateIndex, name(created[i].ID)
-	})
-}
-
-// deal gives each of so many groups its allocations, in the order of all.
-func deal(all []placedAlloc, groups int, of func(*placedAlloc) uint32) [][]*nl.Alloc {
+// deal gives each of so many groups its allocations, as places in all, in the
+// order of all.
+func deal(all []placedAlloc, groups int, of func(*placedAlloc) uint32) [][]uint32 {
 	sizes := make([]int, groups)
 	for i := range all {
 		sizes[of(&all[i])]++
 	}
-	backing := make([]*nl.Alloc, len(all))
-	out := make([][]*nl.Alloc, groups)
+	backing := make([]uint32, len(all))
+	out := make([][]uint32, groups)
 	for i, size := range sizes {
 		out[i], backing = backing[:0:size], backing[size:]
 	}
 	for i := range all {
 		group := of(&all[i])
-		out[group] = append(out[group], all[i].alloc)
+		out[group] = append(out[group], uint32(i))
 	}
 	return out
 }

@@ -9,7 +9,6 @@ import (
 
 // Rows give the nouns the keys by which trees order them.
 type (
-	allocRow      struct{ *nl.Alloc }
 	evalRow       struct{ *nl.Eval }
 	deploymentRow struct{ *nl.Deployment }
 	nodeRow       struct{ *nl.Node }
@@ -44,7 +43,6 @@ type (
 	}
 )
 
-func (r allocRow) Key() string      { return r.ID }
 func (r evalRow) Key() string       { return r.ID }
 func (r deploymentRow) Key() string { return r.ID }
 func (r nodeRow) Key() string       { return r.ID }
@@ -86,7 +84,7 @@ type jobRow struct {
 	events      []groupEvents       // by group
 	launch      int64               // last periodic launch, unix ns
 
-	allocs      cow.Tree[allocRow]
+	allocs      cow.Index // by ID
 	evals       cow.Tree[evalRow]
 	deployments cow.Tree[name] // ranked by create index
 	children    cow.Tree[name]
@@ -110,23 +108,22 @@ func (r *jobRow) empty() bool {
 		r.children.Len() == 0
 }
 
-// allocSet is the allocations of a node and what the live ones take; idSet those
-// of an evaluation, by ID only: it is read seldom and need not change when an
-// allocation does.
-type allocSet struct {
+// nodeAllocs is the allocations of a node and what the live ones take.
+type nodeAllocs struct {
 	owner  *cow.Owner
 	noted  *cow.Owner // transaction in which usage has changed
 	key    string
-	allocs cow.Tree[allocRow]
+	allocs cow.Index // by ID
 	usage  fit.Usage
 	freed  []fit.Freed // ports of those that ended of late
 }
 
-type idSet struct {
-	owner *cow.Owner
-	key   string
-	ids   cow.Tree[name]
+// evalAllocs is the allocations of an evaluation.
+type evalAllocs struct {
+	owner   *cow.Owner
+	key     string
+	numbers numbers
 }
 
-func (s *allocSet) Key() string { return s.key }
-func (s *idSet) Key() string    { return s.key }
+func (s *nodeAllocs) Key() string { return s.key }
+func (s *evalAllocs) Key() string { return s.key }

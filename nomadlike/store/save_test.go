@@ -42,12 +42,11 @@ func unshared(tb testing.TB, s *Snapshot) *Snapshot {
 	out, o := *s, new(cow.Owner)
 	for row := range s.jobs.All() {
 		next := *row
-		for r := range row.allocs.All() {
-			a := *r.Alloc
+		for number := range row.allocs.All() {
+			a := *s.allocs.Get(number)
 			a.Job, a.Metrics, a.AllocatedResources = copied(tb, a.Job), copied(tb, a.Metrics), copied(tb, a.AllocatedResources)
 			a.EvalID, a.NodeID = strings.Clone(a.EvalID), strings.Clone(a.NodeID)
-			next.allocs.Set(o, allocRow{&a})
-			out.allocs.Set(o, allocRow{&a})
+			out.allocs.Set(o, number, &a)
 		}
 		out.jobs.Set(o, &next)
 	}

@@ -42,10 +42,7 @@ func (sv *saver) allocs(s *Snapshot) {
 		if row.allocs.Len() == 0 {
 			continue
 		}
-		ofJob = ofJob[:0]
-		for r := range row.allocs.All() {
-			ofJob = append(ofJob, r.Alloc)
-		}
+		ofJob = slices.AppendSeq(ofJob[:0], s.allocsOf(row.allocs.All()))
 		slices.SortFunc(ofJob, byPlacement)
 		for _, a := range ofJob {
 			block.add(a, sv.job(a.Job))

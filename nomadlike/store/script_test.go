@@ -223,8 +223,8 @@ func checkCounters(t *testing.T, s *Snapshot) {
 	t.Helper()
 	for set := range s.allocsByNode.All() {
 		var usage fit.Usage
-		for a := range set.allocs.All() {
-			usage.Add(a.Alloc, +1)
+		for a := range s.allocsOf(set.allocs.All()) {
+			usage.Add(a, +1)
 		}
 		for _, f := range s.FreedPorts(set.key) {
 			if a := s.Alloc(f.AllocID); a == nil || a.NodeID != set.key {
@@ -238,12 +238,12 @@ func checkCounters(t *testing.T, s *Snapshot) {
 	allocs := 0
 	for row := range s.jobs.All() {
 		live := 0
-		for a := range row.allocs.All() {
+		for a := range s.allocsOf(row.allocs.All()) {
 			allocs++
 			if !a.Terminal() {
 				live++
 			}
-			if s.Alloc(a.ID) != a.Alloc {
+			if s.Alloc(a.ID) != a {
 				t.Errorf("allocation %s of %q is not the one found by its ID", a.ID, row.key)
 			}
 		}
@@ -278,19 +278,23 @@ func checkCounters(t *testing.T, s *Snapshot) {
 	checkLedgers(t, s)
 	byNode, byEval := 0, 0
 	for set := range s.allocsByNode.All() {
-		for a := range set.allocs.All() {
+		for a := range s.allocsOf(set.allocs.All()) {
 			byNode++
-			if s.Alloc(a.ID) != a.Alloc || a.NodeID != set.key {
+			if s.Alloc(a.ID) != a || a.NodeID != set.key {
 				t.Errorf("allocation %s of node %s is not the one found by its ID", a.ID, set.key)
 			}
 		}
 	}
 	for set := range s.allocsByEval.All() {
-		byEval += set.ids.Len()
+		for a := range s.allocsOf(set.numbers.all()) {
+			byEval++
+			if s.Alloc(a.ID) != a || a.EvalID != set.key {
+				t.Errorf("allocation %s of evaluation %s is not the one found by its ID", a.ID, set.key)
+			}
+		}
 	}
-	if n := s.allocs.Len(); n != allocs || n != byNode || n != byEval || n != s.allocsCreated.Len() {
-		t.Errorf("%d allocations, but %d by job, %d by node, %d by evaluation, %d by creation",
-			n, allocs, byNode, byEval, s.allocsCreated.Len())
+	if n := s.allocs.Len(); n != allocs || n != byNode || n != byEval || n != s.allocsByID.Len() {
+		t.Errorf("%d allocations, but %d by job, %d by node, %d by evaluation, %d by ID", n, allocs, byNode, byEval, s.allocsByID.Len())
 	}
 	if s.evals.Len() != s.evalsCreated.Len() || s.deployments.Len() != s.deploymentsCreated.Len() {
 		t.Error("indexes by creation have other lengths than their tables")

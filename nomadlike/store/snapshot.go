@@ -18,10 +18,12 @@ type Snapshot struct {
 	policies cow.Tree[policyRow] // by namespace, job and target
 	policyID cow.Tree[policyRow]
 
-	allocs        cow.Tree[allocRow]
-	allocsCreated cow.Tree[name] // ranked by create index
-	allocsByNode  cow.Tree[*allocSet]
-	allocsByEval  cow.Tree[*idSet]
+	// Allocations are numbered as they come. Indexes hold their numbers, and so
+	// need not change when an allocation does.
+	allocs       cow.List[nl.Alloc]
+	allocsByID   cow.Index
+	allocsByNode cow.Tree[*nodeAllocs]
+	allocsByEval cow.Tree[*evalAllocs]
 
 	evals        cow.Tree[evalRow]
 	evalsCreated cow.Tree[name] // ranked by create index

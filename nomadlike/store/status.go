@@ -191,7 +191,7 @@ func (t *tx) reconcileSummaries() {
 			summary.Summary[group] = &nl.GroupSummary{Queued: counts.Queued}
 		}
 		t.putGroups(row)
-		for a := range row.allocs.All() {
+		for a := range t.allocsOf(row.allocs.All()) {
 			counts := summary.Summary[a.TaskGroup]
 			if counts == nil || a.Job == nil || a.Job.CreateIndex != row.job.CreateIndex {
 				continue

@@ -24,9 +24,11 @@ type tx struct {
 	touched     []*jobRow
 	touchedRows map[*jobRow]*touch
 	deployment  map[string]*nl.Deployment // owned by this transaction, by ID
-	filled      []*allocSet               // of nodes whose use has changed
+	filled      []*nodeAllocs             // of nodes whose use has changed
 	renewed     []string                  // IDs of nodes that have changed themselves
 	takes       fit.Takes
+	found       *nl.Alloc // the last one that was looked up or stored
+	foundNumber uint64
 }
 
 type changeKey struct {

@@ -17,8 +17,20 @@ func Build[V Keyed](o *Owner, n int, at func(i int) V) Tree[V] {
 // BuildRanked is Build with ranks of the caller's choice, and entries in the
 // order of rank and key.
 func BuildRanked[V Keyed](o *Owner, n int, at func(i int) (rank uint64, v V)) Tree[V] {
+	return Tree[V]{build(o, n, at)}
+}
+
+// BuildIndex is Build for numbers and their keys.
+func BuildIndex(o *Owner, n int, at func(i int) (key string, number uint64)) Index {
+	return Index{build(o, n, func(i int) (uint64, uint64) {
+		key, number := at(i)
+		return Rank(key), number
+	})}
+}
+
+func build[V any](o *Owner, n int, at func(i int) (rank uint64, v V)) ordered[V] {
 	if n == 0 {
-		return Tree[V]{}
+		return ordered[V]{}
 	}
 	// below is how many entries a full child of the root holds; leaves have none.
 	below, whole := 0, buildFill
@@ -26,10 +38,10 @@ func BuildRanked[V Keyed](o *Owner, n int, at func(i int) (rank uint64, v V)) Tr
 		below, whole = whole, buildFill+(buildFill+1)*whole
 	}
 	b := builder[V]{owner: o, at: at}
-	return Tree[V]{root: b.node(0, n, below), length: n}
+	return ordered[V]{root: b.node(0, n, below), length: n}
 }
 
-type builder[V Keyed] struct {
+type builder[V any] struct {
 	owner *Owner
 	at    func(i int) (uint64, V)
 }

@@ -1,12 +1,12 @@
-// Package cow is a persistent ordered map: a B-tree whose copies share all
-// nodes that neither has changed since. The store builds every table and index
-// from it.
+// Package cow is persistent ordered maps, B-trees whose copies share all
+// nodes that neither has changed since, and a persistent list. The store builds
+// every table and index from them.
 //
 // A change names its owner, one per transaction. Nodes made by that owner are
 // changed in place, all others are copied first, so that many changes of one
 // transaction cost little more than in an ordinary tree and every earlier copy
 // of the tree stays what it was.
 //
-// It never locks: any number of goroutines may read a Tree value that nobody
+// It never locks: any number of goroutines may read a value that nobody
 // changes any more.
 package cow

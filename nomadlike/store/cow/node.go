@@ -2,8 +2,28 @@ package cow
 
 import "strings"
 
+type item[V any] struct {
+	rank  uint64
+	value V
+}
+
+type node[V any] struct {
+	owner    *Owner
+	items    []item[V]
+	children []*node[V] // none in a leaf, else one more than items
+}
+
+const (
+	// itemsMax is the most entries of a node: chosen by BenchmarkInsert, larger
+	// nodes copy more for each change, smaller ones are deeper.
+	itemsMax = 32
+	itemsMin = itemsMax/2 - 1
+	// itemsStep is how much room a full node grows by, in entries.
+	itemsStep = 4
+)
+
 // search finds the first entry that is not less than (rank, key).
-func (n *node[V]) search(rank uint64, key string) (int, bool) {
+func (n *node[V]) search(rank uint64, key string, of func(V) string) (int, bool) {
 	low, high := 0, len(n.items)
 	for low < high {
 		mid := int(uint(low+high) >> 1)
@@ -18,7 +38,7 @@ func (n *node[V]) search(rank uint64, key string) (int, bool) {
 	if low == len(n.items) || n.items[low].rank != rank {
 		return low, false
 	}
-	switch strings.Compare(n.items[low].value.Key(), key) {
+	switch strings.Compare(of(n.items[low].value), key) {
 	case 0:
 		return low, true
 	case 1:
@@ -32,7 +52,7 @@ func (n *node[V]) search(rank uint64, key string) (int, bool) {
 			high = mid
 			continue
 		}
-		switch strings.Compare(n.items[mid].value.Key(), key) {
+		switch strings.Compare(of(n.items[mid].value), key) {
 		case 0:
 			return mid, true
 		case -1:
@@ -73,9 +93,9 @@ func (n *node[V]) ownedChild(o *Owner, i int) *node[V] {
 }
 
 // set adds or replaces below n, which is owned and not full.
-func (n *node[V]) set(o *Owner, rank uint64, key string, v V) (added bool) {
+func (n *node[V]) set(o *Owner, rank uint64, key string, v V, of func(V) string) (added bool) {
 	for {
-		i, found := n.search(rank, key)
+		i, found := n.search(rank, key, of)
 		if found {
 			n.items[i].value = v
 			return false
@@ -85,7 +105,7 @@ func (n *node[V]) set(o *Owner, rank uint64, key string, v V) (added bool) {
 			return true
 		}
 		if len(n.children[i].items) >= itemsMax {
-			n.splitChild(o, i, rank, key)
+			n.splitChild(o, i, rank, key, of)
 			continue
 		}
 		n = n.ownedChild(o, i)
@@ -95,10 +115,10 @@ func (n *node[V]) set(o *Owner, rank uint64, key string, v V) (added bool) {
 // splitChild divides the full child i. It divides near the end when the entry
 // to be added, (rank, key), comes after everything in the child: entries that
 // arrive in order then leave full nodes behind.
-func (n *node[V]) splitChild(o *Owner, i int, rank uint64, key string) {
+func (n *node[V]) splitChild(o *Owner, i int, rank uint64, key string, of func(V) string) {
 	left := n.ownedChild(o, i)
 	at := len(left.items) / 2
-	if end, _ := left.search(rank, key); end == len(left.items) {
+	if end, _ := left.search(rank, key, of); end == len(left.items) {
 		at = len(left.items) - 2
 	}
 	middle := left.items[at]
@@ -116,9 +136,9 @@ func (n *node[V]) splitChild(o *Owner, i int, rank uint64, key string) {
 }
 
 // remove takes (rank, key), which is there, from below n, which is owned.
-func (n *node[V]) remove(o *Owner, rank uint64, key string) {
+func (n *node[V]) remove(o *Owner, rank uint64, key string, of func(V) string) {
 	for {
-		i, found := n.search(rank, key)
+		i, found := n.search(rank, key, of)
 		if n.children == nil {
 			n.items = removeAt(n.items, i)
 			return
@@ -200,9 +220,9 @@ func (n *node[V]) all(yield func(V) bool) bool {
 	return n.children == nil || n.children[len(n.items)].all(yield)
 }
 
-func (n *node[V]) from(rank uint64, key string, yield func(V) bool) bool {
-	i, found := n.search(rank, key)
-	if n.children != nil && !found && !n.children[i].from(rank, key, yield) {
+func (n *node[V]) from(rank uint64, key string, of func(V) string, yield func(V) bool) bool {
+	i, found := n.search(rank, key, of)
+	if n.children != nil && !found && !n.children[i].from(rank, key, of, yield) {
 		return false
 	}
 	for ; i < len(n.items); i++ {
