@@ -8,10 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/yamux"
-
 	nl "github.com/nomadlike/nomadlike/nomadlike"
-	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
 // Caller makes calls: to a peer over a session, or to handlers in this process.
@@ -47,81 +44,81 @@ func (e *LostError) Error() string {
 // Unwrap gives the cause.
 func (e *LostError) Unwrap() error { return e.Cause }
 
-var longAgo = time.Unix(1, 0)
-
 // acquire takes a call's slot.
 func (s *Session) acquire(ctx context.Context, method string) error {
 	select {
 	case s.slots <- struct{}{}:
 		return nil
+	default:
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.Done():
-		return &LostError{Method: method, Cause: yamux.ErrSessionShutdown}
+	case <-s.done:
+		return &LostError{Method: method, Cause: s.reason()}
 	}
 }
 
-// stream gives an idle stream or a new one. LIFO keeps few of them warm.
-func (s *Session) stream() (*yamux.Stream, error) {
+// begin makes a link for a call of this side.
+func (s *Session) begin(stream bool) (*link, error) {
 	s.mu.Lock()
-	if n := len(s.idle); n > 0 {
-		st := s.idle[n-1]
-		s.idle = s.idle[:n-1]
-		s.mu.Unlock()
-		return st, nil
+	defer s.mu.Unlock()
+	if s.cause != nil {
+		return nil, s.cause
 	}
-	s.mu.Unlock()
-	st, err := s.ymx.OpenStream()
-	if err == nil {
-		s.track(st)
+	for {
+		s.last += 2 // comes round after some years
+		if s.last > 1 && s.links[s.last] == nil {
+			break
+		}
 	}
-	return st, err
+	l := s.newLink(s.last, true, stream)
+	s.links[l.id] = l
+	return l, nil
 }
 
-// release keeps a stream for the next call.
-func (s *Session) release(st *yamux.Stream) {
-	s.mu.Lock()
-	if len(s.idle) < idleStreamsMax {
-		s.idle = append(s.idle, st)
-		s.mu.Unlock()
-		return
-	}
-	s.mu.Unlock()
-	s.shut(st)
-}
-
-// open opens a call: header and request leave in one write.
-func (s *Session) open(ctx context.Context, method string, req any, stream bool) (*yamux.Stream, error) {
-	h := header{Method: method, Stream: stream, Meta: outgoingMeta(ctx)}
+// open opens a call: header and request leave as one message.
+func (s *Session) open(ctx context.Context, method string, req any, stream bool) (*link, error) {
+	h := header{method: method, stream: stream, meta: outgoingMeta(ctx)}
 	if deadline, ok := ctx.Deadline(); ok {
-		h.Timeout = max(time.Until(deadline), 1)
+		h.timeout = max(time.Until(deadline), 1)
 	}
-	head, err := wire.Encode(&h)
-	if err != nil {
-		return nil, fmt.Errorf("encoding the header of %s: %w", method, err)
-	}
-	body, err := encode(req)
+	buf := messages.get()
+	defer messages.put(buf)
+	b := h.append(buf.b)
+	size := len(b)
+	b, err := appendMessage(b, req)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the request of %s: %w", method, err)
 	}
-	if err := checkSize(len(body)); err != nil {
+	buf.b = b
+	if err := checkSize(len(b) - size); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	st, err := s.stream()
+	l, err := s.begin(stream)
 	if err != nil {
 		return nil, &LostError{Method: method, Cause: err}
 	}
-	buf := make([]byte, 0, 2*frameHeadBytes+len(head)+len(body))
-	buf = appendFrame(buf, frameCall, head)
-	buf = appendFrame(buf, frameData, body)
-	if _, err := st.Write(buf); err != nil {
-		s.shut(st)
+	if err := s.out.message(l.id, frameCall, b); err != nil {
+		s.forget(l)
 		return nil, &LostError{Method: method, Sent: true, Cause: err}
 	}
-	return st, nil
+	return l, nil
+}
+
+// giveUp ends a call of this side whose end has not come.
+func (s *Session) giveUp(l *link) {
+	if !s.forget(l) {
+		return
+	}
+	if err := s.out.control(l.id, frameStop, nil); err != nil {
+		s.end(err)
+	}
 }
 
 // Call makes one call over the session.
@@ -130,23 +127,18 @@ func (s *Session) Call(ctx context.Context, method string, req, reply any) error
 		return err
 	}
 	defer func() { <-s.slots }()
-	st, err := s.open(ctx, method, req, false)
+	l, err := s.open(ctx, method, req, false)
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { st.SetReadDeadline(longAgo) })
-	f, err := readFrame(st)
-	if clean := stop(); !clean || err != nil {
-		s.shut(st)
-		if err != nil {
-			return callError(ctx, method, err)
-		}
-	} else {
-		s.release(st)
+	m, err := l.receive(ctx)
+	if err != nil {
+		s.giveUp(l)
+		return callError(ctx, method, err)
 	}
-	switch f.kind {
+	switch m.kind {
 	case frameData:
-		if err := decode(f.payload, reply); err != nil {
+		if err := decode(m.payload, reply); err != nil {
 			return fmt.Errorf("decoding the reply of %s: %w", method, err)
 		}
 		return nil
@@ -154,7 +146,7 @@ func (s *Session) Call(ctx context.Context, method string, req, reply any) error
 		if ctx.Err() != nil {
 			return ctx.Err() // what the peer says of it is an echo
 		}
-		return remoteError(f.payload)
+		return remoteError(m.payload)
 	default:
 		return nl.Errorf(nl.CodeInternal, "the answer to %s is not a reply; is %s a stream?", method, method)
 	}
@@ -176,36 +168,31 @@ func (s *Session) Stream(ctx context.Context, method string, req any) (Stream, e
 	if err := s.acquire(ctx, method); err != nil {
 		return nil, err
 	}
-	st, err := s.open(ctx, method, req, true)
+	l, err := s.open(ctx, method, req, true)
 	if err != nil {
 		<-s.slots
 		return nil, err
 	}
-	cs := &calledStream{s: s, st: st, ctx: ctx, method: method}
-	// ctx may end at once: Close must not look at stop before it is set.
+	cs := &calledStream{link: l, ctx: ctx, method: method}
+	// ctx may end at once: Close must not look at unwatch before it is set.
 	set := make(chan struct{})
-	cs.stop = context.AfterFunc(ctx, func() { <-set; cs.Close() })
+	cs.unwatch = context.AfterFunc(ctx, func() { <-set; cs.Close() })
 	close(set)
 	return cs, nil
 }
 
 // calledStream is the caller's end of a streaming call.
 type calledStream struct {
-	s      *Session
-	st     *yamux.Stream
-	ctx    context.Context // of the call: one call is its whole life
-	method string
-	stop   func() bool
-	once   sync.Once
-	end    error // once received, stays; only the receiver touches it
+	link    *link
+	ctx     context.Context // of the call: one call is its whole life
+	method  string
+	unwatch func() bool
+	once    sync.Once
+	end     error // once received, stays; only the receiver touches it
 }
 
 func (c *calledStream) Send(v any) error {
-	b, err := encode(v)
-	if err != nil {
-		return fmt.Errorf("encoding a message of %s: %w", c.method, err)
-	}
-	if err := writeFrame(c.st, frameData, b); err != nil {
+	if err := c.link.send(c.ctx, v); err != nil {
 		return callError(c.ctx, c.method, err)
 	}
 	return nil
@@ -215,19 +202,19 @@ func (c *calledStream) Recv(v any) error {
 	if c.end != nil {
 		return c.end
 	}
-	f, err := readFrame(c.st)
+	m, err := c.link.receive(c.ctx)
 	switch {
 	case err != nil:
 		c.end = callError(c.ctx, c.method, err)
-	case f.kind == frameData:
-		if err := decode(f.payload, v); err != nil {
+	case m.kind == frameData:
+		if err := decode(m.payload, v); err != nil {
 			return fmt.Errorf("decoding a message of %s: %w", c.method, err)
 		}
 		return nil
-	case f.kind == frameError && c.ctx.Err() != nil:
+	case m.kind == frameError && c.ctx.Err() != nil:
 		c.end = c.ctx.Err() // what the peer says of it is an echo
-	case f.kind == frameError:
-		c.end = remoteError(f.payload)
+	case m.kind == frameError:
+		c.end = remoteError(m.payload)
 	default:
 		c.end = io.EOF
 	}
@@ -236,16 +223,17 @@ func (c *calledStream) Recv(v any) error {
 }
 
 func (c *calledStream) CloseSend() error {
-	return writeFrame(c.st, frameEnd, nil)
+	c.link.sending.Lock()
+	defer c.link.sending.Unlock()
+	return c.link.s.out.message(c.link.id, frameEnd, nil)
 }
 
 func (c *calledStream) Close() error {
 	c.once.Do(func() {
-		c.stop()
-		c.st.SetReadDeadline(longAgo)
-		c.st.SetWriteDeadline(longAgo)
-		c.s.shut(c.st)
-		<-c.s.slots
+		c.unwatch()
+		c.link.s.giveUp(c.link)
+		c.link.leave()
+		<-c.link.s.slots
 	})
 	return nil
 }

@@ -1,61 +1,212 @@
 package session
 
 import (
-	"encoding/binary"
+	"errors"
 	"net"
+	"runtime"
+	"sync"
+	"time"
 )
 
-// streamWindow is how many bytes a stream may hold unread before its sender
-// waits; one large message then crosses in few round trips.
-const streamWindow = 1 << 20
-
-// Of a yamux frame's head: its length, and where type and body length stand.
 const (
-	headBytes    = 12
-	headTypeAt   = 1
-	headLengthAt = 8
-	headTypeData = 0
+	// outBytesMax is how much may wait to be written before who sends more waits.
+	outBytesMax = 128 << 10
+	// controlBytesMax is how much answers to the peer itself, which nobody can
+	// wait for, may take beyond that; a peer that goes on asking without reading
+	// is given up.
+	controlBytesMax = 128 << 10
+	// outBytesFirst is what a buffer begins with, and outGrowth by how much it
+	// grows, copying what is in it.
+	outBytesFirst = 16 << 10
+	outGrowth     = 4
+	// bufferBytesMax is the largest buffer that is kept for the next who needs
+	// one.
+	bufferBytesMax = 4 * outBytesMax
+	// writeTimeout is how long a peer may refuse to take bytes before the
+	// session is given up.
+	writeTimeout = 10 * time.Second
+	// lingerTimeout is how long what was sent may still take once the session is
+	// to be closed.
+	lingerTimeout = time.Second
 )
 
-// coalescer joins the head of a yamux frame with its body, which yamux writes
-// separately, so that a frame is one system call and one packet. Only yamux's
-// one sending goroutine writes.
-type coalescer struct {
-	net.Conn
-	buf  []byte // a head that waits for its body
-	lost func() // called before yamux learns that nothing more will come
-}
+// outs are the buffers to write from, and messages those that a message is
+// made in. All sessions share them: a server has one with each of thousands of
+// nodes, and few of them are sent anything at a time.
+var (
+	outs     = pool{sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, outBytesFirst)} }}}
+	messages = pool{sync.Pool{New: func() any { return new(buffer) }}}
+)
 
-func newCoalescer(conn net.Conn, lost func()) *coalescer {
-	return &coalescer{Conn: conn, lost: lost}
-}
+type pool struct{ sync.Pool }
 
-// Read tells of the end first.
-func (c *coalescer) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if err != nil {
-		c.lost()
+type buffer struct{ b []byte }
+
+func (p *pool) get() *buffer { return p.Get().(*buffer) }
+
+func (p *pool) put(b *buffer) {
+	if cap(b.b) <= bufferBytesMax {
+		b.b = b.b[:0]
+		p.Put(b)
 	}
-	return n, err
 }
 
-// Write holds back the head of a frame that has a body.
-func (c *coalescer) Write(b []byte) (int, error) {
-	if len(c.buf) == 0 {
-		if len(b) == headBytes && b[headTypeAt] == headTypeData && binary.BigEndian.Uint32(b[headLengthAt:]) > 0 {
-			c.buf = append(c.buf, b...)
-			return len(b), nil
+var errNotReading = errors.New("the peer does not read what it asks for")
+
+// writer gathers the frames that many calls send at the same time, so that one
+// system call takes all of them. Who sends does not wait for it, unless much
+// waits already.
+type writer struct {
+	conn net.Conn
+	lost func(error) // called when writing has failed
+
+	wake chan struct{} // room for one; closed never
+	mu   sync.Mutex
+	// room is told when out becomes shorter, and of the end.
+	room    sync.Cond
+	out     *buffer // to be written; nil: nothing
+	busy    bool    // run is awake
+	linger  bool    // the session is being closed
+	stopped error   // why nothing can be sent any more
+}
+
+func (w *writer) init(conn net.Conn, lost func(error)) {
+	w.conn, w.lost, w.wake = conn, lost, make(chan struct{}, 1)
+	w.room.L = &w.mu
+}
+
+// message sends a message in as many frames as it takes. The payload may be
+// changed when it returns.
+func (w *writer) message(call uint32, k frameKind, payload []byte) error {
+	for {
+		part := payload[:min(len(payload), frameBytesMax)]
+		payload = payload[len(part):]
+		kind := k
+		if len(payload) > 0 {
+			kind |= frameMore
 		}
-		return c.Conn.Write(b)
+		if err := w.frame(call, kind, part); err != nil || len(payload) == 0 {
+			return err
+		}
 	}
-	if len(b) > trustedBytes {
-		bufs := net.Buffers{c.buf, b}
-		n, err := bufs.WriteTo(c.Conn)
-		c.buf = c.buf[:0]
-		return max(int(n)-headBytes, 0), err
+}
+
+func (w *writer) frame(call uint32, k frameKind, payload []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.waiting() >= outBytesMax && w.stopped == nil {
+		w.room.Wait()
 	}
-	c.buf = append(c.buf, b...)
-	n, err := c.Conn.Write(c.buf)
-	c.buf = c.buf[:0]
-	return max(n-headBytes, 0), err
+	return w.add(call, k, payload)
+}
+
+// control sends a short frame without ever waiting, as whoever reads from the
+// peer must.
+func (w *writer) control(call uint32, k frameKind, payload []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting() >= outBytesMax+controlBytesMax {
+		return errNotReading
+	}
+	return w.add(call, k, payload)
+}
+
+func (w *writer) waiting() int {
+	if w.out == nil {
+		return 0
+	}
+	return len(w.out.b)
+}
+
+func (w *writer) add(call uint32, k frameKind, payload []byte) error {
+	if w.stopped != nil {
+		return w.stopped
+	}
+	if w.out == nil {
+		w.out = outs.get()
+	}
+	b := w.out.b
+	if need := len(b) + frameHeadBytes + len(payload); need > cap(b) {
+		b = append(make([]byte, 0, max(need, outGrowth*cap(b))), b...)
+	}
+	w.out.b = appendFrame(b, call, k, payload)
+	if !w.busy {
+		w.busy = true
+		w.wake <- struct{}{}
+	}
+	return nil
+}
+
+// run writes until stop.
+func (w *writer) run() {
+	for range w.wake {
+		for {
+			// Whoever else is about to send goes first; when nobody is, this
+			// takes no time.
+			runtime.Gosched()
+			batch := w.take()
+			if batch == nil {
+				break
+			}
+			if _, err := w.conn.Write(batch.b); err != nil {
+				w.lost(err)
+			}
+			outs.put(batch)
+		}
+		if w.over() {
+			return
+		}
+	}
+}
+
+// take gives what is to be written now; nil when there is nothing.
+func (w *writer) take() *buffer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.out == nil || w.stopped != nil {
+		w.busy = false
+		w.room.Broadcast()
+		return nil
+	}
+	batch := w.out
+	w.out = nil
+	w.room.Broadcast()
+	timeout := writeTimeout
+	if w.linger {
+		timeout = lingerTimeout
+	}
+	w.conn.SetWriteDeadline(time.Now().Add(timeout))
+	return batch
+}
+
+func (w *writer) over() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stopped != nil
+}
+
+// drain waits until what was sent is written, for a moment at most.
+func (w *writer) drain() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.linger = true
+	w.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+	for w.busy && w.stopped == nil {
+		w.room.Wait()
+	}
+}
+
+// stop ends writing; the connection is to be closed.
+func (w *writer) stop(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped != nil {
+		return
+	}
+	w.stopped = err
+	w.room.Broadcast()
+	if !w.busy {
+		w.busy = true
+		w.wake <- struct{}{}
+	}
 }

@@ -1,56 +1,208 @@
 package session
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
-// messageBytesMax bounds one message: the list of a large cluster's jobs fits,
-// a corrupt length does not exhaust memory.
-const messageBytesMax = 256 << 20
-
-// trustedBytes is how much memory a claimed length may take before the bytes
-// have arrived.
-const trustedBytes = 64 << 10
+const (
+	// messageBytesMax bounds one message: the list of a large cluster's jobs
+	// fits, a corrupt length does not exhaust memory.
+	messageBytesMax = 256 << 20
+	// frameBytesMax bounds the part of a message that one frame carries, so that
+	// a large message leaves room for others on its way. Memory is taken for
+	// what has come, never for what is claimed.
+	frameBytesMax = 64 << 10
+	// streamWindow is how many bytes a stream may hold unread before its sender
+	// waits; one large message then crosses in few round trips.
+	streamWindow = 1 << 20
+	// messageCost is what a message counts beside its bytes, so that empty ones
+	// are bounded too.
+	messageCost = 64
+)
 
 // frameKind tells what a frame is. On the wire a frame is its kind, the length
-// of its payload as four bytes in big endian, and the payload.
+// of its payload as three bytes, the call it belongs to as four, all in big
+// endian, and the payload.
 type frameKind uint8
 
 const (
-	frameCall  frameKind = iota + 1 // opens a call: header
-	frameData                       // a message: the request, then what each side sends
-	frameEnd                        // the sender sends no more
-	frameError                      // the call failed: failure
+	frameCall   frameKind = iota + 1 // opens a call: header and request
+	frameData                        // a message: the reply, or what each side of a stream sends
+	frameEnd                         // the sender sends no more
+	frameError                       // the call failed: failure
+	frameStop                        // the caller has given the call up
+	frameCredit                      // bytes of the stream that were read, as four bytes
+	framePing                        // of the session: is anybody there?
+	framePong                        // of the session: yes
+	frameKinds                       // ends the kinds
+
+	// frameMore marks a frame whose message goes on in the next of its call.
+	frameMore frameKind = 0x80
 )
 
-const frameHeadBytes = 5
+const (
+	frameHeadBytes  = 8
+	frameCallAt     = 4
+	frameLengthMask = 1<<24 - 1
+	creditBytes     = 4
+)
 
-type frame struct {
+// message is a whole message as it came.
+type message struct {
 	kind    frameKind
 	payload []byte
 }
 
+func (m *message) cost() int { return messageCost + len(m.payload) }
+
+func appendFrame(buf []byte, call uint32, k frameKind, payload []byte) []byte {
+	buf = binary.BigEndian.AppendUint32(buf, uint32(k)<<24|uint32(len(payload)))
+	buf = binary.BigEndian.AppendUint32(buf, call)
+	return append(buf, payload...)
+}
+
+// head is a frame without its payload.
+type head struct {
+	kind   frameKind
+	more   bool
+	length int
+	call   uint32
+}
+
+var errBadFrame = errors.New("the peer sent what is no frame of a call; is it an agent of the same product?")
+
+func readHead(b []byte) (head, error) {
+	first := binary.BigEndian.Uint32(b)
+	k := frameKind(first >> 24)
+	h := head{kind: k &^ frameMore, more: k&frameMore != 0, length: int(first & frameLengthMask), call: binary.BigEndian.Uint32(b[frameCallAt:])}
+	if h.kind == 0 || h.kind >= frameKinds || h.length > frameBytesMax {
+		return h, errBadFrame
+	}
+	return h, nil
+}
+
 // header opens a call.
 type header struct {
-	Method  string
-	Timeout time.Duration // left at the caller; 0 is none
-	Stream  bool
-	Meta    map[string]string
+	method  string
+	timeout time.Duration // left at the caller; 0 is none
+	stream  bool
+	meta    map[string]string
+}
+
+// append writes the header, with its length before it: what a later version
+// adds at its end is passed over.
+func (h *header) append(b []byte) []byte {
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	var stream byte
+	if h.stream {
+		stream = 1
+	}
+	b = append(b, stream)
+	b = binary.AppendUvarint(b, uint64(h.timeout))
+	b = appendText(b, h.method)
+	b = binary.AppendUvarint(b, uint64(len(h.meta)))
+	for k, v := range h.meta {
+		b = appendText(appendText(b, k), v)
+	}
+	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// readHeader splits what opens a call into header and request.
+func readHeader(b []byte) (h header, body []byte, err error) {
+	if len(b) < 4 || int(binary.BigEndian.Uint32(b)) > len(b)-4 {
+		return h, nil, errBadFrame
+	}
+	end := 4 + int(binary.BigEndian.Uint32(b))
+	r := headerReader{left: b[4:end]}
+	h.stream = r.byte() == 1
+	h.timeout = time.Duration(r.uint())
+	h.method = r.text()
+	for range r.uint() {
+		if r.bad {
+			break
+		}
+		if h.meta == nil {
+			h.meta = map[string]string{}
+		}
+		k := r.text()
+		h.meta[k] = r.text()
+	}
+	if r.bad {
+		return h, nil, errBadFrame
+	}
+	return h, b[end:], nil
+}
+
+type headerReader struct {
+	left []byte
+	bad  bool
+}
+
+func (r *headerReader) byte() byte {
+	if len(r.left) == 0 {
+		r.bad = true
+		return 0
+	}
+	b := r.left[0]
+	r.left = r.left[1:]
+	return b
+}
+
+func (r *headerReader) uint() uint64 {
+	n, size := binary.Uvarint(r.left)
+	if size <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.left = r.left[size:]
+	return n
+}
+
+func (r *headerReader) text() string {
+	n := r.uint()
+	if n > uint64(len(r.left)) {
+		r.bad = true
+		return ""
+	}
+	s := string(r.left[:n])
+	r.left = r.left[n:]
+	return s
 }
 
 // failure is an error as it crosses.
 type failure struct {
 	Code nl.Code
 	Text string
+}
+
+// encodeError gives the wire form of an error, with its code and text.
+func encodeError(err error) []byte {
+	b, encErr := wire.Encode(&failure{Code: nl.CodeOf(err), Text: err.Error()})
+	if encErr != nil {
+		return nil // numbers and text always have a form
+	}
+	return b
+}
+
+// remoteError is the error that a frameError carried.
+func remoteError(payload []byte) error {
+	var f failure
+	if err := wire.Decode(payload, &f); err != nil {
+		return fmt.Errorf("reading the peer's error: %w", err)
+	}
+	return &nl.Error{Code: f.Code, Text: f.Text}
 }
 
 // Raw is a message in its encoded form. As a request or reply it passes
@@ -70,6 +222,15 @@ func encode(v any) ([]byte, error) {
 	return wire.Encode(v)
 }
 
+// appendMessage appends the wire form of a message.
+func appendMessage(buf []byte, v any) ([]byte, error) {
+	if own, ok := v.(wire.Appender); ok {
+		return own.AppendCBOR(buf)
+	}
+	b, err := encode(v)
+	return append(buf, b...), err
+}
+
 // decode reads a message into v; a nil v takes nothing. No bytes leave v as it is.
 func decode(b []byte, v any) error {
 	switch v := v.(type) {
@@ -85,117 +246,9 @@ func decode(b []byte, v any) error {
 	return wire.Decode(b, v)
 }
 
-func appendFrame(buf []byte, k frameKind, payload []byte) []byte {
-	buf = append(buf, byte(k))
-	buf = binary.BigEndian.AppendUint32(buf, uint32(len(payload)))
-	return append(buf, payload...)
-}
-
 func checkSize(n int) error {
 	if n > messageBytesMax {
 		return nl.Errorf(nl.CodeInternal, "message of %d bytes exceeds the limit of %d bytes between agents; narrow the request (prefix, filter, per_page)", n, messageBytesMax)
 	}
 	return nil
-}
-
-func writeFrame(w io.Writer, k frameKind, payload []byte) error {
-	if err := checkSize(len(payload)); err != nil {
-		return err
-	}
-	_, err := w.Write(appendFrame(make([]byte, 0, frameHeadBytes+len(payload)), k, payload))
-	return err
-}
-
-// messageBuffers are for frames of messages that write themselves. A session
-// has copied a frame when its write returns.
-var messageBuffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// messageBufferMax is the largest buffer that is kept, in bytes; a message about
-// a few allocations takes one or two thousand.
-const messageBufferMax = 64 << 10
-
-// writeMessage sends a message as one frame.
-func writeMessage(w io.Writer, v any) error {
-	own, ok := v.(wire.Appender)
-	if !ok {
-		b, err := encode(v)
-		if err != nil {
-			return fmt.Errorf("encoding a message: %w", err)
-		}
-		return writeFrame(w, frameData, b)
-	}
-	buffer := messageBuffers.Get().(*[]byte)
-	defer messageBuffers.Put(buffer)
-	b, err := own.AppendCBOR(append((*buffer)[:0], byte(frameData), 0, 0, 0, 0))
-	if err != nil {
-		return fmt.Errorf("encoding a message: %w", err)
-	}
-	if len(b) <= messageBufferMax {
-		*buffer = b
-	}
-	n := len(b) - frameHeadBytes
-	if err := checkSize(n); err != nil {
-		return err
-	}
-	binary.BigEndian.PutUint32(b[1:], uint32(n))
-	_, err = w.Write(b)
-	return err
-}
-
-// writeError sends an error with its code and text.
-func writeError(w io.Writer, err error) error {
-	b, encErr := wire.Encode(&failure{Code: nl.CodeOf(err), Text: err.Error()})
-	if encErr != nil {
-		return encErr
-	}
-	return writeFrame(w, frameError, b)
-}
-
-// remoteError is the error that a frameError carried.
-func remoteError(payload []byte) error {
-	var f failure
-	if err := wire.Decode(payload, &f); err != nil {
-		return fmt.Errorf("reading the peer's error: %w", err)
-	}
-	return &nl.Error{Code: f.Code, Text: f.Text}
-}
-
-func readFrame(r io.Reader) (frame, error) {
-	var head [frameHeadBytes]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return frame{}, err
-	}
-	n := int(binary.BigEndian.Uint32(head[1:]))
-	if err := checkSize(n); err != nil {
-		return frame{}, err
-	}
-	f := frame{kind: frameKind(head[0])}
-	if n <= trustedBytes {
-		f.payload = make([]byte, n)
-		_, err := io.ReadFull(r, f.payload)
-		return f, err
-	}
-	var buf bytes.Buffer
-	if _, err := io.CopyN(&buf, r, int64(n)); err != nil {
-		return frame{}, err
-	}
-	f.payload = buf.Bytes()
-	return f, nil
-}
-
-var errNotCall = errors.New("expected the header of a call")
-
-func readCall(r io.Reader) (*header, error) {
-	f, err := readFrame(r)
-	if err != nil {
-		return nil, err
-	}
-	if f.kind != frameCall {
-		return nil, errNotCall
-	}
-	var h header
-	if err := wire.Decode(f.payload, &h); err != nil {
-		return nil, err
-	}
-	return &h, nil
 }

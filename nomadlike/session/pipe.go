@@ -6,6 +6,10 @@ import (
 	"sync"
 )
 
+// inboxMax bounds the messages of a stream that wait for their receiver;
+// further ones wait at the sender.
+const inboxMax = 16
+
 // pipe is one end of a streaming call within this process.
 type pipe struct {
 	ctx    context.Context // of the call: one call is its whole life

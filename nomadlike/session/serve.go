@@ -3,101 +3,120 @@ package session
 import (
 	"context"
 	"io"
-	"sync"
-	"time"
+	"runtime/debug"
 
-	"github.com/hashicorp/yamux"
+	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
 
-// inboxMax bounds the messages of a served stream that wait for its handler;
-// further ones wait at the sender.
-const inboxMax = 16
+// served is a call of the peer that is to be answered.
+type served struct {
+	*link
+	header
+	body []byte
+}
 
-// watchAfter is how long a unary call runs before its stream is watched for
-// the caller going away. Most calls end sooner and are spared a goroutine.
-const watchAfter = time.Millisecond
+// worker answers a call, and goes on with others for a while: the stack of a
+// goroutine that has done so has its size already.
+func (s *Session) worker(c *served) {
+	for {
+		s.serve(c)
+		if s.idle.Add(1) > workersMax {
+			s.idle.Add(-1)
+			return
+		}
+		select {
+		case c = <-s.work:
+			s.idle.Add(-1)
+		case <-s.done:
+			return
+		}
+	}
+}
 
-// watch calls gone when the peer closes the stream. stop ends watching; it
-// tells whether the stream is still good.
-func watch(st *yamux.Stream, gone func()) (stop func() bool) {
-	ended := make(chan struct{})
-	good := true
-	t := time.AfterFunc(watchAfter, func() {
-		defer close(ended)
-		var b [1]byte
-		_, err := st.Read(b[:])
-		if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
-			return // stopped
-		}
-		good = false // gone, or talking out of turn
-		gone()
-	})
-	return func() bool {
-		if t.Stop() {
-			return true
-		}
-		st.SetReadDeadline(longAgo)
-		<-ended
-		st.SetReadDeadline(time.Time{})
-		return good
+// serve answers one call.
+func (s *Session) serve(c *served) {
+	ctx, cancel := s.callContext(&c.header)
+	defer cancel()
+	if !c.link.run(cancel) {
+		s.forget(c.link)
+		return
+	}
+	kind, reply := frameEnd, []byte(nil)
+	var err error
+	if c.header.stream {
+		err = s.serveStream(ctx, c)
+	} else {
+		kind = frameData
+		reply, err = s.answer(ctx, c.method, c.body)
+	}
+	if err == nil {
+		err = checkSize(len(reply))
+	}
+	if err != nil {
+		kind, reply = frameError, encodeError(err)
+	}
+	s.forget(c.link)
+	c.sending.Lock() // a message of the stream may be on its way still
+	defer c.sending.Unlock()
+	s.out.message(c.id, kind, reply) // fails when nobody is there to be told
+}
+
+// callContext is what a handler sees of the call.
+func (s *Session) callContext(h *header) (context.Context, context.CancelFunc) {
+	ctx := context.WithValue(s.ctx, callKey{}, &callInfo{session: s, meta: h.meta})
+	if h.timeout > 0 {
+		return context.WithTimeout(ctx, h.timeout)
+	}
+	return context.WithCancel(ctx)
+}
+
+// answer runs the handler of a unary call.
+func (s *Session) answer(ctx context.Context, method string, body []byte) (reply []byte, err error) {
+	defer s.survive(method, &err)
+	var raw Raw
+	if err := s.mux.Call(ctx, method, Raw(body), &raw); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+// serveStream runs the handler of a stream.
+func (s *Session) serveStream(ctx context.Context, c *served) (err error) {
+	defer s.survive(c.method, &err)
+	return s.mux.ServeStream(ctx, c.method, Raw(c.body), &servedStream{link: c.link, ctx: ctx})
+}
+
+// survive turns a handler's panic into an error: one bad call must not end
+// the agent, and the peer is owed an answer.
+func (s *Session) survive(method string, err *error) {
+	if p := recover(); p != nil {
+		s.log.Error("call failed unexpectedly; please report this", "method", method, "panic", p, "stack", string(debug.Stack()))
+		*err = nl.Errorf(nl.CodeInternal, "%s failed unexpectedly: %v", method, p)
 	}
 }
 
 // servedStream is the handler's end of a streaming call over a session.
 type servedStream struct {
-	st  *yamux.Stream
-	ctx context.Context // of the call: one call is its whole life
-	in  chan frame      // filled by pump, closed at the end of input
-
-	mu  sync.Mutex
-	err error // why the input ended; nil is the caller's CloseSend
-}
-
-// pump moves what the caller sends into the inbox. When the caller goes away
-// it cancels the call, which is how a handler that only sends learns of it.
-func (s *servedStream) pump(cancel context.CancelFunc) {
-	defer close(s.in)
-	for {
-		f, err := readFrame(s.st)
-		if err != nil {
-			s.mu.Lock()
-			if s.err == nil {
-				s.err = context.Canceled
-			}
-			s.mu.Unlock()
-			cancel()
-			return
-		}
-		select {
-		case s.in <- f:
-		case <-s.ctx.Done():
-			return
-		}
-	}
+	link *link
+	ctx  context.Context // of the call: one call is its whole life
 }
 
 func (s *servedStream) Send(v any) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	return writeMessage(s.st, v)
+	return s.link.send(s.ctx, v)
 }
 
 func (s *servedStream) Recv(v any) error {
-	select {
-	case f, ok := <-s.in:
-		switch {
-		case !ok:
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			return s.err
-		case f.kind == frameData:
-			return decode(f.payload, v)
-		default:
-			return io.EOF
-		}
-	case <-s.ctx.Done():
-		return s.ctx.Err()
+	m, err := s.link.receive(s.ctx)
+	switch {
+	case err != nil:
+		return err
+	case m.kind == frameData:
+		return decode(m.payload, v)
+	default:
+		return io.EOF
 	}
 }
 

@@ -5,23 +5,25 @@
 // process. It never interprets a request, never retries a call, and knows
 // nothing of leaders or regions.
 //
-// Every call has a yamux stream to itself. What flows on it are frames (see
-// frame.go); a stream whose unary call has ended cleanly serves the next one,
-// so that most calls cost one write each way.
+// What flows are frames (see frame.go), each of which says which call it belongs
+// to. A unary call is one message each way. The messages of a stream wait at
+// the receiver up to a window, and then at the sender, so that one that is not
+// read holds up no other. What many calls send at the same time is written at
+// once (see coalesce.go).
 package session
 
 import (
+	"bufio"
 	"context"
-	"fmt"
+	"encoding/binary"
+	"errors"
 	"io"
 	"net"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/yamux"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
@@ -31,26 +33,27 @@ const (
 	// callsMax bounds the calls under way in each direction. Blocking reads
 	// of a whole agent share one session, so it is generous.
 	callsMax = 8192
-	// idleStreamsMax bounds the streams kept for reuse: more would only hold
-	// memory, since a stream is opened in one round trip.
-	idleStreamsMax = 64
-	// acceptBacklog bounds the streams opened but not yet taken up.
-	acceptBacklog = 1024
-	// keepAliveDefault is how often a silent peer is probed.
+	// workersMax bounds the goroutines that wait for further calls: more would
+	// only hold memory.
+	workersMax = 16
+	// keepAliveDefault is how long a peer may be silent before it is probed.
 	keepAliveDefault = 15 * time.Second
-	// writeTimeout is how long a peer may refuse to take bytes before the
-	// session is given up.
-	writeTimeout = 10 * time.Second
-	// closeTimeout is how long a peer may keep its half of a stream that this
-	// side has closed.
-	closeTimeout = 30 * time.Second
+	// answerTimeout is how long it may then stay so.
+	answerTimeout = 10 * time.Second
+)
+
+var (
+	errClosed   = errors.New("the session was closed")
+	errSilent   = errors.New("the peer has not answered for too long")
+	errOverrun  = errors.New("the peer sent more than there was room for")
+	errBadCalls = errors.New("the peer mixed up its calls")
 )
 
 // Config tunes a session.
 type Config struct {
 	// Logger takes what goes wrong below the calls. Nil is silence.
 	Logger hclog.Logger
-	// KeepAlive is how often the peer is probed; 0 is 15 s.
+	// KeepAlive is how long the peer may be silent before it is probed; 0 is 15 s.
 	KeepAlive time.Duration
 }
 
@@ -58,32 +61,42 @@ type Config struct {
 // peer that serves a Mux to it.
 type Session struct {
 	mux   *Mux
-	ymx   *yamux.Session
+	conn  net.Conn
 	log   hclog.Logger
 	peer  atomic.Pointer[PeerInfo]
 	slots chan struct{} // one per call made and not ended
+	out   writer
 
-	mu   sync.Mutex
-	idle []*yamux.Stream            // newest last
-	live map[*yamux.Stream]struct{} // open, to end their readers
+	mu       sync.Mutex
+	links    map[uint32]*link // calls of both sides that have not ended
+	last     uint32           // number of the newest call made; those of the dialler are odd
+	incoming int              // calls being served
+	cause    error            // why the session has ended
 
-	ctx      context.Context // ends with the session; the parent of every call served
-	cancel   context.CancelFunc
-	serving  sync.WaitGroup
-	incoming atomic.Int64 // calls being served
+	done    chan struct{}
+	ctx     context.Context // ends with the session; the parent of every call served
+	cancel  context.CancelFunc
+	serving sync.WaitGroup
+	work    chan *served // to a goroutine that waits for it
+	idle    atomic.Int64 // such goroutines
+
+	heard atomic.Bool   // something has come since the last look
+	every time.Duration // between looks
+	look  *time.Timer   // guarded by mu
+	asked bool          // the peer was probed; guarded by mu
 }
 
 // Dial starts the side that dialled the connection. A nil mux serves nothing.
 func Dial(conn net.Conn, mux *Mux, cfg Config) (*Session, error) {
-	return start(conn, mux, cfg, yamux.Client)
+	return start(conn, mux, cfg, 1), nil
 }
 
 // Accept starts the side that accepted the connection.
 func Accept(conn net.Conn, mux *Mux, cfg Config) (*Session, error) {
-	return start(conn, mux, cfg, yamux.Server)
+	return start(conn, mux, cfg, 2), nil
 }
 
-func start(conn net.Conn, mux *Mux, cfg Config, side func(io.ReadWriteCloser, *yamux.Config) (*yamux.Session, error)) (*Session, error) {
+func start(conn net.Conn, mux *Mux, cfg Config, first uint32) *Session {
 	if mux == nil {
 		mux = NewMux()
 	}
@@ -95,72 +108,63 @@ func start(conn net.Conn, mux *Mux, cfg Config, side func(io.ReadWriteCloser, *y
 	if keepAlive <= 0 {
 		keepAlive = keepAliveDefault
 	}
-	s := &Session{mux: mux, log: log, slots: make(chan struct{}, callsMax), live: map[*yamux.Stream]struct{}{}}
-	ymx, err := side(newCoalescer(conn, s.interrupt), &yamux.Config{
-		AcceptBacklog:          acceptBacklog,
-		EnableKeepAlive:        true,
-		KeepAliveInterval:      keepAlive,
-		ConnectionWriteTimeout: writeTimeout,
-		MaxStreamWindowSize:    streamWindow,
-		StreamCloseTimeout:     closeTimeout,
-		StreamOpenTimeout:      writeTimeout,
-		Logger:                 log.Named("yamux").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
-	})
-	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("starting a session with %s: %w", conn.RemoteAddr(), err)
+	s := &Session{
+		mux: mux, conn: conn, log: log, slots: make(chan struct{}, callsMax), links: map[uint32]*link{}, last: first,
+		done: make(chan struct{}), work: make(chan *served),
+		// A look finds out about the time since the last: twice as often, and no
+		// silence is longer.
+		every: keepAlive / 2,
 	}
-	s.ymx = ymx
+	s.out.init(conn, s.end)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.peer.Store(&PeerInfo{Addr: conn.RemoteAddr()})
-	s.serving.Add(1)
-	go s.accept()
-	return s, nil
+	s.mu.Lock()
+	s.look = time.AfterFunc(s.every, s.listen)
+	s.mu.Unlock()
+	s.serving.Go(s.out.run)
+	s.serving.Go(s.receive)
+	return s
 }
 
 // Close ends the session and every call on it, and waits for the handlers of
 // the peer's calls. It must not be called from one of them.
 func (s *Session) Close() error {
-	err := s.abort()
+	late := time.AfterFunc(lingerTimeout, func() { s.end(errClosed) })
+	s.out.drain()
+	late.Stop()
+	s.end(errClosed)
 	s.serving.Wait()
-	return err
+	return nil
 }
 
-// abort ends the session without waiting.
-func (s *Session) abort() error {
-	s.cancel()
-	s.interrupt()
-	return s.ymx.Close()
-}
-
-// interrupt ends the readers of all streams. yamux lets them spin from the
-// moment it starts to close until it has reached each stream, and thousands
-// of them keep it from ever getting there.
-func (s *Session) interrupt() {
+// end ends the session without waiting.
+func (s *Session) end(cause error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for st := range s.live {
-		st.SetReadDeadline(longAgo)
+	if s.cause != nil {
+		s.mu.Unlock()
+		return
 	}
+	s.cause = cause
+	s.look.Stop()
+	s.mu.Unlock()
+	if cause != errClosed && !errors.Is(cause, io.EOF) {
+		s.log.Debug("session ended", "peer", s.conn.RemoteAddr(), "reason", cause)
+	}
+	close(s.done)
+	s.cancel()
+	s.out.stop(cause)
+	s.conn.Close()
 }
 
-// track remembers a stream while it is open.
-func (s *Session) track(st *yamux.Stream) {
+// reason is why the session has ended.
+func (s *Session) reason() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live[st] = struct{}{}
-}
-
-// shut closes a stream for good.
-func (s *Session) shut(st *yamux.Stream) error {
-	s.mu.Lock()
-	delete(s.live, st)
-	s.mu.Unlock()
-	return st.Close()
+	return s.cause
 }
 
 // Done is closed when the session has ended, by either side or the network.
-func (s *Session) Done() <-chan struct{} { return s.ymx.CloseChan() }
+func (s *Session) Done() <-chan struct{} { return s.done }
 
 // Peer is who is at the other end, as far as is known.
 func (s *Session) Peer() PeerInfo { return *s.peer.Load() }
@@ -173,125 +177,171 @@ func (s *Session) SetPeer(p PeerInfo) {
 	s.peer.Store(&p)
 }
 
-// accept takes up the streams that the peer opens until the session ends.
-func (s *Session) accept() {
-	defer s.serving.Done()
-	defer s.cancel()
+// listen probes a peer that has been silent, and gives up one that stays so.
+func (s *Session) listen() {
+	s.mu.Lock()
+	gone, heard := false, s.heard.Swap(false)
+	switch {
+	case s.cause != nil:
+	case heard:
+		s.asked = false
+		s.look.Reset(s.every)
+	case s.asked:
+		gone = true
+	default:
+		s.asked = true
+		s.look.Reset(answerTimeout)
+		gone = s.out.control(0, framePing, nil) != nil
+	}
+	s.mu.Unlock()
+	if gone {
+		s.end(errSilent)
+	}
+}
+
+// receive takes what the peer sends until the session ends.
+func (s *Session) receive() {
+	r := bufio.NewReader(s.conn)
 	for {
-		st, err := s.ymx.AcceptStream()
-		if err != nil {
-			if !s.ymx.IsClosed() {
-				s.ymx.Close()
-			}
+		if err := s.next(r); err != nil {
+			s.end(err)
 			return
 		}
-		s.serving.Add(1)
-		s.track(st)
-		go func() {
-			defer s.serving.Done()
-			defer s.shut(st)
-			s.serve(st)
-		}()
-	}
-}
-
-// serve answers the calls on one stream, one after the other.
-func (s *Session) serve(st *yamux.Stream) {
-	for {
-		h, err := readCall(st)
-		if err != nil {
-			return
-		}
-		body, err := readFrame(st)
-		if err != nil || body.kind != frameData {
-			return
-		}
-		if s.incoming.Add(1) > callsMax {
-			s.incoming.Add(-1)
-			if writeError(st, nl.Errorf(nl.CodeTooMany, "too many calls on one session (at most %d)", callsMax)) != nil || h.Stream {
-				return
-			}
-			continue
-		}
-		var more bool
-		if h.Stream {
-			s.serveStream(st, h, body.payload)
-		} else {
-			more = s.serveUnary(st, h, body.payload)
-		}
-		s.incoming.Add(-1)
-		if !more {
-			return
+		if !s.heard.Load() {
+			s.heard.Store(true)
 		}
 	}
 }
 
-// callContext is what a handler sees of the call.
-func (s *Session) callContext(h *header) (context.Context, context.CancelFunc) {
-	ctx := context.WithValue(s.ctx, callKey{}, &callInfo{session: s, meta: h.Meta})
-	if h.Timeout > 0 {
-		return context.WithTimeout(ctx, h.Timeout)
+// next takes one frame. It never waits for anybody but the peer.
+func (s *Session) next(r *bufio.Reader) error {
+	b, err := r.Peek(frameHeadBytes)
+	if err != nil {
+		return err
 	}
-	return context.WithCancel(ctx)
+	h, err := readHead(b)
+	if err != nil {
+		return err
+	}
+	r.Discard(frameHeadBytes)
+	switch h.kind {
+	case framePing, framePong:
+		if h.length > 0 {
+			return errBadFrame
+		}
+		if h.kind == framePing {
+			return s.out.control(0, framePong, nil)
+		}
+		return nil
+	case frameCall:
+		return s.opening(r, h)
+	}
+	s.mu.Lock()
+	l := s.links[h.call]
+	s.mu.Unlock()
+	if l == nil {
+		_, err := r.Discard(h.length)
+		return err // of a call that has ended
+	}
+	switch h.kind {
+	case frameStop:
+		switch {
+		case l.mine || h.length > 0:
+			return errBadFrame
+		case l.begun == frameCall:
+			return errBadCalls
+		}
+		l.stop()
+		return nil
+	case frameCredit:
+		if h.length != creditBytes {
+			return errBadFrame
+		}
+		if b, err = r.Peek(creditBytes); err == nil {
+			l.grant(int(binary.BigEndian.Uint32(b)))
+			r.Discard(creditBytes)
+		}
+		return err
+	}
+	switch {
+	case !l.mine && !l.stream:
+		return errBadCalls // it has said all
+	case l.begun == 0 && l.overrun():
+		return errOverrun
+	}
+	m, whole, err := l.read(r, h)
+	if err != nil || !whole {
+		return err
+	}
+	if l.mine && (!l.stream || m.kind != frameData) {
+		s.forget(l)
+	}
+	l.deliver(m)
+	return nil
 }
 
-// serveUnary answers one call, cancelling it when the peer closes the stream
-// before there is an answer. It tells whether the stream can carry another.
-func (s *Session) serveUnary(st *yamux.Stream, h *header, body []byte) (more bool) {
-	ctx, cancel := s.callContext(h)
-	defer cancel()
-	gone := make(chan struct{})
-	stop := watch(st, func() { close(gone); cancel() })
-	reply, err := s.answer(ctx, h.Method, body)
-	if !stop() {
+// opening takes a frame that opens a call.
+func (s *Session) opening(r *bufio.Reader, h head) error {
+	s.mu.Lock()
+	l := s.links[h.call]
+	if l == nil {
+		if h.call%2 == s.last%2 {
+			s.mu.Unlock()
+			return errBadCalls
+		}
+		l = s.newLink(h.call, false, false)
+		l.refused = s.incoming >= callsMax
+		s.incoming++
+		s.links[h.call] = l
+	} else if l.begun != frameCall {
+		s.mu.Unlock()
+		return errBadCalls
+	}
+	s.mu.Unlock()
+	m, whole, err := l.read(r, h)
+	if err != nil || !whole {
+		return err
+	}
+	if l.refused {
+		s.forget(l)
+		return s.out.control(l.id, frameError, encodeError(nl.Errorf(nl.CodeTooMany, "too many calls on one session (at most %d)", callsMax)))
+	}
+	head, body, err := readHeader(m.payload)
+	if err != nil {
+		return err
+	}
+	if head.stream {
+		l.open()
+	}
+	c := &served{link: l, header: head, body: body}
+	select {
+	case s.work <- c:
+	default:
+		s.serving.Go(func() { s.worker(c) })
+	}
+	return nil
+}
+
+// forget ends a call here, and tells whether it had not ended yet; what still
+// comes of it is passed over.
+func (s *Session) forget(l *link) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.links[l.id] != l {
 		return false
 	}
-	if err != nil {
-		return writeError(st, err) == nil
+	delete(s.links, l.id)
+	if !l.mine {
+		s.incoming--
 	}
-	return writeFrame(st, frameData, reply) == nil
+	return true
 }
 
-// answer runs the handler of a unary call.
-func (s *Session) answer(ctx context.Context, method string, body []byte) (reply []byte, err error) {
-	defer s.survive(method, &err)
-	var raw Raw
-	if err := s.mux.Call(ctx, method, Raw(body), &raw); err != nil {
-		return nil, err
+// credit tells the peer that bytes of a stream were read.
+func (s *Session) credit(call uint32, n int) {
+	var b [creditBytes]byte
+	binary.BigEndian.PutUint32(b[:], uint32(n))
+	if err := s.out.control(call, frameCredit, b[:]); err != nil {
+		s.end(err)
 	}
-	return raw, nil
-}
-
-// survive turns a handler's panic into an error: one bad call must not end
-// the agent, and the peer is owed an answer.
-func (s *Session) survive(method string, err *error) {
-	if p := recover(); p != nil {
-		s.log.Error("call failed unexpectedly; please report this", "method", method, "panic", p, "stack", string(debug.Stack()))
-		*err = nl.Errorf(nl.CodeInternal, "%s failed unexpectedly: %v", method, p)
-	}
-}
-
-// serveStream answers one streaming call.
-func (s *Session) serveStream(st *yamux.Stream, h *header, body []byte) {
-	ctx, cancel := s.callContext(h)
-	defer cancel()
-	ss := &servedStream{st: st, in: make(chan frame, inboxMax), ctx: ctx}
-	pumped := make(chan struct{})
-	go func() {
-		defer close(pumped)
-		ss.pump(cancel)
-	}()
-	err := func() (err error) {
-		defer s.survive(h.Method, &err)
-		return s.mux.ServeStream(ctx, h.Method, Raw(body), ss)
-	}()
-	if err != nil {
-		writeError(st, err)
-	} else {
-		writeFrame(st, frameEnd, nil)
-	}
-	cancel()
-	st.Close()
-	st.SetReadDeadline(time.Unix(1, 0)) // the pump must not wait for a peer that keeps its half open
-	<-pumped
 }

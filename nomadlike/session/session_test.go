@@ -399,27 +399,3 @@ func TestBadBytes(t *testing.T) {
 		s.Close()
 	}
 }
-
-func BenchmarkCall(b *testing.B) {
-	a, _ := connect(b, nil, echo())
-	req, reply := &ping{Text: "hello"}, &pong{}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := a.Call(b.Context(), "Echo", req, reply); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkCallParallel(b *testing.B) {
-	a, _ := connect(b, nil, echo())
-	b.SetParallelism(32)
-	b.RunParallel(func(pb *testing.PB) {
-		req, reply := &ping{Text: "hello"}, &pong{}
-		for pb.Next() {
-			if err := a.Call(b.Context(), "Echo", req, reply); err != nil {
-				b.Error(err)
-			}
-		}
-	})
-}

@@ -66,9 +66,9 @@ type knownJob struct {
 
 // allocFeed is one stream to a node.
 type allocFeed struct {
-	woken chan struct{}       // room for one
-	paced bool                // news may gather
-	jobs  map[uint32]struct{} // numbers of those that the node was sent
+	woken chan struct{} // room for one
+	paced bool          // news may gather
+	jobs  []uint32      // numbers of those that the node was sent, in order
 
 	// Guarded by allocFeeds.mu.
 	pending []allocChange
@@ -132,7 +132,7 @@ func (fs *allocFeeds) encode(j *nl.Job) (feedJob, error) {
 
 // open begins a feed. What is committed from then on is in it.
 func (fs *allocFeeds) open(nodeID string, paced bool) *allocFeed {
-	f := &allocFeed{woken: make(chan struct{}, 1), paced: paced, reset: true, jobs: map[uint32]struct{}{}}
+	f := &allocFeed{woken: make(chan struct{}, 1), paced: paced, reset: true}
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	fs.byNode[nodeID] = append(fs.byNode[nodeID], f)
@@ -403,7 +403,7 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 
 // everything tells all there is.
 func (f *allocFeed) everything(msg *query.NodeAllocChanges, s *store.Snapshot, nodeID string) {
-	clear(f.jobs)
+	f.jobs = f.jobs[:0]
 	msg.Index, msg.Reset = s.Index(), true
 	msg.Allocs = slices.AppendSeq(msg.Allocs, s.AllocsByNode(nodeID))
 }
@@ -443,13 +443,14 @@ func (fs *allocFeeds) addJobs(f *allocFeed, msg *query.NodeAllocChanges) error {
 		if err != nil {
 			return err
 		}
-		if _, sent := f.jobs[job.number]; sent {
+		at, sent := slices.BinarySearch(f.jobs, job.number)
+		if sent {
 			continue
 		}
 		if len(f.jobs) >= feedJobsMax {
-			clear(f.jobs)
+			f.jobs, at = f.jobs[:0], 0
 		}
-		f.jobs[job.number] = struct{}{}
+		f.jobs = slices.Insert(f.jobs, at, job.number)
 		msg.Jobs = append(msg.Jobs, job.told)
 	}
 	return nil
