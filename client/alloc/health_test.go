@@ -14,7 +14,7 @@ func TestHealth(t *testing.T) {
 	at := func(sec int) time.Time { return start.Add(time.Duration(sec) * time.Second) }
 	// A task: hook, state, second of its start; sidecar where the hook ends in +.
 	mk := func(hook, state string, startedAt int, failed bool) *task.Machine {
-		spec := task.Spec{Name: "t", Hook: hook}
+		spec := &task.Spec{Name: "t", Hook: hook}
 		if n := len(hook); n > 0 && hook[n-1] == '+' {
 			spec.Hook, spec.Sidecar = hook[:n-1], true
 		}
@@ -64,7 +64,7 @@ func TestHealth(t *testing.T) {
 // TestHealthChecksFlap makes sure that a failing check starts the time anew.
 func TestHealthChecksFlap(t *testing.T) {
 	start := time.Unix(1000, 0)
-	tasks := []*task.Machine{{State: &nl.TaskState{State: nl.TaskStateRunning, StartedAt: nl.Time{Time: start}}}}
+	tasks := []*task.Machine{{Spec: &task.Spec{}, State: &nl.TaskState{State: nl.TaskStateRunning, StartedAt: nl.Time{Time: start}}}}
 	h := &Health{Rules: HealthRules{UseChecks: true, MinHealthy: 10 * time.Second, Deadline: time.Minute}, Began: start}
 	for _, step := range []struct {
 		sec, passing int

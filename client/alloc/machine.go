@@ -116,7 +116,11 @@ func (m *Machine) Status() (status, description string) {
 	if m.failed != "" && m.Terminal() {
 		return nl.AllocClientFailed, m.failed
 	}
-	return StatusOf(m.States(), nil)
+	var o outcome
+	for _, t := range m.Tasks {
+		o.add(t.State)
+	}
+	return o.status()
 }
 
 // States are the tasks' states by name, in a map of the caller's.
@@ -131,26 +135,36 @@ func (m *Machine) States() map[string]*nl.TaskState {
 // StatusOf derives the status from the states of tasks. Keys that skip holds
 // are not looked at.
 func StatusOf(states map[string]*nl.TaskState, skip map[string]bool) (status, description string) {
-	var failed, running, pending bool
+	var o outcome
 	for name, s := range states {
-		if skip[name] {
-			continue
-		}
-		switch s.State {
-		case nl.TaskStateRunning:
-			running = true
-		case nl.TaskStatePending:
-			pending = true
-		case nl.TaskStateDead:
-			failed = failed || s.Failed
+		if !skip[name] {
+			o.add(s)
 		}
 	}
+	return o.status()
+}
+
+// outcome sums up what the tasks of an allocation do.
+type outcome struct{ failed, running, pending bool }
+
+func (o *outcome) add(s *nl.TaskState) {
+	switch s.State {
+	case nl.TaskStateRunning:
+		o.running = true
+	case nl.TaskStatePending:
+		o.pending = true
+	case nl.TaskStateDead:
+		o.failed = o.failed || s.Failed
+	}
+}
+
+func (o *outcome) status() (status, description string) {
 	switch {
-	case failed:
+	case o.failed:
 		return nl.AllocClientFailed, descriptionFailed
-	case running:
+	case o.running:
 		return nl.AllocClientRunning, descriptionRunning
-	case pending:
+	case o.pending:
 		return nl.AllocClientPending, descriptionPending
 	}
 	return nl.AllocClientComplete, descriptionComplete
@@ -239,7 +253,7 @@ func (m *Machine) settle(now time.Time) {
 }
 
 func (m *Machine) mayStart(t *task.Machine) bool {
-	if !m.begun || !m.gate.allows(&t.Spec) {
+	if !m.begun || !m.gate.allows(t.Spec) {
 		return false
 	}
 	return m.stage == stageNone || t.Spec.Hook == task.HookPoststop && !m.expired

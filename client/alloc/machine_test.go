@@ -164,7 +164,7 @@ func (s *script) declare(t *testing.T, f []string) bool {
 			}
 		}
 	case "task":
-		spec := task.Spec{Name: f[1], JobType: s.jobType, Restart: s.policy, KillTimeout: 5 * time.Second}
+		spec := &task.Spec{Name: f[1], JobType: s.jobType, Restart: s.policy, KillTimeout: 5 * time.Second}
 		var state *nl.TaskState
 		for _, kv := range f[2:] {
 			k, v, _ := strings.Cut(kv, "=")

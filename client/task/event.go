@@ -46,11 +46,18 @@ const (
 // promises ten.
 const eventsKept = 10
 
+// Details that are always the same are shared: a node has an event of each of
+// these for every task. Nobody changes the details of an event that was made.
+var (
+	noDetails    = map[string]string{}
+	setupDetails = map[string]string{"message": messageBuildingDirectory}
+)
+
 // event makes one with what it shows; Details is never nil, as clients expect
 // an object.
 func event(now time.Time, kind, display string, details map[string]string) *nl.TaskEvent {
 	if details == nil {
-		details = map[string]string{}
+		details = noDetails
 	}
 	return &nl.TaskEvent{Type: kind, Time: now.UnixNano(), DisplayMessage: display, Details: details}
 }
@@ -68,7 +75,11 @@ func Received(now time.Time) *nl.TaskEvent {
 }
 
 // Setup says that preparation has begun.
-func Setup(now time.Time) *nl.TaskEvent { return Message(now, EventSetup, messageBuildingDirectory) }
+func Setup(now time.Time) *nl.TaskEvent {
+	e := event(now, EventSetup, messageBuildingDirectory, setupDetails)
+	e.Message = messageBuildingDirectory
+	return e
+}
 
 // SetupFailed says why preparation failed.
 func SetupFailed(now time.Time, err string) *nl.TaskEvent {
@@ -213,9 +224,9 @@ func Killing(now time.Time, timeout time.Duration, reason string) *nl.TaskEvent 
 
 // Killed says that the task was ended.
 func Killed(now time.Time, err string) *nl.TaskEvent {
-	details := map[string]string{}
+	var details map[string]string
 	if err != "" {
-		details["kill_error"] = err
+		details = map[string]string{"kill_error": err}
 	}
 	e := event(now, EventKilled, orElse(err, "Task successfully killed"), details)
 	e.SetLegacy().KillError = err

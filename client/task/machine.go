@@ -39,8 +39,8 @@ type Spec struct {
 }
 
 // SpecOf reads a task of a job.
-func SpecOf(job *nl.Job, g *nl.Group, t *nl.Task, maxKillTimeout time.Duration) Spec {
-	s := Spec{
+func SpecOf(job *nl.Job, g *nl.Group, t *nl.Task, maxKillTimeout time.Duration) *Spec {
+	s := &Spec{
 		Name: t.Name, Leader: t.Leader, JobType: job.Type,
 		Restart: t.RestartPolicy, KillTimeout: t.KillTimeout, ShutdownDelay: t.ShutdownDelay,
 	}
@@ -164,7 +164,7 @@ type Effect any
 
 // Machine is the state of one task. Its fields are persisted by the runner.
 type Machine struct {
-	Spec  Spec
+	Spec  *Spec         // not changed; tasks of many allocations share one
 	State *nl.TaskState // replaced, never changed, on every change
 	Phase Phase
 	Tries Restarts
@@ -189,7 +189,7 @@ const (
 
 // NewMachine starts a task that was just received, or goes on with state.
 // random is uniform in [0, 1).
-func NewMachine(s Spec, state *nl.TaskState, now time.Time, random func() float64) *Machine {
+func NewMachine(s *Spec, state *nl.TaskState, now time.Time, random func() float64) *Machine {
 	m := &Machine{Spec: s, State: state, random: random}
 	if state == nil {
 		m.State = &nl.TaskState{State: nl.TaskStatePending, Events: []*nl.TaskEvent{Received(now)}}
@@ -315,8 +315,8 @@ func (m *Machine) onLaunched(now time.Time, in Launched) []Effect {
 }
 
 func (m *Machine) started(now time.Time) {
-	m.tell(Started(now))
 	m.change(func(s *nl.TaskState) {
+		s.Events = withEvent(s.Events, Started(now))
 		s.State = nl.TaskStateRunning
 		s.StartedAt = nl.Time{Time: now.UTC()}
 	})

@@ -26,12 +26,14 @@ const (
 	// address by default, which is 100; with countMax nodes a session is
 	// still far from full.
 	sessionsMax = 64
-	// callersMax bounds the calls under way, streams apart. More would only
-	// queue at the leader.
+	// callersMax bounds the updates under way. Real nodes do not wait for each
+	// other, but more of these would only queue at the leader.
 	callersMax = 64
-	// beatersMax bounds the heartbeats and registrations under way. They have
-	// callers of their own: real nodes do not wait for each other's status.
-	beatersMax = 16
+	// beatersMax bounds the heartbeats and registrations under way, which have
+	// callers of their own. Servers ask for fifty heartbeats a second from all
+	// nodes together, and find a node down that is ten seconds late; so many are
+	// under way when a busy server takes those ten seconds for each.
+	beatersMax = 512
 	// callTimeout bounds a call.
 	callTimeout = 30 * time.Second
 	// streamRetry is the pause before a stream is opened again, and the most
@@ -39,8 +41,9 @@ const (
 	streamRetry = 500 * time.Millisecond
 	// tickMin lets timers close to each other share a tick.
 	tickMin = time.Millisecond
-	// jobsMax bounds the job versions whose copies nodes share.
-	jobsMax = 1024
+	// jobsMax bounds the job versions whose copies nodes share: those of a large
+	// cluster, several of each.
+	jobsMax = 1 << 13
 )
 
 // Fleet is a number of simulated nodes and their connections.
@@ -51,6 +54,7 @@ type Fleet struct {
 	work    chan job // has room for one call of each node
 	beats   chan job // the same for calls that keep nodes alive
 	jobs    jobs
+	groups  node.Groups
 
 	mu     sync.Mutex // guards timers and the members' place in it; taken after a member's
 	timers timers
@@ -69,6 +73,7 @@ type member struct {
 	mu      sync.Mutex
 	node    *node.Node
 	running int
+	wake    time.Time          // when its node wants a tick
 	reopen  context.CancelFunc // of the stream that is open
 
 	due  time.Time // in timers
@@ -101,7 +106,7 @@ func New(cfg Config) (*Fleet, error) {
 	for i := range cfg.Count {
 		m := &member{index: i, conn: f.conns[i%len(f.conns)], slot: -1, follow: make(chan struct{})}
 		m.id, m.secret = cfg.Shape.Identity(i)
-		m.node = node.New(node.Config{Lifetime: cfg.Lifetime, Random: cfg.Random, Job: f.jobs.share})
+		m.node = node.New(node.Config{Lifetime: cfg.Lifetime, Random: cfg.Random, Job: f.jobs.share, Groups: &f.groups})
 		f.members = append(f.members, m)
 	}
 	return f, nil
@@ -174,6 +179,10 @@ func (f *Fleet) step(m *member, ev node.Event) {
 	if out.Reopen && m.reopen != nil {
 		m.reopen()
 	}
+	if _, ticked := ev.(node.Tick); !ticked && out.Wake.Equal(m.wake) {
+		return // the timers have it, or have just let go of it and a tick follows
+	}
+	m.wake = out.Wake
 	f.mu.Lock()
 	first := f.timers.set(m, out.Wake)
 	f.mu.Unlock()

@@ -55,7 +55,7 @@ func newLife(b *testing.B) *life {
 }
 
 func (l *life) config(job func(*query.NodeJob) (*nl.Job, error)) Config {
-	return Config{Random: func() float64 { return 0 }, Job: job}
+	return Config{Random: func() float64 { return 0 }, Job: job, Groups: new(Groups)}
 }
 
 // step feeds an event, and answers what the node calls for.
@@ -110,37 +110,60 @@ func (l *life) fill() {
 	l.pass(lazyDelay)
 }
 
-// BenchmarkLife is what an allocation costs from its assignment until the
-// servers have forgotten it. Memory is that of one that runs and is healthy.
+// end stops all allocations and lets the servers forget them.
+func (l *life) end() {
+	l.each(func(node, job int) *query.NodeAllocChanges {
+		a := l.alloc(node, job)
+		a.DesiredStatus = nl.AllocDesiredStop
+		return &query.NodeAllocChanges{Allocs: []*nl.Alloc{a}}
+	})
+	l.each(func(node, job int) *query.NodeAllocChanges {
+		return &query.NodeAllocChanges{Removed: []string{l.alloc(node, job).ID}}
+	})
+}
+
+// BenchmarkLife is what an allocation costs: fill from its assignment until it
+// is healthy, with the memory that it takes then; whole until it was stopped and
+// the servers have forgotten it.
 func BenchmarkLife(b *testing.B) {
 	const allocs = lifeNodes * lifeJobs
-	var held float64
-	for b.Loop() {
-		b.StopTimer()
-		l := newLife(b)
-		before := live()
-		b.StartTimer()
-		l.fill()
-		b.StopTimer()
-		held = float64(live()-before) / allocs
-		if l.told != 2*allocs {
-			b.Fatalf("%d reports of %d allocations that became healthy", l.told, allocs)
-		}
-		b.StartTimer()
-		l.each(func(node, job int) *query.NodeAllocChanges {
-			a := l.alloc(node, job)
-			a.DesiredStatus = nl.AllocDesiredStop
-			return &query.NodeAllocChanges{Allocs: []*nl.Alloc{a}}
-		})
-		l.each(func(node, job int) *query.NodeAllocChanges {
-			return &query.NodeAllocChanges{Removed: []string{l.alloc(node, job).ID}}
-		})
-		if l.told != 3*allocs {
-			b.Fatalf("%d reports of %d allocations that were stopped", l.told, allocs)
+	check := func(l *life, reports int) {
+		if l.told != reports*allocs {
+			l.b.Fatalf("%d reports of %d allocations", l.told, allocs)
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/allocs, "ns/alloc")
-	b.ReportMetric(held, "live-B/alloc")
+	each := func(b *testing.B) {
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/allocs, "ns/alloc")
+	}
+	b.Run("fill", func(b *testing.B) {
+		b.ReportAllocs()
+		var held float64
+		for range b.N {
+			b.StopTimer()
+			l := newLife(b)
+			before := live()
+			b.StartTimer()
+			l.fill()
+			b.StopTimer()
+			held = float64(live()-before) / allocs
+			check(l, 2)
+			b.StartTimer()
+		}
+		each(b)
+		b.ReportMetric(held, "live-B/alloc")
+	})
+	b.Run("whole", func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			b.StopTimer()
+			l := newLife(b)
+			b.StartTimer()
+			l.fill()
+			l.end()
+			check(l, 3)
+		}
+		each(b)
+	})
 }
 
 func live() uint64 {

@@ -6,10 +6,11 @@
 package node
 
 import (
-	"container/heap"
 	"maps"
 	"slices"
+	"strings"
 	"time"
+	"unique"
 
 	"github.com/nomadlike/nomadlike/client/assign"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -96,16 +97,18 @@ type Config struct {
 	Random func() float64
 	// Job gives a job that the servers sent; nil decodes it.
 	Job func(*query.NodeJob) (*nl.Job, error)
+	// Groups may be shared by nodes that share jobs; nil shares with nobody.
+	Groups *Groups
 }
 
 // Node is one simulated node.
 type Node struct {
 	cfg     Config
 	allocs  map[string]*allocation
-	due     dueHeap
-	touched []string // allocations that were given something since the last reports
-	running int      // allocations that were reported as running
-	jobs    map[JobKey]*nl.Job
+	due     schedule
+	touched []*allocation // that were given something since the last reports
+	running int           // allocations that were reported as running
+	jobs    map[unique.Handle[JobKey]]*nl.Job
 
 	seen       uint64    // how new the state is that servers have shown
 	known      bool      // the servers have the node
@@ -114,7 +117,7 @@ type Node struct {
 	updating   bool      // an update is
 	contactAt  time.Time // when to register or beat
 	pause      time.Duration
-	pending    map[string]*nl.AllocUpdate
+	pending    updates
 	sendAt     time.Time // when to tell of pending; zero when there is nothing
 	updateWait time.Duration
 }
@@ -130,7 +133,10 @@ func New(cfg Config) *Node {
 	if cfg.Job == nil {
 		cfg.Job = (*query.NodeJob).Job
 	}
-	return &Node{cfg: cfg, allocs: map[string]*allocation{}, jobs: map[JobKey]*nl.Job{}, pending: map[string]*nl.AllocUpdate{}}
+	if cfg.Groups == nil {
+		cfg.Groups = new(Groups)
+	}
+	return &Node{cfg: cfg, allocs: map[string]*allocation{}, jobs: map[unique.Handle[JobKey]]*nl.Job{}}
 }
 
 // Step takes one event.
@@ -162,56 +168,22 @@ func (n *Node) Step(now time.Time, ev Event) Output {
 // touch notes that an allocation was given something: it may have something to
 // report, and something to do later. Nobody looks through all allocations for
 // that, since a node may have hundreds.
-func (n *Node) touch(id string) {
-	n.touched = append(n.touched, id)
-	if at := n.allocs[id].next(); !at.IsZero() {
-		heap.Push(&n.due, due{at, id})
+func (n *Node) touch(a *allocation) {
+	if !a.touched {
+		a.touched = true
+		n.touched = append(n.touched, a)
 	}
+	n.due.set(a, a.next())
 }
 
 // tick lets due allocations go on, in the order of their IDs.
 func (n *Node) tick(now time.Time) {
-	var ids []string
-	for n.firstDue() && !now.Before(n.due[0].at) {
-		ids = append(ids, heap.Pop(&n.due).(due).id)
+	list := n.due.pop(now)
+	slices.SortFunc(list, func(a, b *allocation) int { return strings.Compare(a.id, b.id) })
+	for _, a := range list {
+		a.tick(now)
+		n.touch(a)
 	}
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
-		n.allocs[id].tick(now)
-		n.touch(id)
-	}
-}
-
-// firstDue drops what is not due any more from the front of the heap; false
-// means that nothing is.
-func (n *Node) firstDue() bool {
-	for len(n.due) > 0 {
-		first := n.due[0]
-		if a := n.allocs[first.id]; a != nil && a.next().Equal(first.at) {
-			return true
-		}
-		heap.Pop(&n.due)
-	}
-	return false
-}
-
-// due is when an allocation has something to do; entries that no longer hold
-// stay in the heap until they come to its front.
-type due struct {
-	at time.Time
-	id string
-}
-
-type dueHeap []due
-
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(due)) }
-func (h *dueHeap) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
 }
 
 // answered takes the outcome of a call, and tells whether to open the stream.
@@ -239,8 +211,8 @@ func (n *Node) failed(now time.Time, ev Answered) {
 	gone := nl.CodeOf(ev.Err) == nl.CodeNotFound
 	if ev.Call.Kind == CallUpdate {
 		for _, u := range ev.Call.Updates {
-			if (n.allocs[u.ID] != nil || u.ClientDescription == stoppedEarly) && n.pending[u.ID] == nil {
-				n.pending[u.ID] = u
+			if n.allocs[u.ID] != nil || u.ClientDescription == stoppedEarly {
+				n.pending.giveBack(u)
 			}
 		}
 		n.updateWait = backoff(n.updateWait)
@@ -273,42 +245,40 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		if err != nil {
 			return true
 		}
-		n.jobs[JobKey{j.Namespace, j.ID, j.Version}] = j
+		n.jobs[unique.Make(JobKey{j.Namespace, j.ID, j.Version})] = j
 	}
 	known := func(id string) (assign.Known, bool) {
 		a := n.allocs[id]
 		if a == nil {
 			return assign.Known{}, false
 		}
-		return assign.Known{ModifyIndex: a.alloc.modified}, true
+		return assign.Known{ModifyIndex: a.modified}, true
 	}
 	d := assign.Compare(known, maps.Keys(n.allocs), m)
 	for _, a := range d.Start {
-		h := n.keep(a)
-		if h == nil {
+		h, ok := n.keep(a)
+		if !ok {
 			// Servers send no such thing; the next stream may be right.
 			return true
 		}
-		n.allocs[a.ID] = newAllocation(h, now, n.cfg.Lifetime, n.cfg.Random)
-		n.touch(a.ID)
+		own := newAllocation(h, now, n.cfg.Lifetime, n.cfg.Random)
+		n.allocs[own.id] = own
+		n.touch(own)
 	}
 	for _, a := range d.Update {
-		h := n.keep(a)
-		if h == nil {
+		h, ok := n.keep(a)
+		if !ok {
 			return true
 		}
-		n.allocs[a.ID].update(now, h)
-		n.touch(a.ID)
+		own := n.allocs[a.ID]
+		own.update(now, h)
+		n.touch(own)
 	}
 	for _, id := range d.Remove {
-		if a := n.allocs[id]; a != nil && a.reportedRunning() {
-			n.running--
-		}
-		delete(n.allocs, id)
-		delete(n.pending, id)
+		n.remove(id)
 	}
 	for _, a := range d.Over {
-		n.pending[a.ID] = &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: stoppedEarly}
+		n.pending.put(&nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: stoppedEarly})
 		n.sendAt = earliest(n.sendAt, now)
 	}
 	for _, a := range m.Allocs {
@@ -317,26 +287,42 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		}
 		// What the servers may have missed while they were away, or do not believe
 		// any more, is told again.
-		if own := n.allocs[a.ID]; own != nil && own.sent != nil && own.sent.ClientStatus != a.ClientStatus {
+		if own := n.allocs[a.ID]; own != nil && own.told.status != "" && own.told.status != a.ClientStatus {
 			if own.reportedRunning() {
 				n.running--
 			}
-			own.sent, own.dirty = nil, true
-			n.touch(a.ID)
+			own.repeat()
+			n.touch(own)
 		}
 	}
 	n.forgetJobs()
 	return false
 }
 
+// remove forgets an allocation.
+func (n *Node) remove(id string) {
+	n.pending.drop(id)
+	a := n.allocs[id]
+	if a == nil {
+		return
+	}
+	if a.reportedRunning() {
+		n.running--
+	}
+	a.dirty = false
+	n.due.set(a, 0)
+	delete(n.allocs, id)
+}
+
 // restarted goes on with what is on disk.
 func (n *Node) restarted(now time.Time) {
 	n.known, n.following, n.contacting, n.updating = false, false, false, false
 	n.contactAt, n.pause, n.updateWait, n.sendAt = now, 0, 0, time.Time{}
-	clear(n.pending)
+	n.pending = nil
 	for _, id := range slices.Sorted(maps.Keys(n.allocs)) {
-		n.allocs[id].restarted(now, n.cfg.Random)
-		n.touch(id)
+		a := n.allocs[id]
+		a.restarted(now, n.cfg.Random)
+		n.touch(a)
 	}
 	n.running = 0 // all of it is told again
 }
@@ -344,9 +330,7 @@ func (n *Node) restarted(now time.Time) {
 // PowerOff ends every process on the node. The agent must be down.
 func (n *Node) PowerOff() {
 	for _, a := range n.allocs {
-		for i, r := range a.runs {
-			a.runs[i] = run{task: r.task, does: r.does}
-		}
+		a.powerOff()
 	}
 }
 
@@ -354,23 +338,25 @@ func (n *Node) PowerOff() {
 func (n *Node) Runs() map[string]bool {
 	out := map[string]bool{}
 	for id, a := range n.allocs {
-		for _, r := range a.runs {
-			if r.live {
-				out[id] = true
-			}
+		if a.live() {
+			out[id] = true
 		}
 	}
 	return out
 }
 
-// keep takes of an allocation what is needed; nil when its job is not known or
+// keep takes of an allocation what is needed; false when its job is not known or
 // lacks its group.
-func (n *Node) keep(a *nl.Alloc) *held {
-	job := n.jobs[JobKey{a.Namespace, a.JobID, a.JobVersion}]
+func (n *Node) keep(a *nl.Alloc) (held, bool) {
+	job := n.jobs[unique.Make(JobKey{a.Namespace, a.JobID, a.JobVersion})]
 	if job == nil {
-		return nil
+		return held{}, false
 	}
-	return keep(a, job)
+	g := n.cfg.Groups.of(job, a.TaskGroup)
+	if g == nil {
+		return held{}, false
+	}
+	return keep(a, g), true
 }
 
 // forgetJobs drops jobs that no allocation needs, once there are many.
@@ -378,41 +364,46 @@ func (n *Node) forgetJobs() {
 	if len(n.jobs) <= len(n.allocs)+jobsSpare {
 		return
 	}
-	used := map[JobKey]bool{}
+	used := map[unique.Handle[JobKey]]bool{}
 	for _, a := range n.allocs {
-		used[JobKey{a.alloc.job.Namespace, a.alloc.job.ID, a.alloc.job.Version}] = true
+		j := a.group.job
+		used[unique.Make(JobKey{j.Namespace, j.ID, j.Version})] = true
 	}
-	maps.DeleteFunc(n.jobs, func(k JobKey, _ *nl.Job) bool { return !used[k] })
+	maps.DeleteFunc(n.jobs, func(k unique.Handle[JobKey], _ *nl.Job) bool { return !used[k] })
 }
 
 // collect queues what is new about allocations.
 func (n *Node) collect(now time.Time) {
-	touched := n.touched
+	for i, a := range n.touched {
+		n.touched[i], a.touched = nil, false
+		if a.dirty {
+			n.tell(now, a)
+		}
+	}
 	n.touched = n.touched[:0]
-	for _, id := range touched {
-		a := n.allocs[id]
-		if a == nil || !a.dirty {
-			continue
-		}
-		ran := a.reportedRunning()
-		u, urgent := a.report()
-		if u == nil {
-			continue
-		}
-		switch runs := a.reportedRunning(); {
-		case runs && !ran:
-			n.running++
-		case ran && !runs:
-			n.running--
-		}
-		n.pending[id] = u
-		at := now
-		if !urgent {
-			at = now.Add(lazyDelay)
-		}
-		if n.updateWait == 0 {
-			n.sendAt = earliest(n.sendAt, at)
-		}
+}
+
+// tell queues what is new about an allocation.
+func (n *Node) tell(now time.Time, a *allocation) {
+	ran := a.reportedRunning()
+	u, urgent := a.report()
+	a.park(now)
+	if u == nil {
+		return
+	}
+	switch runs := a.reportedRunning(); {
+	case runs && !ran:
+		n.running++
+	case ran && !runs:
+		n.running--
+	}
+	n.pending.put(u)
+	at := now
+	if !urgent {
+		at = now.Add(lazyDelay)
+	}
+	if n.updateWait == 0 {
+		n.sendAt = earliest(n.sendAt, at)
 	}
 }
 
@@ -435,13 +426,7 @@ func (n *Node) calls(now time.Time) (out []Call) {
 
 // take removes a batch from what is pending.
 func (n *Node) take(now time.Time) []*nl.AllocUpdate {
-	ids := slices.Sorted(maps.Keys(n.pending))
-	ids = ids[:min(len(ids), updatesMax)]
-	out := make([]*nl.AllocUpdate, 0, len(ids))
-	for _, id := range ids {
-		out = append(out, n.pending[id])
-		delete(n.pending, id)
-	}
+	out := n.pending.take(updatesMax)
 	n.sendAt = time.Time{}
 	if len(n.pending) > 0 {
 		n.sendAt = now
@@ -452,10 +437,7 @@ func (n *Node) take(now time.Time) []*nl.AllocUpdate {
 // wake is when something is due. What waits for the call under way needs no
 // timer: its answer is an event.
 func (n *Node) wake() time.Time {
-	var at time.Time
-	if n.firstDue() {
-		at = n.due[0].at
-	}
+	at := n.due.first().time()
 	if !n.contacting {
 		at = earliest(at, n.contactAt)
 	}

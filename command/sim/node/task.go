@@ -20,7 +20,8 @@ const (
 
 // behaviour is what a task pretends to do.
 type behaviour struct {
-	runFor    time.Duration // 0: until it is stopped
+	other     bool // it is none of mock_driver's, and runs for the node's lifetime
+	runFor    time.Duration
 	block     time.Duration // the start takes this long
 	killAfter time.Duration // a stop takes this long
 	exit      task.Exit     // of a run that ends by itself
@@ -30,14 +31,13 @@ type behaviour struct {
 	recoverable bool
 }
 
-// behaviourOf reads a task: one of mock_driver says what it does, others run
-// for lifetime (0: until they are stopped).
-func behaviourOf(t *nl.Task, lifetime time.Duration) (behaviour, error) {
+// behaviourOf reads a task: one of mock_driver says what it does.
+func behaviourOf(t *nl.Task) (*behaviour, error) {
 	if t.Driver != mockDriver {
-		return behaviour{runFor: lifetime, killed: task.Exit{Code: interruptedCode, Signal: interruptedSignal}}, nil
+		return &behaviour{other: true, killed: task.Exit{Code: interruptedCode, Signal: interruptedSignal}}, nil
 	}
 	r := reader{config: t.Config}
-	b := behaviour{
+	b := &behaviour{
 		runFor: max(r.duration("run_for"), instant), block: r.duration("start_block_for"), killAfter: r.duration("kill_after"),
 		exit:     task.Exit{Code: r.number("exit_code"), Signal: r.number("exit_signal"), Err: r.text("exit_err_msg")},
 		startErr: r.text("start_error"), recoverable: r.text("start_error_recoverable") == "true",
@@ -83,15 +83,15 @@ func (r *reader) duration(key string) time.Duration {
 	return max(d, 0)
 }
 
-// run is one task as it is pretended. The times are when something is to
-// happen; zero is never.
+// run is one task as it is pretended. The moments are when something is to
+// happen.
 type run struct {
-	task     *nl.Task
-	does     *behaviour
-	launchAt time.Time
-	endAt    time.Time // by itself
-	stopAt   time.Time // because it is being stopped
-	wakeAt   time.Time // restart delay
+	plan     *plan
+	does     *behaviour // of the latest start, whatever the plan has become
+	launchAt moment
+	endAt    moment // by itself
+	stopAt   moment // because it is being stopped
+	wakeAt   moment // restart delay
 	wakeSeq  int
 	live     bool // there is a process
 }
@@ -100,65 +100,59 @@ type run struct {
 var nothing = new(behaviour)
 
 // due are the inputs whose time has come.
-func (r *run) due(now time.Time) (out []task.Input) {
-	if passed(&r.launchAt, now) {
-		out = append(out, r.launch(now))
+func (r *run) due(now time.Time, lifetime time.Duration) (out []task.Input) {
+	if r.launchAt.passed(now) {
+		out = append(out, r.launch(now, lifetime))
 	}
-	if passed(&r.stopAt, now) {
-		r.endAt, r.live = time.Time{}, false
+	if r.stopAt.passed(now) {
+		r.endAt, r.live = 0, false
 		out = append(out, task.Ended{Exit: r.does.killed})
 	}
-	if passed(&r.endAt, now) {
-		r.stopAt, r.live = time.Time{}, false
+	if r.endAt.passed(now) {
+		r.stopAt, r.live = 0, false
 		out = append(out, task.Ended{Exit: r.does.exit})
 	}
-	if passed(&r.wakeAt, now) {
+	if r.wakeAt.passed(now) {
 		out = append(out, task.Wake{Seq: r.wakeSeq})
 	}
 	return out
 }
 
-// next is when something is due, zero for never.
-func (r *run) next() time.Time {
-	return earliest(earliest(r.launchAt, r.endAt), earliest(r.stopAt, r.wakeAt))
+// next is when something is due.
+func (r *run) next() moment {
+	return sooner(sooner(r.launchAt, r.endAt), sooner(r.stopAt, r.wakeAt))
 }
 
-// start begins a run, whose outcome may take time.
-func (r *run) start(now time.Time, lifetime time.Duration) []task.Input {
-	does, err := behaviourOf(r.task, lifetime)
-	if err != nil {
-		return []task.Input{task.Launched{Err: err.Error()}}
+// start begins a run. When its outcome takes time, the input is nil.
+func (r *run) start(now time.Time, lifetime time.Duration) task.Input {
+	if r.plan.err != nil {
+		return task.Launched{Err: r.plan.err.Error()}
 	}
-	r.does = &does
-	wait := does.block
-	if does.startErr != "" {
+	r.does = r.plan.does
+	wait := r.does.block
+	if r.does.startErr != "" {
 		wait = max(wait, instant)
 	}
 	if wait > 0 {
-		r.launchAt = now.Add(wait)
+		r.launchAt = after(now, wait)
 		return nil
 	}
-	return []task.Input{r.launch(now)}
+	return r.launch(now, lifetime)
 }
 
-func (r *run) launch(now time.Time) task.Input {
+func (r *run) launch(now time.Time, lifetime time.Duration) task.Input {
 	if r.does.startErr != "" {
 		return task.Launched{Err: r.does.startErr, Recoverable: r.does.recoverable}
 	}
 	r.live = true
-	if r.does.runFor > 0 {
-		r.endAt = now.Add(r.does.runFor)
+	runFor := r.does.runFor
+	if r.does.other {
+		runFor = lifetime
+	}
+	if runFor > 0 {
+		r.endAt = after(now, runFor)
 	}
 	return task.Launched{}
-}
-
-// passed tells whether t has come, and forgets it.
-func passed(t *time.Time, now time.Time) bool {
-	if t.IsZero() || now.Before(*t) {
-		return false
-	}
-	*t = time.Time{}
-	return true
 }
 
 // earliest is the earlier of two times; zero is never.
