@@ -6,8 +6,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
-// Messages to nodes go out for every allocation that is placed, so their form
-// is written and read by hand; the bytes are those that the library makes.
+// Messages to nodes go out for every allocation that is placed, and come back
+// when it runs and is healthy, so their form is written and read by hand; the
+// bytes are those that the library makes.
 
 // MarshalCBOR writes the form.
 func (m NodeAllocChanges) MarshalCBOR() ([]byte, error) { return m.AppendCBOR(nil) }
@@ -117,4 +118,49 @@ func readJob(r *wire.Reader) *NodeJob {
 		}
 	}
 	return n
+}
+
+// MarshalCBOR writes the form.
+func (m NodeAllocUpdates) MarshalCBOR() ([]byte, error) { return m.AppendCBOR(nil) }
+
+// AppendCBOR appends the form.
+func (m NodeAllocUpdates) AppendCBOR(b []byte) (_ []byte, err error) {
+	const fields = 6
+	b = wire.AppendMap(b, fields)
+	b = wire.AppendText(wire.AppendText(b, "NodeID"), m.NodeID)
+	b = wire.AppendText(wire.AppendText(b, "Region"), m.Region)
+	if b, err = wire.AppendUpdates(wire.AppendText(b, "Updates"), m.Updates); err != nil {
+		return nil, err
+	}
+	b = wire.AppendText(wire.AppendText(b, "SecretID"), m.SecretID)
+	b = wire.AppendText(wire.AppendText(b, "AuthToken"), m.AuthToken)
+	return wire.AppendText(wire.AppendText(b, "Namespace"), m.Namespace), nil
+}
+
+// UnmarshalCBOR reads the form. Fields of later versions are passed over.
+func (m *NodeAllocUpdates) UnmarshalCBOR(b []byte) error {
+	*m = NodeAllocUpdates{}
+	r := wire.NewReader(b)
+	for range r.Map() {
+		switch r.Text() {
+		case "NodeID":
+			m.NodeID = r.Text()
+		case "Region":
+			m.Region = r.Text()
+		case "Updates":
+			m.Updates = wire.ReadUpdates(r)
+		case "SecretID":
+			m.SecretID = r.Text()
+		case "AuthToken":
+			m.AuthToken = r.Text()
+		case "Namespace":
+			m.Namespace = r.Text()
+		default:
+			r.Skip()
+		}
+	}
+	if err := r.Close(); err != nil {
+		return fmt.Errorf("decoding what a node tells of its allocations: %w", err)
+	}
+	return nil
 }

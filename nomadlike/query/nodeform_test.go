@@ -60,6 +60,49 @@ func TestNodeAllocChangesForm(t *testing.T) {
 	}
 }
 
+// plainUpdates is the request without its own form.
+type plainUpdates NodeAllocUpdates
+
+func updates() map[string]*NodeAllocUpdates {
+	return map[string]*NodeAllocUpdates{
+		"empty":   {},
+		"nothing": {NodeID: "n", Updates: []*nl.AllocUpdate{}},
+		"all": {WriteOptions: nl.WriteOptions{Region: "r", Namespace: "ns", AuthToken: "t"}, NodeID: "n", SecretID: "s", Updates: []*nl.AllocUpdate{
+			{ID: "a", ClientStatus: "running", ClientDescription: "Tasks are running"}, nil, {}, {ID: "b"},
+		}},
+	}
+}
+
+func TestNodeAllocUpdatesForm(t *testing.T) {
+	for name, m := range updates() {
+		t.Run(name, func(t *testing.T) {
+			got, err := wire.Encode(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := wire.Encode((*plainUpdates)(m))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%x\nwant\n%x", got, want)
+			}
+			var back NodeAllocUpdates
+			if err := wire.Decode(got, &back); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(m, &back); d != "" {
+				t.Error(d)
+			}
+			for cut := range got {
+				if err := back.UnmarshalCBOR(got[:cut]); err == nil {
+					t.Errorf("%d of %d bytes were taken", cut, len(got))
+				}
+			}
+		})
+	}
+}
+
 // A field that this version does not know is passed over, whatever it holds.
 func TestNodeAllocChangesOfLaterVersions(t *testing.T) {
 	b, err := wire.Encode(map[string]any{
@@ -76,9 +119,28 @@ func TestNodeAllocChangesOfLaterVersions(t *testing.T) {
 	if m.Index != 9 || len(m.Jobs) != 1 || m.Jobs[0].ID != "web" {
 		t.Errorf("%+v", m)
 	}
+	var u NodeAllocUpdates
+	if err := u.UnmarshalCBOR(b); err != nil || u.NodeID != "" {
+		t.Errorf("%+v, %v", u, err)
+	}
 	deep := append([]byte("\xa1\x61x"), strings.Repeat("\x81", 1000)...)
 	if err := m.UnmarshalCBOR(append(deep, 0)); err == nil {
 		t.Error("what nests without end was taken")
+	}
+}
+
+func BenchmarkNodeAllocUpdates(b *testing.B) {
+	m := updates()["all"]
+	m.Updates = m.Updates[:1]
+	buf, err := m.AppendCBOR(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := wire.Decode(buf, new(NodeAllocUpdates)); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
