@@ -19,6 +19,8 @@ const (
 	// grows, copying what is in it.
 	outBytesFirst = 16 << 10
 	outGrowth     = 4
+	// messageBytesFirst is what a buffer for one message begins with.
+	messageBytesFirst = 4 << 10
 	// bufferBytesMax is the largest buffer that is kept for the next who needs
 	// one.
 	bufferBytesMax = 4 * outBytesMax
@@ -35,7 +37,7 @@ const (
 // nodes, and few of them are sent anything at a time.
 var (
 	outs     = pool{sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, outBytesFirst)} }}}
-	messages = pool{sync.Pool{New: func() any { return new(buffer) }}}
+	messages = pool{sync.Pool{New: func() any { return &buffer{b: make([]byte, 0, messageBytesFirst)} }}}
 )
 
 type pool struct{ sync.Pool }

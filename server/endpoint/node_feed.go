@@ -45,9 +45,8 @@ type allocFeeds struct {
 	byNode map[string][]*allocFeed
 	pace   pace
 
-	newest   atomic.Pointer[knownJob] // spares looking up the job that all nodes are sent now
 	encoding sync.Mutex
-	encoded  map[jobVersion]feedJob
+	encoded  map[jobVersion]*feedJob
 	last     uint32 // number given to a job
 }
 
@@ -56,12 +55,6 @@ type allocFeeds struct {
 type feedJob struct {
 	number uint32
 	told   *query.NodeJob
-}
-
-// knownJob is a job of the state and its form for nodes.
-type knownJob struct {
-	job *nl.Job
-	feedJob
 }
 
 // allocFeed is one stream to a node.
@@ -92,40 +85,30 @@ type allocChange struct {
 	index uint64
 	id    string
 	alloc *nl.Alloc // nil: gone
+	job   *feedJob  // of alloc; nil: not known yet
 }
 
 func newAllocFeeds() *allocFeeds {
-	return &allocFeeds{byNode: map[string][]*allocFeed{}, encoded: map[jobVersion]feedJob{}}
+	return &allocFeeds{byNode: map[string][]*allocFeed{}, encoded: map[jobVersion]*feedJob{}}
 }
 
 // job is a job for nodes, encoded for the first of them.
-func (fs *allocFeeds) job(j *nl.Job) (feedJob, error) {
-	if n := fs.newest.Load(); n != nil && n.job == j {
-		return n.feedJob, nil
-	}
-	made, err := fs.encode(j)
-	if err == nil {
-		fs.newest.Store(&knownJob{j, made})
-	}
-	return made, err
-}
-
-func (fs *allocFeeds) encode(j *nl.Job) (feedJob, error) {
+func (fs *allocFeeds) job(j *nl.Job) (*feedJob, error) {
 	fs.encoding.Lock()
 	defer fs.encoding.Unlock()
 	key := versionOf(j)
-	if known, found := fs.encoded[key]; found {
+	if known := fs.encoded[key]; known != nil {
 		return known, nil
 	}
 	told, err := query.NewNodeJob(j)
 	if err != nil {
-		return feedJob{}, err
+		return nil, err
 	}
 	if len(fs.encoded) >= feedJobsMax {
 		clear(fs.encoded)
 	}
 	fs.last++
-	made := feedJob{fs.last, told}
+	made := &feedJob{fs.last, told}
 	fs.encoded[key] = made
 	return made, nil
 }
@@ -167,6 +150,9 @@ func (fs *allocFeeds) commit(c store.Commit) {
 		}
 		return
 	}
+	// A plan's allocations are of one job, which is looked up for all of them.
+	var job *nl.Job
+	var told *feedJob
 	for i := range c.Changes {
 		if c.Changes[i].Table != store.TableAllocs {
 			continue
@@ -175,11 +161,16 @@ func (fs *allocFeeds) commit(c store.Commit) {
 		after, _ := c.Changes[i].After.(*nl.Alloc)
 		switch {
 		case after == nil && before != nil:
-			fs.tell(before.NodeID, allocChange{c.Index, before.ID, nil})
+			fs.tell(before.NodeID, allocChange{index: c.Index, id: before.ID})
 		case after != nil && (before == nil || before.AllocModifyIndex != after.AllocModifyIndex):
-			fs.tell(after.NodeID, allocChange{c.Index, after.ID, after})
+			if after.Job != job {
+				if job, told = after.Job, nil; job != nil {
+					told, _ = fs.job(job) // the stream looks again, and tells what is wrong
+				}
+			}
+			fs.tell(after.NodeID, allocChange{c.Index, after.ID, after, told})
 			if before != nil && before.NodeID != after.NodeID {
-				fs.tell(before.NodeID, allocChange{c.Index, before.ID, nil})
+				fs.tell(before.NodeID, allocChange{index: c.Index, id: before.ID})
 			}
 		}
 	}
@@ -338,16 +329,16 @@ func (n *NodeFeed) next(msg *query.NodeAllocChanges) (news bool, err error) {
 	*msg = query.NodeAllocChanges{Index: n.index, Jobs: msg.Jobs[:0], Allocs: msg.Allocs[:0]}
 	changes, reset := n.e.feeds.take(n.feed, n.room)
 	if n.room = nil; reset {
-		n.feed.everything(msg, n.e.snapshot(), n.node)
+		err = n.e.feeds.everything(n.feed, msg, n.e.snapshot(), n.node)
 	} else {
-		n.feed.message(msg, changes)
+		err = n.e.feeds.message(n.feed, msg, changes)
 		if cap(changes) <= feedKept {
 			clear(changes)
 			n.room = changes[:0]
 		}
 	}
 	n.index = max(n.index, msg.Index)
-	return reset || len(msg.Allocs)+len(msg.Removed) > 0, n.e.feeds.addJobs(n.feed, msg)
+	return reset || len(msg.Allocs)+len(msg.Removed) > 0, err
 }
 
 // nodeAllocs streams a node its allocations: all of them first, then what
@@ -402,25 +393,33 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 }
 
 // everything tells all there is.
-func (f *allocFeed) everything(msg *query.NodeAllocChanges, s *store.Snapshot, nodeID string) {
+func (fs *allocFeeds) everything(f *allocFeed, msg *query.NodeAllocChanges, s *store.Snapshot, nodeID string) error {
 	f.jobs = f.jobs[:0]
 	msg.Index, msg.Reset = s.Index(), true
-	msg.Allocs = slices.AppendSeq(msg.Allocs, s.AllocsByNode(nodeID))
+	for a := range s.AllocsByNode(nodeID) {
+		if err := fs.add(f, msg, a, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // message tells changes after the message's index; of an allocation that
 // changed twice, the last.
-func (f *allocFeed) message(msg *query.NodeAllocChanges, changes []allocChange) {
+func (fs *allocFeeds) message(f *allocFeed, msg *query.NodeAllocChanges, changes []allocChange) error {
 	index := msg.Index
 	var last map[string]int
-	if len(changes) > 1 {
+	if len(changes) > feedKept {
 		last = make(map[string]int, len(changes))
 		for i := range changes {
 			last[changes[i].id] = i
 		}
 	}
-	for i, ch := range changes {
-		if ch.index <= index || last != nil && last[ch.id] != i {
+	for i := range changes {
+		ch := &changes[i]
+		again := last != nil && last[ch.id] != i ||
+			last == nil && slices.ContainsFunc(changes[i+1:], func(o allocChange) bool { return o.id == ch.id })
+		if ch.index <= index || again {
 			continue
 		}
 		msg.Index = max(msg.Index, ch.index)
@@ -428,30 +427,33 @@ func (f *allocFeed) message(msg *query.NodeAllocChanges, changes []allocChange) 
 			msg.Removed = append(msg.Removed, ch.id)
 			continue
 		}
-		msg.Allocs = append(msg.Allocs, ch.alloc)
-	}
-}
-
-// addJobs puts into a message the jobs of its allocations that the node was not
-// sent yet.
-func (fs *allocFeeds) addJobs(f *allocFeed, msg *query.NodeAllocChanges) error {
-	for _, a := range msg.Allocs {
-		if a.Job == nil {
-			continue
-		}
-		job, err := fs.job(a.Job)
-		if err != nil {
+		if err := fs.add(f, msg, ch.alloc, ch.job); err != nil {
 			return err
 		}
-		at, sent := slices.BinarySearch(f.jobs, job.number)
-		if sent {
-			continue
-		}
-		if len(f.jobs) >= feedJobsMax {
-			f.jobs, at = f.jobs[:0], 0
-		}
-		f.jobs = slices.Insert(f.jobs, at, job.number)
-		msg.Jobs = append(msg.Jobs, job.told)
 	}
+	return nil
+}
+
+// add puts an allocation into a message, and its job unless the node was sent
+// that already.
+func (fs *allocFeeds) add(f *allocFeed, msg *query.NodeAllocChanges, a *nl.Alloc, job *feedJob) (err error) {
+	msg.Allocs = append(msg.Allocs, a)
+	if a.Job == nil {
+		return nil
+	}
+	if job == nil {
+		if job, err = fs.job(a.Job); err != nil {
+			return err
+		}
+	}
+	at, sent := slices.BinarySearch(f.jobs, job.number)
+	if sent {
+		return nil
+	}
+	if len(f.jobs) >= feedJobsMax {
+		f.jobs, at = f.jobs[:0], 0
+	}
+	f.jobs = slices.Insert(f.jobs, at, job.number)
+	msg.Jobs = append(msg.Jobs, job.told)
 	return nil
 }
