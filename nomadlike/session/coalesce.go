@@ -62,19 +62,19 @@ type writer struct {
 	conn net.Conn
 	lost func(error) // called when writing has failed
 
-	wake chan struct{} // room for one; closed never
-	mu   sync.Mutex
-	// room is told when out becomes shorter, and of the end.
-	room    sync.Cond
-	out     *buffer // to be written; nil: nothing
-	busy    bool    // run is awake
-	linger  bool    // the session is being closed
-	stopped error   // why nothing can be sent any more
+	wake    chan struct{} // room for one; closed never
+	mu      sync.Mutex
+	room    sync.Cond // for who waits to send
+	rest    sync.Cond // for who waits until nothing is to be written
+	out     *buffer   // to be written; nil: nothing
+	busy    bool      // run is awake
+	linger  bool      // the session is being closed
+	stopped error     // why nothing can be sent any more
 }
 
 func (w *writer) init(conn net.Conn, lost func(error)) {
 	w.conn, w.lost, w.wake = conn, lost, make(chan struct{}, 1)
-	w.room.L = &w.mu
+	w.room.L, w.rest.L = &w.mu, &w.mu
 }
 
 // message sends a message in as many frames as it takes. The payload may be
@@ -99,7 +99,11 @@ func (w *writer) frame(call uint32, k frameKind, payload []byte) error {
 	for w.waiting() >= outBytesMax && w.stopped == nil {
 		w.room.Wait()
 	}
-	return w.add(call, k, payload)
+	err := w.add(call, k, payload)
+	if w.waiting() < outBytesMax {
+		w.room.Signal() // to one after the other: hundreds may wait where few have room
+	}
+	return err
 }
 
 // control sends a short frame without ever waiting, as whoever reads from the
@@ -167,12 +171,12 @@ func (w *writer) take() *buffer {
 	defer w.mu.Unlock()
 	if w.out == nil || w.stopped != nil {
 		w.busy = false
-		w.room.Broadcast()
+		w.rest.Broadcast()
 		return nil
 	}
 	batch := w.out
 	w.out = nil
-	w.room.Broadcast()
+	w.room.Signal()
 	timeout := writeTimeout
 	if w.linger {
 		timeout = lingerTimeout
@@ -194,7 +198,7 @@ func (w *writer) drain() {
 	w.linger = true
 	w.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
 	for w.busy && w.stopped == nil {
-		w.room.Wait()
+		w.rest.Wait()
 	}
 }
 
@@ -207,6 +211,7 @@ func (w *writer) stop(err error) {
 	}
 	w.stopped = err
 	w.room.Broadcast()
+	w.rest.Broadcast()
 	if !w.busy {
 		w.busy = true
 		w.wake <- struct{}{}
