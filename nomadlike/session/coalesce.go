@@ -1,11 +1,14 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
 const (
@@ -96,14 +99,58 @@ func (w *writer) message(call uint32, k frameKind, payload []byte) error {
 func (w *writer) frame(call uint32, k frameKind, payload []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.wait()
+	defer w.pass()
+	return w.add(call, k, payload)
+}
+
+// own sends a message that writes itself, to where it is sent from when it is
+// not large, and tells its size.
+func (w *writer) own(call uint32, k frameKind, v wire.Appender) (size int, err error) {
+	large, size, err := w.place(call, k, v)
+	if err == nil && large != nil {
+		err = w.message(call, k, large)
+	}
+	return size, err
+}
+
+// place writes such a message; a large one it gives back in its form.
+func (w *writer) place(call uint32, k frameKind, v wire.Appender) (large []byte, size int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wait()
+	defer w.pass()
+	if w.stopped != nil {
+		return nil, 0, w.stopped
+	}
+	out := w.buffer()
+	at := len(out.b)
+	b, err := v.AppendCBOR(appendFrame(out.b, call, k, nil))
+	if err != nil {
+		return nil, 0, err
+	}
+	if size = len(b) - at - frameHeadBytes; size > frameBytesMax {
+		return bytes.Clone(b[at+frameHeadBytes:]), size, checkSize(size)
+	}
+	putHead(b[at:], call, k, size)
+	out.b = b
+	w.call()
+	return nil, size, nil
+}
+
+// wait returns when there is room for more, or no sense in it; pass lets the
+// next who waits go on. One goes after the other: hundreds may wait where few
+// have room.
+func (w *writer) wait() {
 	for w.waiting() >= outBytesMax && w.stopped == nil {
 		w.room.Wait()
 	}
-	err := w.add(call, k, payload)
+}
+
+func (w *writer) pass() {
 	if w.waiting() < outBytesMax {
-		w.room.Signal() // to one after the other: hundreds may wait where few have room
+		w.room.Signal()
 	}
-	return err
 }
 
 // control sends a short frame without ever waiting, as whoever reads from the
@@ -124,22 +171,32 @@ func (w *writer) waiting() int {
 	return len(w.out.b)
 }
 
-func (w *writer) add(call uint32, k frameKind, payload []byte) error {
-	if w.stopped != nil {
-		return w.stopped
-	}
+// buffer is where to write to.
+func (w *writer) buffer() *buffer {
 	if w.out == nil {
 		w.out = outs.get()
 	}
-	b := w.out.b
-	if need := len(b) + frameHeadBytes + len(payload); need > cap(b) {
-		b = append(make([]byte, 0, max(need, outGrowth*cap(b))), b...)
-	}
-	w.out.b = appendFrame(b, call, k, payload)
+	return w.out
+}
+
+// call sees to it that what is in the buffer is written.
+func (w *writer) call() {
 	if !w.busy {
 		w.busy = true
 		w.wake <- struct{}{}
 	}
+}
+
+func (w *writer) add(call uint32, k frameKind, payload []byte) error {
+	if w.stopped != nil {
+		return w.stopped
+	}
+	out := w.buffer()
+	if need := len(out.b) + frameHeadBytes + len(payload); need > cap(out.b) {
+		out.b = append(make([]byte, 0, max(need, outGrowth*cap(out.b))), out.b...)
+	}
+	out.b = appendFrame(out.b, call, k, payload)
+	w.call()
 	return nil
 }
 
@@ -169,7 +226,7 @@ func (w *writer) run() {
 func (w *writer) take() *buffer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.out == nil || w.stopped != nil {
+	if w.waiting() == 0 || w.stopped != nil {
 		w.busy = false
 		w.rest.Broadcast()
 		return nil
@@ -212,8 +269,5 @@ func (w *writer) stop(err error) {
 	w.stopped = err
 	w.room.Broadcast()
 	w.rest.Broadcast()
-	if !w.busy {
-		w.busy = true
-		w.wake <- struct{}{}
-	}
+	w.call()
 }

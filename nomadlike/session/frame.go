@@ -62,9 +62,14 @@ type message struct {
 func (m *message) cost() int { return messageCost + len(m.payload) }
 
 func appendFrame(buf []byte, call uint32, k frameKind, payload []byte) []byte {
-	buf = binary.BigEndian.AppendUint32(buf, uint32(k)<<24|uint32(len(payload)))
-	buf = binary.BigEndian.AppendUint32(buf, call)
-	return append(buf, payload...)
+	var h [frameHeadBytes]byte
+	putHead(h[:], call, k, len(payload))
+	return append(append(buf, h[:]...), payload...)
+}
+
+func putHead(b []byte, call uint32, k frameKind, length int) {
+	binary.BigEndian.PutUint32(b, uint32(k)<<24|uint32(length))
+	binary.BigEndian.PutUint32(b[frameCallAt:], call)
 }
 
 // head is a frame without its payload.

@@ -227,6 +227,53 @@ func TestLargeMessages(t *testing.T) {
 	})
 }
 
+// form is a message that writes itself, as a text.
+type form struct{ text string }
+
+func (f form) AppendCBOR(b []byte) ([]byte, error) {
+	if f.text == "" {
+		return append(b, "half"...), errors.New("no form")
+	}
+	return append(b, f.text...), nil
+}
+
+func TestMessagesThatWriteThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMux()
+		sizes := []int{1, 0, 10, frameBytesMax - 1, frameBytesMax, frameBytesMax + 1, 0, 3 * streamWindow, 0, 5}
+		HandleStream(m, "Forms", func(ctx context.Context, req *ping, s Stream) error {
+			for round := range 3 {
+				for _, n := range sizes {
+					err := s.Send(form{strings.Repeat(string(rune('a'+round)), n)})
+					if (err != nil) != (n == 0) {
+						return fmt.Errorf("%d bytes: %w", n, err)
+					}
+				}
+			}
+			return nil
+		})
+		a, _ := pair(t, m)
+		s, err := a.Stream(t.Context(), "Forms", &ping{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for round := range 3 {
+			for _, n := range sizes {
+				if n == 0 {
+					continue
+				}
+				var got Raw
+				if err := s.Recv(&got); err != nil || string(got) != strings.Repeat(string(rune('a'+round)), n) {
+					t.Fatalf("%d bytes instead of %d, %v", len(got), n, err)
+				}
+			}
+		}
+		if err := s.Recv(nil); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	})
+}
+
 func TestTooManyCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMux()

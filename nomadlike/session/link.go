@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
 
 // link is one call on a session, as either side has it: what has come for it
@@ -17,7 +19,7 @@ type link struct {
 	mine   bool // made by this side
 	stream bool
 
-	sending sync.Mutex // keeps the frames of a message together
+	sending sync.Mutex // keeps the frames of a message together, and what is counted before each
 
 	// Only the session's reader has these.
 	begun   frameKind // of a message that has not come whole; 0: none
@@ -30,7 +32,7 @@ type link struct {
 	queue   []message
 	unread  int           // cost of the messages in queue
 	eaten   int           // cost of those taken since the peer was told
-	window  int           // what may still be sent; below 0 after a large message
+	window  int           // what may still be sent; for a moment above or below what it should be
 	ended   bool          // no more will come
 	left    bool          // nobody takes what has come
 	closed  bool          // nobody takes what would be sent
@@ -140,7 +142,7 @@ func (l *link) leave() {
 func (l *link) grant(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.window = min(l.window+n, streamWindow)
+	l.window += n
 	if l.roomy != nil {
 		notify(l.roomy)
 	}
@@ -217,30 +219,40 @@ func (l *link) receive(ctx context.Context) (message, error) {
 func (l *link) send(ctx context.Context, v any) error {
 	l.sending.Lock()
 	defer l.sending.Unlock()
-	buf := messages.get()
-	defer messages.put(buf)
-	b, err := appendMessage(buf.b, v)
+	if own, ok := v.(wire.Appender); ok {
+		if err := l.room(ctx); err != nil {
+			return err
+		}
+		size, err := l.s.out.own(l.id, frameData, own)
+		l.spend(size)
+		return err
+	}
+	b, err := encode(v)
+	if err == nil {
+		err = checkSize(len(b))
+	}
+	if err == nil {
+		err = l.room(ctx)
+	}
 	if err != nil {
 		return err
 	}
-	buf.b = b
-	if err := checkSize(len(b)); err != nil {
-		return err
-	}
-	if err := l.room(ctx, messageCost+len(b)); err != nil {
-		return err
-	}
+	l.spend(len(b))
 	return l.s.out.message(l.id, frameData, b)
 }
 
+// spend counts a message that is sent.
+func (l *link) spend(size int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.window -= messageCost + size
+}
+
 // room waits until a message may be sent.
-func (l *link) room(ctx context.Context, cost int) error {
+func (l *link) room(ctx context.Context) error {
 	for {
 		l.mu.Lock()
 		closed, free := l.closed, l.window > 0
-		if free {
-			l.window -= cost
-		}
 		l.mu.Unlock()
 		switch {
 		case closed:

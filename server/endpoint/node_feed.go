@@ -34,7 +34,8 @@ const (
 	feedGather = 400 * time.Millisecond
 	// feedTick is how much earlier than that news may go, so that few timers fire.
 	feedTick = 10 * time.Millisecond
-	// feedKept is how many changes a feed that has told them keeps room for.
+	// feedKept is how many changes, allocations and jobs a stream has room for
+	// while there is nothing to tell; it is seldom told more at once.
 	feedKept = 64
 )
 
@@ -449,6 +450,9 @@ func (fs *allocFeeds) add(f *allocFeed, msg *query.NodeAllocChanges, a *nl.Alloc
 	at, sent := slices.BinarySearch(f.jobs, job.number)
 	if sent {
 		return nil
+	}
+	if f.jobs == nil {
+		f.jobs = make([]uint32, 0, feedKept)
 	}
 	if len(f.jobs) >= feedJobsMax {
 		f.jobs, at = f.jobs[:0], 0
