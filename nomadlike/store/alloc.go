@@ -25,6 +25,7 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 		number = t.allocs.Add(t.owner, next)
 		t.allocsByID.Set(t.owner, next.ID, number, t.allocID)
 		row.allocs.Set(t.owner, next.ID, number, t.allocID)
+		row.placed = next.CreateIndex
 	} else {
 		number = t.number(old)
 		t.allocs.Set(t.owner, number, next)

@@ -87,6 +87,15 @@ func (s *Snapshot) AllocsByJob(namespace, id string) iter.Seq[*nl.Alloc] {
 	return s.allocsOf(row.allocs.All())
 }
 
+// LastPlaced is the index of the last write that placed an allocation of the
+// job, as far as one is left or this process has seen it; 0 when there was none.
+func (s *Snapshot) LastPlaced(namespace, jobID string) uint64 {
+	if row := s.jobRowOf(namespace, jobID); row != nil {
+		return row.placed
+	}
+	return 0
+}
+
 // NodeUsage is what the live allocations of a node take.
 func (s *Snapshot) NodeUsage(nodeID string) fit.Usage {
 	if set, _ := s.allocsByNode.Get(nodeID); set != nil {

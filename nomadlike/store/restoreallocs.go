@@ -178,6 +178,7 @@ func (rs *restorer) indexRows(all []placedAlloc) {
 		row := rs.placed.rows[i]
 		row.allocs = rs.built(all, list)
 		for _, i := range list {
+			row.placed = max(row.placed, all[i].alloc.CreateIndex)
 			if !all[i].alloc.Terminal() {
 				row.liveAllocs++
 			}

@@ -90,6 +90,8 @@ type jobRow struct {
 	children    cow.Tree[name]
 	tokens      cow.Tree[link] // idempotency tokens of dispatched children
 
+	placed uint64 // create index of the newest allocation there was
+
 	// What the status of the job is derived from.
 	liveAllocs        int
 	liveEvals         int

@@ -12,17 +12,32 @@ import (
 // evict is counted as still there: should they fail to arrive, nothing was
 // built on room they would have made.
 type Ahead struct {
-	placed  map[string][]*nl.Alloc // by node
+	placed  map[string][]placement // by node
+	plans   []*nl.Alloc            // of each plan that places something new, the first of that
 	changed map[string]bool        // stored allocations that they change, by ID
 }
+
+// placement is an allocation and the place of its plan among those that place
+// something new; the plan's new ones arrive together.
+type placement struct {
+	*nl.Alloc
+	plan int
+}
+
+// isNew tells that a plan makes the allocation, rather than change a stored one.
+func isNew(a *nl.Alloc) bool { return a.CreateIndex == 0 && a.AllocModifyIndex == 0 }
 
 // Add counts one more plan.
 func (h *Ahead) Add(d *op.PlanDelta) {
 	if h.placed == nil {
-		h.placed, h.changed = map[string][]*nl.Alloc{}, map[string]bool{}
+		h.placed, h.changed = map[string][]placement{}, map[string]bool{}
 	}
+	plan := len(h.plans)
 	for _, a := range d.Place {
-		h.placed[a.NodeID] = append(h.placed[a.NodeID], a)
+		if isNew(a) && plan == len(h.plans) {
+			h.plans = append(h.plans, a)
+		}
+		h.placed[a.NodeID] = append(h.placed[a.NodeID], placement{a, plan})
 		if a.AllocModifyIndex > 0 {
 			h.changed[a.ID] = true
 		}
@@ -40,7 +55,7 @@ func (h *Ahead) Placed(s *store.Snapshot, nodeID string) []*nl.Alloc {
 	var out []*nl.Alloc
 	for _, a := range h.placed[nodeID] {
 		if stored := s.Alloc(a.ID); stored == nil || stored.AllocModifyIndex <= a.AllocModifyIndex {
-			out = append(out, withJob(s, a))
+			out = append(out, withJob(s, a.Alloc))
 		}
 	}
 	return out
@@ -63,9 +78,18 @@ func (h *Ahead) news(s *store.Snapshot) []*nl.Alloc {
 	for _, placed := range h.placed {
 		for _, a := range placed {
 			if s.Alloc(a.ID) == nil {
-				out = append(out, withJob(s, a))
+				out = append(out, withJob(s, a.Alloc))
 			}
 		}
+	}
+	return out
+}
+
+// arrived tells of each plan whether s holds what it makes.
+func (h *Ahead) arrived(s *store.Snapshot) []bool {
+	out := make([]bool, len(h.plans))
+	for i, a := range h.plans {
+		out[i] = s.Alloc(a.ID) != nil
 	}
 	return out
 }

@@ -18,8 +18,31 @@ type check struct {
 	shunned map[string][]*feasible.Company // by group
 	next    []int32                        // of each placement, the next on its node
 	takes   fit.Takes
-	job     *nl.Job         // the last one that was looked up
-	ids     map[string]bool // what is placed on the node that is looked at
+	job     *nl.Job  // the last one that was looked up
+	arrived [][]bool // by what is ahead, then plan
+	// untouched tells that nothing of the plan's job was placed since the plan
+	// was decided on: what is new in it is not stored.
+	untouched bool
+}
+
+func newCheck(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) *check {
+	c := &check{s: s, ahead: ahead, plan: p, shunned: shunnedBy(p.Job)}
+	if len(p.Place) > 0 {
+		c.untouched = s.LastPlaced(p.Place[0].Namespace, p.Place[0].JobID) <= p.SnapshotIndex
+	}
+	for _, h := range ahead {
+		c.arrived = append(c.arrived, h.arrived(s))
+	}
+	return c
+}
+
+// stored is what is stored of an allocation that the plan places, nil when it
+// is new.
+func (c *check) stored(a *nl.Alloc) *nl.Alloc {
+	if first := c.plan.Place[0]; c.untouched && isNew(a) && a.JobID == first.JobID && a.Namespace == first.Namespace {
+		return nil
+	}
+	return c.s.Alloc(a.ID)
 }
 
 // none ends the list of a node's placements.
@@ -89,7 +112,7 @@ func (c *check) placed(n *part) iter.Seq[*nl.Alloc] {
 func (c *check) fits(n *part) bool {
 	news, grows, rewrites := false, false, false
 	for a := range c.placed(n) {
-		stored := c.s.Alloc(a.ID)
+		stored := c.stored(a)
 		switch {
 		case stored == nil:
 			news = true
@@ -124,19 +147,14 @@ func (c *check) fits(n *part) bool {
 // amounts tells whether what is new fits on a node of which nothing leaves, by
 // amounts alone; known is false when something holds more than that.
 func (c *check) amounts(n *part, slot *capacity.Slot) (fits, known bool) {
-	usage, collected := slot.Usage, false
-	for _, h := range c.ahead {
-		placed := h.placed[n.node]
-		if len(placed) > 0 && !collected {
-			c.collect(n)
-			collected = true
-		}
-		for _, a := range placed {
-			if c.ids[a.ID] || c.s.Alloc(a.ID) != nil {
+	usage, others := slot.Usage, false
+	for i, h := range c.ahead {
+		for _, a := range h.placed[n.node] {
+			if !isNew(a.Alloc) {
 				return false, false
 			}
-			if !a.Terminal() {
-				usage.AddTake(c.takes.Of(a, c.jobOf(a)), +1)
+			if others = true; !c.arrived[i][a.plan] && !a.Terminal() {
+				usage.AddTake(c.takes.Of(a.Alloc, c.jobOf(a.Alloc)), +1)
 			}
 		}
 	}
@@ -149,18 +167,9 @@ func (c *check) amounts(n *part, slot *capacity.Slot) (fits, known bool) {
 		return false, false
 	}
 	most := slot.Node.NodeMaxAllocs
-	return (most <= 0 || usage.Live <= most) && usage.Used.Exceeds(slot.Cap) == "", true
-}
-
-// collect notes the IDs of what the plan places on the node.
-func (c *check) collect(n *part) {
-	if c.ids == nil {
-		c.ids = map[string]bool{}
-	}
-	clear(c.ids)
-	for a := range c.placed(n) {
-		c.ids[a.ID] = true
-	}
+	fits = (most <= 0 || usage.Live <= most) && usage.Used.Exceeds(slot.Cap) == ""
+	// What is ahead may never arrive, or be gone again: looking at each tells.
+	return fits, fits || !others
 }
 
 // jobOf is jobOf, remembering the last one: what is ahead comes in runs.

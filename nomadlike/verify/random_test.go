@@ -74,8 +74,15 @@ func TestRandomPlans(t *testing.T) {
 		}
 		c.commit(c.plan(draw("stored", 6)...))
 		ahead := &verify.Ahead{}
-		ahead.Add(store.PlanDelta(c.plan(draw("ahead", 5)...), 1))
+		before := c.plan(draw("ahead", 5)...)
+		ahead.Add(store.PlanDelta(before, 1))
+		if seed%5 == 0 {
+			c.commit(before) // nobody has looked whether it is there
+		}
 		plan := c.plan(draw("new", 6)...)
+		if seed%5 == 1 {
+			c.commit(before)
+		}
 
 		var want []string
 		for _, a := range plan.Place {

@@ -87,7 +87,7 @@ func Followups(p *nl.Plan) []*nl.Eval {
 // misfits lists the nodes that cannot take their part of the plan, sorted.
 func misfits(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) []string {
 	var out []string
-	c := check{s: s, ahead: ahead, plan: p, shunned: shunnedBy(p.Job)}
+	c := newCheck(s, ahead, p)
 	claims := checkClaims(s, ahead, p)
 	for _, n := range c.split() {
 		if !c.fits(n) || claims.refused[n.node] {

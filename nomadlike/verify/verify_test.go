@@ -463,3 +463,21 @@ func TestShunnedCompany(t *testing.T) {
 		t.Error("rejected for what is over")
 	}
 }
+
+// A plan that is given in twice rewrites nothing, whether or not the first is
+// there by then.
+func TestTwice(t *testing.T) {
+	c := newCluster(t)
+	p := c.plan(c.alloc("a", "n1", 600))
+	var held verify.Ahead
+	held.Add(store.PlanDelta(p, 1))
+	if _, rejected := verify.Plan(c.s, []*verify.Ahead{&held}, p); len(rejected) > 0 {
+		t.Error("rejected beside itself: what is on its way takes the place of what comes")
+	}
+	c.commit(p)
+	for _, ahead := range [][]*verify.Ahead{nil, {&held}} {
+		if _, rejected := verify.Plan(c.s, ahead, p); len(rejected) == 0 {
+			t.Error("accepted although servers have written it since")
+		}
+	}
+}
