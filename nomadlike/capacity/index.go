@@ -148,26 +148,21 @@ func (x *Index) Set(o *cow.Owner, n *nl.Node, usage fit.Usage) {
 	}
 	old := x.Get(n.ID)
 	if old != nil && old.Node == n {
-		x.use(o, old, usage)
+		x.SetUsage(o, n.ID, usage)
 		return
 	}
-	x.replace(o, old, &Slot{Node: n, Cap: fit.Capacity(n), Usage: usage, Order: hash(n.ID), kind: kindOf(n)})
+	x.slots.Set(o, x.moved(old, &Slot{Node: n, Cap: fit.Capacity(n), Usage: usage, Order: hash(n.ID), kind: kindOf(n)}))
 }
 
 // SetUsage changes what is on a node, if it is there.
 func (x *Index) SetUsage(o *cow.Owner, id string, usage fit.Usage) {
-	if old := x.Get(id); old != nil {
-		x.use(o, old, usage)
-	}
-}
-
-func (x *Index) use(o *cow.Owner, old *Slot, usage fit.Usage) {
-	if old.Usage == usage {
+	at := x.slots.At(o, id)
+	if at == nil || (*at).Usage == usage {
 		return
 	}
-	next := *old
+	next := **at
 	next.Usage = usage
-	x.replace(o, old, &next)
+	*at = x.moved(*at, &next)
 }
 
 // Delete takes a node out, if it is there.
@@ -178,11 +173,12 @@ func (x *Index) Delete(o *cow.Owner, id string) {
 	}
 }
 
-func (x *Index) replace(o *cow.Owner, old, next *Slot) {
+// moved notes that next comes in place of old (nil: there was none).
+func (x *Index) moved(old, next *Slot) *Slot {
 	free := next.Free()
 	next.area = area(free.CPU, free.Memory)
 	x.moves = append(x.moves, move{old, next})
-	x.slots.Set(o, next)
+	return next
 }
 
 // Turn makes evaluations of different seeds prefer different nodes among those

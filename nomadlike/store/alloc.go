@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -13,21 +14,18 @@ import (
 // client status.
 const allocStateClientStatus = "ClientStatus"
 
-// putAlloc stores next in place of old (nil: it is new) and derives what
-// follows: indexes, the job's summary, its deployment's counters, services.
-// next is the transaction's own copy.
+// putAlloc stores next in place of old (nil: it is new and was entered) and
+// derives what follows: indexes, the job's summary, its deployment's counters,
+// services. next is the transaction's own copy.
 func (t *tx) putAlloc(old, next *nl.Alloc) {
 	row := t.jobRow(next.Namespace, next.JobID)
 	t.touch(row)
-	number := uint64(0)
+	number := t.number(cmp.Or(old, next))
 	from := ""
 	if old == nil {
-		number = t.allocs.Add(t.owner, next)
-		t.allocsByID.Set(t.owner, next.ID, number, t.allocID)
 		row.allocs.Set(t.owner, next.ID, number, t.allocID)
 		row.placed = next.CreateIndex
 	} else {
-		number = t.number(old)
 		t.allocs.Set(t.owner, number, next)
 		from = old.ClientStatus
 		if !old.Terminal() {
@@ -54,6 +52,18 @@ func (t *tx) putAlloc(old, next *nl.Alloc) {
 	t.countUse(old, next)
 	t.claimVolumes(old, next)
 	t.changeAlloc(next, old, next)
+}
+
+// enter gives an allocation its number, from when on it is found by its ID. One
+// of that ID that is there already stays and is returned.
+func (t *tx) enter(a *nl.Alloc) (old *nl.Alloc) {
+	number, found := t.allocsByID.Add(t.owner, a.ID, t.allocs.Next(), t.allocID)
+	if found {
+		t.found, t.foundNumber = t.allocs.Get(number), number
+		return t.found
+	}
+	t.found, t.foundNumber = a, t.allocs.Add(t.owner, a)
+	return nil
 }
 
 func (t *tx) deleteAlloc(a *nl.Alloc) {
@@ -95,16 +105,16 @@ func (t *tx) number(a *nl.Alloc) uint64 {
 
 // onNodeOf is the allocations of a node, to be changed in place.
 func (t *tx) onNodeOf(nodeID string) *nodeAllocs {
-	set, _ := t.allocsByNode.Get(nodeID)
-	switch {
-	case set == nil:
-		set = &nodeAllocs{owner: t.owner, key: nodeID}
+	at := t.allocsByNode.At(t.owner, nodeID)
+	if at == nil {
+		set := &nodeAllocs{owner: t.owner, key: nodeID}
 		t.allocsByNode.Set(t.owner, set)
-	case set.owner != t.owner:
-		set = &nodeAllocs{owner: t.owner, key: set.key, allocs: set.allocs, usage: set.usage, freed: set.freed}
-		t.allocsByNode.Set(t.owner, set)
+		return set
 	}
-	return set
+	if set := *at; set.owner != t.owner {
+		*at = &nodeAllocs{owner: t.owner, key: set.key, allocs: set.allocs, usage: set.usage, freed: set.freed}
+	}
+	return *at
 }
 
 // onNode keeps the allocations of nodes and what they take.
@@ -243,7 +253,7 @@ func (t *tx) withUpdate(old *nl.Alloc, u *nl.AllocUpdate, time int64) *nl.Alloc 
 		}
 	}
 	if told := u.DeploymentStatus; told != nil && told.Healthy != nil {
-		health := nl.AllocDeploymentStatus{Healthy: told.Healthy, Timestamp: told.Timestamp, ModifyIndex: t.index}
+		health := nl.AllocDeploymentStatus{Healthy: shared(*told.Healthy), Timestamp: told.Timestamp, ModifyIndex: t.index}
 		if before := old.DeploymentStatus; before != nil {
 			health.Canary = before.Canary
 			if before.Healthy != nil && *before.Healthy == *told.Healthy && before.Timestamp.Equal(told.Timestamp.Time) {

@@ -29,3 +29,14 @@ func timeOf(ns int64) nl.Time {
 	}
 	return nl.Time{Time: time.Unix(0, ns).UTC()}
 }
+
+var yes, no = true, false
+
+// shared is a pointer to that value, the same for all: millions of allocations
+// are healthy.
+func shared(value bool) *bool {
+	if value {
+		return &yes
+	}
+	return &no
+}

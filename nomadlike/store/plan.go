@@ -128,12 +128,12 @@ func (t *tx) putServerAlloc(old, next *nl.Alloc, time int64) {
 
 // placeAlloc stores a new allocation or the rewriting of an existing one.
 func (t *tx) placeAlloc(a *nl.Alloc, time int64) {
-	old := t.Alloc(a.ID)
+	next := *a
+	old := t.enter(&next)
 	if old != nil && (old.JobID != a.JobID || old.Namespace != a.Namespace) {
 		t.deleteAlloc(old) // an ID that was given twice: the later one stands
-		old = nil
+		old = t.enter(&next)
 	}
-	next := *a
 	t.attachJob(old, &next)
 	if old != nil {
 		keepClientFields(old, &next)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
@@ -23,6 +24,8 @@ type tx struct {
 	row         *jobRow // the last one used: most writes concern one job
 	touched     []*jobRow
 	touchedRows map[*jobRow]*touch
+	touchedRow  *jobRow // the last one touched
+	lastTouch   *touch
 	deployment  map[string]*nl.Deployment // owned by this transaction, by ID
 	filled      []*nodeAllocs             // of nodes whose use has changed
 	renewed     []string                  // IDs of nodes that have changed themselves
@@ -57,6 +60,7 @@ func Apply(s *Snapshot, index uint64, o op.Op) (next *Snapshot, changes []Change
 		deployment:  map[string]*nl.Deployment{},
 	}
 	if err = check(o); err == nil {
+		t.changes = slices.Grow(t.changes, allocsIn(o))
 		result, err = t.apply(o)
 	}
 	if err != nil {
@@ -67,6 +71,23 @@ func Apply(s *Snapshot, index uint64, o op.Op) (next *Snapshot, changes []Change
 	t.deriveStatuses()
 	t.deriveCapacity()
 	return t.Snapshot, t.changes, result, nil
+}
+
+// allocsIn is how many allocations the writes change that change thousands.
+func allocsIn(o op.Op) (n int) {
+	switch o := o.(type) {
+	case *op.ApplyPlans:
+		for _, p := range o.Plans {
+			n += len(p.Place) + len(p.Stop) + len(p.Preempt)
+		}
+	case *op.UpdateAllocs:
+		n = len(o.Updates)
+	case *op.Batch:
+		for _, one := range o.Ops {
+			n += allocsIn(one)
+		}
+	}
+	return n
 }
 
 func (t *tx) apply(o op.Op) (any, error) {
@@ -268,6 +289,14 @@ func (t *tx) jobRow(namespace, id string) *jobRow {
 // touch makes the status of the job be derived at the end of the write. It is
 // called before the job itself is changed.
 func (t *tx) touch(row *jobRow) *touch {
+	if t.touchedRow == row {
+		return t.lastTouch
+	}
+	t.touchedRow, t.lastTouch = row, t.touchOf(row)
+	return t.lastTouch
+}
+
+func (t *tx) touchOf(row *jobRow) *touch {
 	if seen := t.touchedRows[row]; seen != nil {
 		return seen
 	}

@@ -20,6 +20,12 @@ func (x *Index) Set(o *Owner, key string, number uint64, of func(uint64) string)
 	x.set(o, Rank(key), key, number, of)
 }
 
+// Add adds the number under its key unless there is one, which it returns.
+func (x *Index) Add(o *Owner, key string, number uint64, of func(uint64) string) (there uint64, found bool) {
+	at, added := x.enter(o, Rank(key), key, number, of)
+	return *at, !added
+}
+
 // Delete removes the number of that key and tells whether there was one.
 func (x *Index) Delete(o *Owner, key string, of func(uint64) string) bool {
 	return x.delete(o, Rank(key), key, of)

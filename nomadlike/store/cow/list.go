@@ -73,6 +73,9 @@ func (p *page[T]) owned(o *Owner, height uint) *page[T] {
 // Len is how many objects there are.
 func (l *List[T]) Len() int { return l.length }
 
+// Next is the number that Add gives next.
+func (l *List[T]) Next() uint64 { return l.next }
+
 // Get is the object of that number, nil when there is none.
 func (l *List[T]) Get(number uint64) *T {
 	if number >= l.next {

@@ -77,10 +77,15 @@ func TestListAndIndex(t *testing.T) {
 						delete(m.number, key)
 						continue
 					case found:
+						if there, found := m.index.Add(o, key, 1<<40, m.of); !found || there != number {
+							t.Fatalf("%q is found: %t, as %d, want %d", key, found, there, number)
+						}
 						m.list.Set(o, number, value)
 					default:
 						number = m.list.Add(o, value)
-						m.index.Set(o, key, number, m.of)
+						if there, found := m.index.Add(o, key, number, m.of); found {
+							t.Fatalf("%q is added, but there as %d", key, there)
+						}
 					}
 					m.model[key], m.number[key] = value.value, number
 				}

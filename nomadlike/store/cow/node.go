@@ -92,17 +92,16 @@ func (n *node[V]) ownedChild(o *Owner, i int) *node[V] {
 	return c
 }
 
-// set adds or replaces below n, which is owned and not full.
-func (n *node[V]) set(o *Owner, rank uint64, key string, v V, of func(V) string) (added bool) {
+// enter finds the entry below n, which is owned and not full, or adds it as v.
+func (n *node[V]) enter(o *Owner, rank uint64, key string, v V, of func(V) string) (at *V, added bool) {
 	for {
 		i, found := n.search(rank, key, of)
 		if found {
-			n.items[i].value = v
-			return false
+			return &n.items[i].value, false
 		}
 		if n.children == nil {
 			n.items = insertAt(n.items, i, item[V]{rank, v})
-			return true
+			return &n.items[i].value, true
 		}
 		if len(n.children[i].items) >= itemsMax {
 			n.splitChild(o, i, rank, key, of)

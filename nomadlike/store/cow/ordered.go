@@ -30,11 +30,29 @@ func (t *ordered[V]) get(rank uint64, key string, of func(V) string) (V, bool) {
 	return none, false
 }
 
-func (t *ordered[V]) set(o *Owner, rank uint64, key string, v V, of func(V) string) {
+// at is the place of an entry, for o to change it there, and nil when there is
+// none.
+func (t *ordered[V]) at(o *Owner, rank uint64, key string, of func(V) string) *V {
 	if t.root == nil {
-		t.root = &node[V]{owner: o, items: []item[V]{{rank, v}}}
-		t.length = 1
-		return
+		return nil
+	}
+	t.root = t.root.owned(o)
+	for n := t.root; ; {
+		i, found := n.search(rank, key, of)
+		switch {
+		case found:
+			return &n.items[i].value
+		case n.children == nil:
+			return nil
+		}
+		n = n.ownedChild(o, i)
+	}
+}
+
+// enter is the place of an entry, which is added as v when there is none.
+func (t *ordered[V]) enter(o *Owner, rank uint64, key string, v V, of func(V) string) (at *V, added bool) {
+	if t.root == nil {
+		t.root = &node[V]{owner: o}
 	}
 	root := t.root.owned(o)
 	if len(root.items) >= itemsMax {
@@ -42,8 +60,15 @@ func (t *ordered[V]) set(o *Owner, rank uint64, key string, v V, of func(V) stri
 		root.splitChild(o, 0, rank, key, of)
 	}
 	t.root = root
-	if root.set(o, rank, key, v, of) {
+	if at, added = root.enter(o, rank, key, v, of); added {
 		t.length++
+	}
+	return at, added
+}
+
+func (t *ordered[V]) set(o *Owner, rank uint64, key string, v V, of func(V) string) {
+	if at, added := t.enter(o, rank, key, v, of); !added {
+		*at = v
 	}
 }
 

@@ -43,6 +43,10 @@ func (t *Tree[V]) Set(o *Owner, v V) { t.SetRanked(o, Rank(v.Key()), v) }
 // SetRanked is Set with a rank of the caller's choice.
 func (t *Tree[V]) SetRanked(o *Owner, rank uint64, v V) { t.set(o, rank, v.Key(), v, V.Key) }
 
+// At is the place of the entry of that key, nil when there is none. Another
+// entry of the same key may be put there by o.
+func (t *Tree[V]) At(o *Owner, key string) *V { return t.at(o, Rank(key), key, V.Key) }
+
 // Delete removes the entry of that key and tells whether there was one.
 func (t *Tree[V]) Delete(o *Owner, key string) bool { return t.delete(o, Rank(key), key, V.Key) }
 

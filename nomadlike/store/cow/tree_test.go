@@ -71,7 +71,14 @@ func TestAgainstMap(t *testing.T) {
 						continue
 					}
 					value := r.Int()
-					tree.Set(o, entry{key, value})
+					_, had := model[key]
+					if at := tree.At(o, key); (at != nil) != had {
+						t.Fatalf("At(%q) is %v, want one: %t", key, at, had)
+					} else if at != nil && r.IntN(2) == 0 {
+						*at = entry{key, value}
+					} else {
+						tree.Set(o, entry{key, value})
+					}
 					model[key] = value
 				}
 				if step%10 == 0 {
