@@ -80,14 +80,16 @@ func (h *Health) Step(now time.Time, tasks []*task.Machine, total, passing int) 
 			since = t
 		}
 	}
-	if ripe := since.Add(h.Rules.MinHealthy); now.Before(ripe) {
-		v := h.late(now, deadline, fmt.Sprintf("Task not running for min_healthy_time of %v by healthy_deadline of %v", h.Rules.MinHealthy, h.Rules.Deadline))
-		if !v.Known && ripe.Before(v.Wake) {
-			v.Wake = ripe
-		}
-		return v
+	ripe := since.Add(h.Rules.MinHealthy)
+	switch {
+	case !now.Before(ripe):
+		return Verdict{Known: true, Healthy: true}
+	case ripe.Before(deadline) && now.Before(deadline):
+		return Verdict{Wake: ripe}
+	case now.Before(deadline):
+		return Verdict{Wake: deadline}
 	}
-	return Verdict{Known: true, Healthy: true}
+	return Verdict{Known: true, Reason: fmt.Sprintf("Task not running for min_healthy_time of %v by healthy_deadline of %v", h.Rules.MinHealthy, h.Rules.Deadline)}
 }
 
 func (h *Health) late(now, deadline time.Time, reason string) Verdict {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 	"unique"
 
@@ -16,27 +17,30 @@ const parkedFor = 30 * time.Second
 // allocation is one allocation that pretends to run. The client's machine
 // decides; this carries out its effects by setting timers.
 //
-// One that is parked, as most are most of the time, holds the states of its
-// tasks in their packed form only.
+// One that was begun and to which nothing has happened since, as most are, is
+// fresh: it has no machine, since what that would be follows from its group and
+// when it began. One that is parked holds the states of its tasks in their
+// packed form only.
 type allocation struct {
 	held
-	machine  *alloc.Machine
-	runs     []run // of the machine's tasks, in their order
-	lifetime time.Duration
+	cfg     *Config
+	began   moment
+	machine *alloc.Machine // nil while it is fresh
+	runs    []run          // of the machine's tasks, in their order
 
 	health   *alloc.Health // nil when nobody asks, or the answer is known
-	verdict  opinion
-	since    moment // of the verdict; 0 when it is the servers' own
+	since    moment        // of the verdict; 0 when it is the servers' own
 	healthAt moment
 	expireAt moment // max_run_duration
 	deregAt  moment // end of the group's shutdown delay
 
 	told    told
 	states  nl.TaskStates // at the latest report, even one that is to be repeated
-	stepped bool          // states are out of date
-	parked  bool          // the machine's tasks have no states
-	dirty   bool          // there may be something to report
-	touched bool          // it is in the node's list of these
+	verdict opinion
+	stepped bool // states are out of date
+	parked  bool // the machine's tasks have no states
+	dirty   bool // there may be something to report
+	touched bool // it is in the node's list of these
 
 	at   moment // in the node's heap
 	slot int    // in the node's heap; -1 is none
@@ -108,29 +112,40 @@ func (h *held) rules() (alloc.HealthRules, bool) {
 }
 
 // newAllocation starts an allocation.
-func newAllocation(h held, now time.Time, lifetime time.Duration, random func() float64) *allocation {
-	g := h.group
-	out := &allocation{held: h, lifetime: lifetime, runs: make([]run, len(g.tasks)), slot: -1, stepped: true}
+func newAllocation(h held, now time.Time, cfg *Config) *allocation {
+	a := &allocation{held: h, cfg: cfg, began: momentOf(now), slot: -1, verdict: h.healthy, dirty: true}
+	if d := h.group.MaxRunDuration; d != nil && *d > 0 {
+		a.expireAt = after(now, *d)
+	}
+	if h.group.first == nil {
+		a.begin(now)
+	}
+	a.follow(now)
+	return a
+}
+
+// begin gives the allocation its machine, and starts that.
+func (a *allocation) begin(now time.Time) {
+	g := a.group
 	tasks := make([]*task.Machine, len(g.tasks))
+	a.runs = make([]run, len(g.tasks))
 	for i := range g.tasks {
 		p := &g.tasks[i]
-		tasks[i] = task.NewMachine(p.spec, nil, now, random)
-		out.runs[i] = run{plan: p, does: nothing}
+		tasks[i] = task.NewMachine(p.spec, nil, now, a.cfg.Random)
+		a.runs[i] = run{plan: p, does: nothing}
 	}
-	out.machine = alloc.NewMachine(tasks)
-	out.verdict = h.healthy
-	if g.MaxRunDuration != nil && *g.MaxRunDuration > 0 {
-		out.expireAt = after(now, *g.MaxRunDuration)
-	}
-	out.follow(now)
-	out.step(now, alloc.Begin{})
-	return out
+	a.machine = alloc.NewMachine(tasks)
+	a.feed(now, alloc.Begin{})
 }
 
 // park lets go of what is not needed for a while. It is called after a report,
 // which has packed the states.
 func (a *allocation) park(now time.Time) {
 	if a.parked || a.stepped || a.health != nil {
+		return
+	}
+	if a.machine == nil {
+		a.states = nl.TaskStates{}
 		return
 	}
 	if next := a.next(); next != 0 && next < after(now, parkedFor) {
@@ -142,8 +157,14 @@ func (a *allocation) park(now time.Time) {
 	a.parked = true
 }
 
-// wake undoes park.
+// wake undoes park, and gives a machine to an allocation that is fresh.
 func (a *allocation) wake() {
+	if a.machine == nil {
+		a.states = a.packed()
+		dirty := a.dirty
+		a.begin(a.began.time())
+		a.dirty, a.stepped = dirty, false
+	}
 	if !a.parked {
 		return
 	}
@@ -151,6 +172,23 @@ func (a *allocation) wake() {
 		a.machine.Task(name).State = state
 	}
 	a.parked = false
+}
+
+// look is the machine, only to be looked at.
+func (a *allocation) look() *alloc.Machine {
+	if a.machine == nil {
+		return a.group.first.machine
+	}
+	a.wake()
+	return a.machine
+}
+
+// packed are the states at the latest report.
+func (a *allocation) packed() nl.TaskStates {
+	if a.machine == nil && a.states.IsZero() {
+		return a.group.first.states(a.began)
+	}
+	return a.states
 }
 
 // inputs are those that are to be fed to a machine still.
@@ -161,9 +199,15 @@ func (q *inputs) answer(name string, in task.Input) {
 	*q = append(*q, alloc.TaskInput{Task: name, In: in})
 }
 
-// step feeds the machine until nothing more follows at this moment.
+// step feeds the machine, and looks what that says about the health.
 func (a *allocation) step(now time.Time, in alloc.Input) {
 	a.wake()
+	a.feed(now, in)
+	a.judge(now)
+}
+
+// feed feeds the machine until nothing more follows at this moment.
+func (a *allocation) feed(now time.Time, in alloc.Input) {
 	a.dirty, a.stepped = true, true
 	q := inputs{in}
 	for len(q) > 0 {
@@ -172,7 +216,6 @@ func (a *allocation) step(now time.Time, in alloc.Input) {
 			a.effect(now, e, &q)
 		}
 	}
-	a.judge(now)
 }
 
 func (a *allocation) effect(now time.Time, e alloc.Effect, q *inputs) {
@@ -206,7 +249,7 @@ func (a *allocation) taskEffect(now time.Time, name string, e task.Effect, q *in
 	case task.Prepare:
 		q.answer(name, task.Prepared{})
 	case task.Launch:
-		if in := r.start(now, a.lifetime); in != nil {
+		if in := r.start(now, a.cfg.Lifetime); in != nil {
 			q.answer(name, in)
 		}
 	case task.Stop:
@@ -223,12 +266,12 @@ func (a *allocation) taskEffect(now time.Time, name string, e task.Effect, q *in
 
 // restarted goes on after the agent was killed, as the real client does: with
 // what it had noted of every task, which is then looked for.
-func (a *allocation) restarted(now time.Time, random func() float64) {
+func (a *allocation) restarted(now time.Time) {
 	a.wake()
 	var tasks []*task.Machine
 	for i, old := range a.machine.Tasks {
 		r := &a.runs[i]
-		m := task.NewMachine(r.plan.spec, old.State, now, random)
+		m := task.NewMachine(r.plan.spec, old.State, now, a.cfg.Random)
 		m.Tries = old.Tries
 		if r.live && m.Phase == task.PhaseWaiting {
 			m.Phase = task.PhaseRestoring // the agent died between the start and its news
@@ -257,6 +300,7 @@ func (a *allocation) restarted(now time.Time, random func() float64) {
 
 // powerOff ends the allocation's processes.
 func (a *allocation) powerOff() {
+	a.wake()
 	for i, r := range a.runs {
 		a.runs[i] = run{plan: r.plan, does: r.does}
 	}
@@ -264,12 +308,11 @@ func (a *allocation) powerOff() {
 
 // live tells whether the allocation has a process.
 func (a *allocation) live() bool {
-	for i := range a.runs {
-		if a.runs[i].live {
-			return true
-		}
+	runs := a.runs
+	if a.machine == nil {
+		runs = a.group.first.runs
 	}
-	return false
+	return slices.ContainsFunc(runs, func(r run) bool { return r.live })
 }
 
 // tick does what has become due.
@@ -280,9 +323,12 @@ func (a *allocation) tick(now time.Time) {
 	if a.deregAt.passed(now) {
 		a.step(now, alloc.Deregistered{})
 	}
-	for i, m := range a.machine.Tasks {
-		for _, in := range a.runs[i].due(now, a.lifetime) {
-			a.step(now, alloc.TaskInput{Task: m.Spec.Name, In: in})
+	if at := a.nextRun(); at.passed(now) {
+		a.wake()
+		for i, m := range a.machine.Tasks {
+			for _, in := range a.runs[i].due(now, a.cfg.Lifetime) {
+				a.step(now, alloc.TaskInput{Task: m.Spec.Name, In: in})
+			}
 		}
 	}
 	if a.healthAt.passed(now) {
@@ -292,7 +338,17 @@ func (a *allocation) tick(now time.Time) {
 
 // next is when something is due.
 func (a *allocation) next() moment {
-	at := sooner(sooner(a.expireAt, a.deregAt), a.healthAt)
+	return sooner(sooner(sooner(a.expireAt, a.deregAt), a.healthAt), a.nextRun())
+}
+
+// nextRun is when something is due of what its tasks pretend.
+func (a *allocation) nextRun() (at moment) {
+	if a.machine == nil {
+		if d := a.group.first.runFor(a.cfg.Lifetime); d > 0 {
+			at = a.began + moment(d)
+		}
+		return at
+	}
 	for i := range a.runs {
 		at = sooner(at, a.runs[i].next())
 	}
@@ -302,14 +358,15 @@ func (a *allocation) next() moment {
 // update takes a newer version of the allocation.
 func (a *allocation) update(now time.Time, next held) {
 	old := a.held
-	a.held = next
 	if next.group != old.group {
+		a.wake() // it began as the old group says
 		for i, m := range a.machine.Tasks {
 			if p := next.group.plan(m.Spec.Name); p != nil {
 				m.Spec, a.runs[i].plan = p.spec, p
 			}
 		}
 	}
+	a.held = next
 	if next.deployment != old.deployment {
 		a.verdict = next.healthy
 		// What was told about the last deployment says nothing of this one.
@@ -340,17 +397,18 @@ func (a *allocation) judge(now time.Time) {
 	if a.health == nil {
 		return
 	}
-	a.wake()
-	if a.machine.Stopping() && !a.failed() {
+	m := a.look()
+	if m.Stopping() && !a.failed() {
 		return
 	}
-	v := a.health.Step(now, a.machine.Tasks, 0, 0)
+	v := a.health.Step(now, m.Tasks, 0, 0)
 	if !v.Known {
 		a.healthAt = momentOf(v.Wake)
 		return
 	}
 	a.health, a.healthAt = nil, 0
 	if !v.Healthy {
+		a.wake()
 		for _, m := range a.machine.Tasks {
 			if !m.Dead() {
 				m.Step(now, task.Tell{Event: task.Message(now, task.EventAllocUnhealthy, v.Reason)})
@@ -362,7 +420,7 @@ func (a *allocation) judge(now time.Time) {
 }
 
 func (a *allocation) failed() bool {
-	for _, m := range a.machine.Tasks {
+	for _, m := range a.look().Tasks {
 		if m.Dead() && m.State.Failed {
 			return true
 		}
@@ -373,16 +431,17 @@ func (a *allocation) failed() bool {
 // report is what the servers have not been told, nil when that is nothing.
 // urgent says that somebody waits for it.
 func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
-	a.wake()
 	a.dirty = false
+	m := a.look()
+	a.states = a.packed()
 	var before *nl.AllocUpdate
 	if a.told.status != "" {
 		before = &nl.AllocUpdate{ClientStatus: a.told.status, DeploymentStatus: a.told.health.status(), TaskStates: a.states}
 	}
 	if a.stepped {
-		a.states, a.stepped = nl.PackTaskStates(a.machine.States()), false
+		a.states, a.stepped = nl.PackTaskStates(m.States()), false
 	}
-	status, description := a.machine.Status()
+	status, description := m.Status()
 	u = &nl.AllocUpdate{
 		ID: a.id, ClientStatus: status, ClientDescription: description, TaskStates: a.states, NetworkStatus: &nl.AllocNetworkStatus{},
 	}

@@ -261,7 +261,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 			// Servers send no such thing; the next stream may be right.
 			return true
 		}
-		own := newAllocation(h, now, n.cfg.Lifetime, n.cfg.Random)
+		own := newAllocation(h, now, &n.cfg)
 		n.allocs[own.id] = own
 		n.touch(own)
 	}
@@ -321,7 +321,7 @@ func (n *Node) restarted(now time.Time) {
 	n.pending = nil
 	for _, id := range slices.Sorted(maps.Keys(n.allocs)) {
 		a := n.allocs[id]
-		a.restarted(now, n.cfg.Random)
+		a.restarted(now)
 		n.touch(a)
 	}
 	n.running = 0 // all of it is told again
@@ -379,6 +379,7 @@ func (n *Node) collect(now time.Time) {
 		if a.dirty {
 			n.tell(now, a)
 		}
+		a.park(now)
 	}
 	n.touched = n.touched[:0]
 }
@@ -387,7 +388,6 @@ func (n *Node) collect(now time.Time) {
 func (n *Node) tell(now time.Time, a *allocation) {
 	ran := a.reportedRunning()
 	u, urgent := a.report()
-	a.park(now)
 	if u == nil {
 		return
 	}

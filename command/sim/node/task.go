@@ -31,6 +31,14 @@ type behaviour struct {
 	recoverable bool
 }
 
+// lasts is how long a run takes unless it is stopped; 0 is for ever.
+func (b *behaviour) lasts(lifetime time.Duration) time.Duration {
+	if b.other {
+		return lifetime
+	}
+	return b.runFor
+}
+
 // behaviourOf reads a task: one of mock_driver says what it does.
 func behaviourOf(t *nl.Task) (*behaviour, error) {
 	if t.Driver != mockDriver {
@@ -145,12 +153,8 @@ func (r *run) launch(now time.Time, lifetime time.Duration) task.Input {
 		return task.Launched{Err: r.does.startErr, Recoverable: r.does.recoverable}
 	}
 	r.live = true
-	runFor := r.does.runFor
-	if r.does.other {
-		runFor = lifetime
-	}
-	if runFor > 0 {
-		r.endAt = after(now, runFor)
+	if d := r.does.lasts(lifetime); d > 0 {
+		r.endAt = after(now, d)
 	}
 	return task.Launched{}
 }
