@@ -60,9 +60,25 @@ func memory() uint64 {
 	return info.Totalram * uint64(info.Unit)
 }
 
+// spareShare is the part of a machine's memory beyond which KeepSpare lends no
+// spare.
+const spareShare = 32
+
+// withSpare is the percentage at which so much garbage may gather as spare, if
+// the machine can bear that, and never less than percent.
+func withSpare(live, machine, spare uint64) int {
+	spare = min(spare, machine/spareShare)
+	return max(percent(live, machine), int(spare*100/max(live, mb)))
+}
+
 // Keep follows the size of the heap until ctx ends. Whoever sets GOGC decides
 // for themselves; a GOMEMLIMIT holds beside it.
-func Keep(ctx context.Context) error {
+func Keep(ctx context.Context) error { return KeepSpare(ctx, 0) }
+
+// KeepSpare is Keep for a process that makes much garbage for what it holds, and
+// has many stacks to look through for each collection: the garbage of spare
+// bytes is let gather however little the process holds.
+func KeepSpare(ctx context.Context, spare uint64) error {
 	if os.Getenv("GOGC") != "" {
 		return nil
 	}
@@ -72,7 +88,7 @@ func Keep(ctx context.Context) error {
 	set, machine := math.MinInt, memory()
 	for {
 		metrics.Read(sample)
-		if next := percent(sample[0].Value.Uint64(), machine); next != set {
+		if next := withSpare(sample[0].Value.Uint64(), machine, spare); next != set {
 			debug.SetGCPercent(next)
 			set = next
 		}

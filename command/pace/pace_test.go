@@ -29,3 +29,22 @@ func TestPercent(t *testing.T) {
 		t.Errorf("the machine has %d bytes", memory())
 	}
 }
+
+func TestWithSpare(t *testing.T) {
+	const gb = 1024 * mb
+	for _, c := range []struct {
+		live, machine, spare uint64
+		want                 int
+	}{
+		{100 * mb, 24 * gb, 0, 200},
+		{100 * mb, 24 * gb, 512 * mb, 512},
+		{gb, 24 * gb, 512 * mb, 200},
+		{100 * mb, 8 * gb, 512 * mb, 256},
+		{0, 24 * gb, 512 * mb, 51200},
+		{100 * mb, 0, 512 * mb, 200},
+	} {
+		if got := withSpare(c.live, c.machine, c.spare); got != c.want {
+			t.Errorf("%d MB live on %d MB, %d MB spare: %d, want %d", c.live/mb, c.machine/mb, c.spare/mb, got, c.want)
+		}
+	}
+}

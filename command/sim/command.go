@@ -24,6 +24,11 @@ import (
 // progressEvery is how often the line of progress is drawn.
 const progressEvery = 500 * time.Millisecond
 
+// spareBytes is the garbage that a fleet lets gather at least: a node holds
+// little, but has a stack that every collection must look through, and each
+// allocation leaves some kilobytes of messages behind.
+const spareBytes = 512 << 20
+
 // Commands are the commands of this package.
 func Commands(m *meta.Meta) map[string]cli.CommandFactory {
 	return map[string]cli.CommandFactory{
@@ -106,7 +111,7 @@ func (o *options) do(ctx context.Context, c *meta.Call) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var beside sync.WaitGroup
-	beside.Go(func() { pace.Keep(ctx) })
+	beside.Go(func() { pace.KeepSpare(ctx, spareBytes) })
 	beside.Go(func() {
 		progress{fleet: fleet, out: c.Out, terminal: c.Terminal, now: c.Now}.run(ctx)
 	})
