@@ -27,8 +27,8 @@ const (
 	// still far from full.
 	sessionsMax = 64
 	// callersMax bounds the updates under way. Real nodes do not wait for each
-	// other, but more of these would only queue at the leader.
-	callersMax = 64
+	// other; with so many, neither do these for long while the leader is slow.
+	callersMax = 256
 	// beatersMax bounds the heartbeats and registrations under way, which have
 	// callers of their own. Servers ask for fifty heartbeats a second from all
 	// nodes together, and find a node down that is ten seconds late; so many are
