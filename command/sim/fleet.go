@@ -39,8 +39,9 @@ const (
 	// streamRetry is the pause before a stream is opened again, and the most
 	// of the random part that is added.
 	streamRetry = 500 * time.Millisecond
-	// tickMin lets timers close to each other share a tick.
-	tickMin = time.Millisecond
+	// tickMin lets timers close to each other share a tick: with thousands of
+	// nodes there would be one all the time, and a processor woken for each.
+	tickMin = 5 * time.Millisecond
 	// jobsMax bounds the job versions whose copies nodes share: those of a large
 	// cluster, several of each.
 	jobsMax = 1 << 13

@@ -42,8 +42,7 @@ type allocation struct {
 	dirty   bool // there may be something to report
 	touched bool // it is in the node's list of these
 
-	at   moment // in the node's heap
-	slot int    // in the node's heap; -1 is none
+	slot int // in the node's schedule; -1 is none
 }
 
 // told is what the servers have been told beside the tasks' states.

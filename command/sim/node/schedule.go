@@ -1,27 +1,28 @@
 package node
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
 // schedule is when allocations have something to do: a heap that holds each at
-// most once.
-type schedule []*allocation
+// most once. Their moments stand in it beside each other, and it is no
+// heap.Interface, since there are several changes for each of millions.
+type schedule []appointment
+
+type appointment struct {
+	at moment
+	of *allocation
+}
 
 // set makes an allocation due at that moment, or never.
 func (s *schedule) set(a *allocation, at moment) {
-	if at == a.at {
-		return
-	}
-	a.at = at
 	switch {
-	case at == 0:
-		heap.Remove(s, a.slot)
+	case a.slot < 0 && at == 0:
 	case a.slot < 0:
-		heap.Push(s, a)
-	default:
-		heap.Fix(s, a.slot)
+		*s = append(*s, appointment{})
+		s.fix(len(*s)-1, appointment{at, a})
+	case at == 0:
+		s.remove(a.slot)
+	case at != (*s)[a.slot].at:
+		s.fix(a.slot, appointment{at, a})
 	}
 }
 
@@ -35,33 +36,45 @@ func (s schedule) first() moment {
 
 // pop takes out those whose moment has come.
 func (s *schedule) pop(now time.Time) (out []*allocation) {
-	for len(*s) > 0 && (*s)[0].at <= momentOf(now) {
-		a := heap.Pop(s).(*allocation)
-		a.at = 0
-		out = append(out, a)
+	for at := momentOf(now); len(*s) > 0 && (*s)[0].at <= at; {
+		out = append(out, (*s)[0].of)
+		s.remove(0)
 	}
 	return out
 }
 
-// Len, Less, Swap, Push and Pop implement heap.Interface.
-func (s schedule) Len() int           { return len(s) }
-func (s schedule) Less(i, j int) bool { return s[i].at < s[j].at }
-func (s schedule) Swap(i, j int) {
-	s[i], s[j] = s[j], s[i]
-	s[i].slot, s[j].slot = i, j
-}
-
-func (s *schedule) Push(x any) {
-	a := x.(*allocation)
-	a.slot = len(*s)
-	*s = append(*s, a)
-}
-
-func (s *schedule) Pop() any {
+func (s *schedule) remove(i int) {
+	(*s)[i].of.slot = -1
 	last := len(*s) - 1
-	a := (*s)[last]
-	(*s)[last] = nil
+	moved := (*s)[last]
+	(*s)[last] = appointment{}
 	*s = (*s)[:last]
-	a.slot = -1
-	return a
+	if i < last {
+		s.fix(i, moved)
+	}
+}
+
+// fix finds the place of what is to be at i, from there up or down.
+func (s schedule) fix(i int, one appointment) {
+	for i > 0 && one.at < s[(i-1)/2].at {
+		s.put(i, s[(i-1)/2])
+		i = (i - 1) / 2
+	}
+	for {
+		next := 2*i + 1
+		if next+1 < len(s) && s[next+1].at < s[next].at {
+			next++
+		}
+		if next >= len(s) || one.at <= s[next].at {
+			break
+		}
+		s.put(i, s[next])
+		i = next
+	}
+	s.put(i, one)
+}
+
+func (s schedule) put(i int, one appointment) {
+	s[i] = one
+	one.of.slot = i
 }
