@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,6 +256,7 @@ func TestNodeAllocs(t *testing.T) {
 // TestStatusQueue has a log that takes a second for an entry.
 func TestStatusQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // two entries may be made at one moment
 		var entries []string
 		fail := false
 		q := &statusQueue{propose: func(ctx context.Context, o op.Op) (Result, error) {
@@ -262,8 +264,10 @@ func TestStatusQueue(t *testing.T) {
 			if b, ok := o.(*op.Batch); ok {
 				n = len(b.Ops)
 			}
+			mu.Lock()
 			entries = append(entries, fmt.Sprint(n))
 			at := uint64(len(entries))
+			mu.Unlock()
 			time.Sleep(time.Second)
 			if fail {
 				return Result{}, errors.New("no log")
