@@ -24,9 +24,9 @@ const (
 	feedJobsMax = 4096
 	// feedBurst and feedRate are how many messages, and how many in each second
 	// beyond, go out as soon as there is news: a large job on an idle server
-	// starts at once, and what is sent so for ever costs a percent of a core.
+	// starts at once, and what is sent so for ever costs a few percent of a core.
 	feedBurst = 8192
-	feedRate  = 1024
+	feedRate  = 4096
 	// feedGather is how long news gathers beyond that: when thousands of
 	// allocations a second are placed over thousands of nodes, a message then
 	// carries two or three of them, and so does the node's report. To an
