@@ -86,6 +86,11 @@ type AllocUpdate struct {
 	TaskStates        TaskStates             `cbor:"4,keyasint,omitzero"`
 	DeploymentStatus  *AllocDeploymentStatus `cbor:"5,keyasint,omitzero"` // nil leaves it
 	NetworkStatus     *AllocNetworkStatus    `cbor:"6,keyasint,omitzero"` // nil leaves it
+
+	// Place is where the state of this server has the allocation, which spares
+	// looking for it again; 0 is not known. It never leaves the process, and is
+	// not believed.
+	Place uint64 `cbor:"-"`
 }
 
 // PlanAnnotations say what a plan would change.

@@ -310,13 +310,8 @@ func (f *Fleet) receive(life context.Context, m *member) error {
 	m.reopen = cancel
 	m.mu.Unlock()
 	for {
-		// What is read by hand need not be looked through beforehand.
-		var raw session.Raw
-		if err := st.Recv(&raw); err != nil {
-			return err
-		}
 		var msg query.NodeAllocChanges
-		if err := msg.UnmarshalCBOR(raw); err != nil {
+		if err := st.Recv(&msg); err != nil {
 			return err
 		}
 		f.step(m, node.Changes{Message: &msg})

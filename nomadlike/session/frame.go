@@ -248,6 +248,9 @@ func decode(b []byte, v any) error {
 	if len(b) == 0 {
 		return nil
 	}
+	if own, ok := v.(wire.Form); ok {
+		return own.UnmarshalCBOR(b)
+	}
 	return wire.Decode(b, v)
 }
 

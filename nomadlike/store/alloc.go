@@ -220,7 +220,9 @@ func (t *tx) updateAllocs(o *op.UpdateAllocs) {
 	for _, u := range o.Updates {
 		// What a node told and had to tell again may come late: how an allocation
 		// ended stands.
-		if old := t.Alloc(u.ID); old != nil && !(hasEnded(old.ClientStatus) && !hasEnded(u.ClientStatus)) {
+		number, old := t.updated(u)
+		if old != nil && !(hasEnded(old.ClientStatus) && !hasEnded(u.ClientStatus)) {
+			t.found, t.foundNumber = old, number
 			t.putAlloc(old, t.withUpdate(old, u, o.Time))
 		}
 	}

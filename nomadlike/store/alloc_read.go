@@ -27,6 +27,27 @@ func (s *Snapshot) numbered(id string) (number uint64, a *nl.Alloc) {
 	return number, s.allocs.Get(number)
 }
 
+// AllocOf is the allocation that an update is of, nil when there is none. It
+// notes in the update where that is.
+func (s *Snapshot) AllocOf(u *nl.AllocUpdate) *nl.Alloc {
+	number, a := s.updated(u)
+	if a != nil {
+		u.Place = number + 1
+	}
+	return a
+}
+
+// updated is the allocation that an update is of and its number; nil when there
+// is none.
+func (s *Snapshot) updated(u *nl.AllocUpdate) (number uint64, a *nl.Alloc) {
+	if u.Place > 0 {
+		if a := s.allocs.Get(u.Place - 1); a != nil && a.ID == u.ID {
+			return u.Place - 1, a
+		}
+	}
+	return s.numbered(u.ID)
+}
+
 // allocID is the key of indexes of allocations.
 func (s *Snapshot) allocID(number uint64) string { return s.allocs.Get(number).ID }
 

@@ -47,3 +47,42 @@ func TestCopies(t *testing.T) {
 		t.Error("more resources are not counted")
 	}
 }
+
+// TestUpdatePlace: where an update's allocation was found spares the search, and
+// whatever it says, the update is of the allocation that it names.
+func TestUpdatePlace(t *testing.T) {
+	c := newCrowd(t, 3)
+	c.register(t, "web", 4)
+	plan := c.plan("web", 4)
+	c.apply(t, plan)
+	ids := []string{"unknown"}
+	for _, a := range plan.Plans[0].Place {
+		ids = append(ids, a.ID)
+	}
+	var want string
+	for place := range uint64(8) {
+		u := &op.UpdateAllocs{Time: 5}
+		for _, id := range ids {
+			one := runningUpdate(id)
+			one.Place = place
+			u.Updates = append(u.Updates, one)
+		}
+		next, _, _, err := Apply(c.state, c.state.Index()+1, u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			want = next.Fingerprint()
+		} else if got := next.Fingerprint(); got != want {
+			t.Errorf("place %d: fingerprint %s, want %s", place, got, want)
+		}
+		for _, one := range u.Updates[1:] {
+			if a := next.AllocOf(one); a == nil || a.ID != one.ID || a.ClientStatus != nl.AllocClientRunning {
+				t.Errorf("place %d: update of %s found %v", place, one.ID, a)
+			}
+			if number, _ := next.numbered(one.ID); one.Place != number+1 {
+				t.Errorf("place %d: noted %d, want %d", place, one.Place, number+1)
+			}
+		}
+	}
+}

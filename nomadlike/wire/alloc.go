@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sync"
@@ -245,15 +246,20 @@ type interner[T any] struct {
 	form   func(*T) ([]byte, error)
 	list   []*T
 	forms  [][]byte // of list, where they had to be known already
+	others int      // objects, not in list, that were compared
 	known  map[*T]uint32
 	formed map[string]uint32
 }
+
+// comparedMax is how many objects are compared with each other rather than
+// looked up: most blocks are a message about few allocations and never need a map.
+const comparedMax = 8
 
 // reset forgets the objects.
 func (in *interner[T]) reset() {
 	clear(in.list)
 	clear(in.forms)
-	in.list, in.forms, in.known, in.formed = in.list[:0], in.forms[:0], nil, nil
+	in.list, in.forms, in.others, in.known, in.formed = in.list[:0], in.forms[:0], 0, nil, nil
 }
 
 func (in *interner[T]) position(v *T) (uint32, error) {
@@ -261,22 +267,21 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 		return 0, nil
 	}
 	if len(in.list) == 0 { // with one there is nothing to compare
-		in.list, in.forms = append(in.list, v), append(in.forms, nil)
-		return 1, nil
+		return in.add(v, nil), nil
 	}
-	if in.known == nil && in.list[0] == v {
-		return 1, nil
+	if in.known == nil {
+		if at := slices.Index(in.list, v); at >= 0 {
+			return uint32(at + 1), nil
+		}
+		if in.others++; in.others <= comparedMax {
+			return in.compare(v)
+		}
+		if err := in.index(); err != nil {
+			return 0, err
+		}
 	}
 	if at, found := in.known[v]; found {
 		return at, nil
-	}
-	if in.known == nil {
-		first, err := in.form(in.list[0])
-		if err != nil {
-			return 0, err
-		}
-		in.forms[0] = first
-		in.known, in.formed = map[*T]uint32{in.list[0]: 1}, map[string]uint32{string(first): 1}
 	}
 	b, err := in.form(v)
 	if err != nil {
@@ -284,12 +289,57 @@ func (in *interner[T]) position(v *T) (uint32, error) {
 	}
 	at, found := in.formed[string(b)]
 	if !found {
-		in.list, in.forms = append(in.list, v), append(in.forms, b)
-		at = uint32(len(in.list))
+		at = in.add(v, b)
 		in.formed[string(b)] = at
 	}
 	in.known[v] = at
 	return at, nil
+}
+
+func (in *interner[T]) add(v *T, form []byte) uint32 {
+	in.list, in.forms = append(in.list, v), append(in.forms, form)
+	return uint32(len(in.list))
+}
+
+// compare finds the object, which is not in the list, by its form.
+func (in *interner[T]) compare(v *T) (uint32, error) {
+	b, err := in.form(v)
+	if err != nil {
+		return 0, err
+	}
+	if err := in.formAll(); err != nil {
+		return 0, err
+	}
+	for i, known := range in.forms {
+		if bytes.Equal(known, b) {
+			return uint32(i + 1), nil
+		}
+	}
+	return in.add(v, b), nil
+}
+
+// formAll makes the forms of the list known.
+func (in *interner[T]) formAll() (err error) {
+	for i, one := range in.list {
+		if in.forms[i] == nil {
+			if in.forms[i], err = in.form(one); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// index makes maps of the list.
+func (in *interner[T]) index() error {
+	if err := in.formAll(); err != nil {
+		return err
+	}
+	in.known, in.formed = make(map[*T]uint32, len(in.list)), make(map[string]uint32, len(in.list))
+	for i, one := range in.list {
+		in.known[one], in.formed[string(in.forms[i])] = uint32(i+1), uint32(i+1)
+	}
+	return nil
 }
 
 // append appends the objects in their order; when there are none, null.

@@ -35,6 +35,13 @@ type Appender interface {
 	AppendCBOR(b []byte) ([]byte, error)
 }
 
+// Form is a message that also reads itself, all of the bytes, whatever they are:
+// the library need not look through them beforehand.
+type Form interface {
+	Appender
+	UnmarshalCBOR(b []byte) error
+}
+
 func appendHead(b []byte, major byte, n uint64) []byte {
 	switch {
 	case n < followsOne:

@@ -147,3 +147,33 @@ func BenchmarkEncodeOp(b *testing.B) {
 }
 
 func id(i int) string { return fmt.Sprintf("%08x-0000-4000-8000-%012d", i*2654435761%(1<<32), i) }
+
+// Equal objects have one position, whether they are few or many.
+func TestEqualObjectsAreWrittenOnce(t *testing.T) {
+	for _, kinds := range []int{1, 2, 5, comparedMax, 3 * comparedMax} {
+		var list []*nl.Alloc
+		for range 3 {
+			for kind := range kinds {
+				list = append(list, &nl.Alloc{ID: "a", AllocatedResources: &nl.AllocatedResources{Shared: nl.AllocatedSharedResources{DiskMB: int64(kind)}}})
+			}
+		}
+		b, err := EncodeAllocs(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var block allocBlock
+		if err := Decode(b, &block); err != nil {
+			t.Fatal(err)
+		}
+		if len(block.Resources) != kinds {
+			t.Errorf("%d kinds: %d are written", kinds, len(block.Resources))
+		}
+		back, err := DecodeAllocs(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(list, back); d != "" {
+			t.Errorf("%d kinds: %s", kinds, d)
+		}
+	}
+}

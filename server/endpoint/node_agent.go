@@ -134,8 +134,9 @@ func (e *Endpoints) nodeUpdateAllocs(ctx context.Context, req *query.NodeAllocUp
 			continue
 		}
 		// A node may only speak for its own allocations.
-		if a := s.Alloc(u.ID); a != nil && a.NodeID == n.ID {
-			updates = append(updates, e.status.own(u))
+		own := e.status.own(u)
+		if a := s.AllocOf(own); a != nil && a.NodeID == n.ID {
+			updates = append(updates, own)
 		}
 	}
 	if len(updates) == 0 {

@@ -67,7 +67,7 @@ func EvalsForAllocUpdates(s *store.Snapshot, updates []*nl.AllocUpdate, now int6
 	var evals []*nl.Eval
 	seen := map[jobKey]bool{}
 	for _, u := range updates {
-		a := s.Alloc(u.ID)
+		a := s.AllocOf(u)
 		if a == nil || seen[jobKey{a.Namespace, a.JobID}] {
 			continue
 		}
