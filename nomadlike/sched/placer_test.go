@@ -2,7 +2,9 @@ package sched
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -166,6 +168,59 @@ func TestExhausted(t *testing.T) {
 	for kind, want := range map[string]int{"service": 5, "batch": 2, "system": 5, "sysbatch": 2} {
 		if got := Attempts(kind); got != want {
 			t.Errorf("%s: %d attempts, want %d", kind, got, want)
+		}
+	}
+}
+
+// What has just refused the evaluation's plans is used only when nothing else is
+// left, and never avoided by jobs that run on every node.
+func TestRefused(t *testing.T) {
+	for _, c := range []struct {
+		kind    string
+		count   int
+		refused []string
+		want    string
+	}{
+		{"service", 1, nil, "[n0]"},
+		{"service", 1, []string{"n0"}, "[n1]"},
+		{"batch", 1, []string{"n0"}, "[n1]"},
+		{"service", 1, []string{"n1"}, "[n0]"},
+		{"service", 1, []string{"n0", "n1"}, "[n0]"},
+		{"service", 10, []string{"n0"}, "[n0 n1]"},
+		{"system", 1, []string{"n0"}, "[n0 n1]"},
+	} {
+		var s = store.Empty()
+		apply := func(o op.Op) {
+			next, _, _, err := store.Apply(s, s.Index()+1, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = next
+		}
+		for i, cpu := range []int64{1000, 1200} { // packed, the smaller one is fuller
+			id := fmt.Sprintf("n%d", i)
+			n := &nl.Node{ID: id, Name: id, Status: nl.NodeStatusReady, SchedulingEligibility: nl.NodeEligible, NodePool: "default", Datacenter: "dc1",
+				Attributes: map[string]string{"driver.mock_driver": "1"}, NodeResources: &nl.NodeResources{
+					Cpu: nl.LegacyNodeCpuResources{CpuShares: cpu}, Memory: nl.NodeMemoryResources{MemoryMB: 1000}, Disk: nl.NodeDiskResources{DiskMB: 1000},
+				}}
+			n.ComputedClass = nl.ComputedClass(n)
+			apply(&op.RegisterNode{Node: n})
+		}
+		apply(&op.RegisterJob{Job: &nl.Job{ID: "web", Namespace: "default", Type: c.kind, NodePool: "default", Datacenters: []string{"*"}, TaskGroups: []*nl.Group{{
+			Name: "g", Count: c.count, Tasks: []*nl.Task{{Name: "t", Driver: "mock_driver", Resources: &nl.Resources{CPU: 150, MemoryMB: 10}}}, EphemeralDisk: &nl.EphemeralDisk{},
+		}}}})
+		ids := 0
+		out, err := Schedule(s, &nl.Eval{ID: "e", Namespace: "default", JobID: "web", Type: c.kind, Status: nl.EvalStatusPending, TriggeredBy: nl.TriggerJobRegister},
+			Input{Now: time.Unix(9, 0), Refused: c.refused, NewID: func() string { ids++; return fmt.Sprint("id", ids) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := map[string]bool{}
+		for _, a := range out.Plan.Place {
+			used[a.NodeID] = true
+		}
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(used))); got != c.want {
+			t.Errorf("%d of a %s job, refused by %v: placed on %s, want %s", c.count, c.kind, c.refused, got, c.want)
 		}
 	}
 }

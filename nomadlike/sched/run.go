@@ -32,6 +32,7 @@ type run struct {
 	capacity capacity.Index  // with what the plan changes, see standing
 	stood    int             // how many of the changes are in it
 	whole    bool            // every node is looked at, whatever is asked for
+	refused  map[string]bool // nodes that are left out, see Input
 	gone     map[string]bool // allocations that the plan takes off their nodes
 	placed   map[string]bool // allocations that the plan places
 	counts   map[string]*nodeCount
@@ -107,10 +108,15 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 		whole: e.Type == nl.JobTypeSystem || e.Type == nl.JobTypeSysBatch,
 		gone:  map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
 		placers: map[placerKey]*placer{}, queued: map[string]int{}, failures: map[string]*nl.AllocMetric{},
-		evictedOf: map[groupKey]int{},
+		evictedOf: map[groupKey]int{}, refused: map[string]bool{},
 	}
 	if r.config == nil {
 		r.config = &nl.SchedulerConfiguration{}
+	}
+	if !r.whole {
+		for _, id := range in.Refused {
+			r.refused[id] = true
+		}
 	}
 	r.allowance = newAllowance(s, e.Namespace, r.job)
 	r.plan = &nl.Plan{

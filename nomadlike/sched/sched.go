@@ -30,6 +30,10 @@ type Input struct {
 	NewID func() string
 	// Seed orders nodes that score alike; other seeds give other orders.
 	Seed uint64
+	// Refused are the nodes that took nothing of this evaluation's last plans:
+	// others were faster. Service and batch work is placed there only if it has
+	// no place elsewhere, lest it loses the race for the best node again.
+	Refused []string
 	// Annotate is for dry runs: the caller wants Plan.Annotations. They are made
 	// for every plan, since processed evaluations show them.
 	Annotate bool
@@ -62,7 +66,12 @@ func Attempts(evalType string) int {
 
 // Schedule decides an evaluation on a snapshot.
 func Schedule(s *store.Snapshot, e *nl.Eval, in Input) (*Outcome, error) {
-	return newRun(s, e, in).decide()
+	out, err := newRun(s, e, in).decide()
+	if err == nil && len(in.Refused) > 0 && len(out.Eval.FailedTGAllocs) > 0 {
+		in.Refused = nil
+		return newRun(s, e, in).decide()
+	}
+	return out, err
 }
 
 func (r *run) decide() (*Outcome, error) {

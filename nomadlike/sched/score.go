@@ -10,10 +10,18 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/sched/rank"
 )
 
+// filteredRefused is why a node is left out that has just refused the
+// evaluation's plan.
+const filteredRefused = "took none of the plan before"
+
 // look tests and scores a node as things stand.
 func (p *placer) look(c *candidate) {
 	c.filtered, c.exhausted = c.static, ""
-	if c.filtered == "" {
+	switch {
+	case c.filtered != "":
+	case p.run.refused[c.node.Info.ID]:
+		c.filtered = filteredRefused
+	default:
 		c.filtered = p.distinct(c)
 	}
 	if c.filtered != "" {

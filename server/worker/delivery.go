@@ -20,6 +20,7 @@ type Delivery struct {
 
 	attempts, limit, rounds int
 	done                    bool
+	refused                 []string // nodes that the attempts which led to nothing would have used
 }
 
 // NewDelivery begins with what a broker handed out.
@@ -58,8 +59,9 @@ func (d *Delivery) Committed(r *nl.PlanResult) {
 		return
 	}
 	d.attempts++
+	d.refused = append(d.refused, r.RejectedNodes...)
 	if r.Index > 0 {
-		d.attempts = 0
+		d.attempts, d.refused = 0, nil
 	}
 	d.Index = max(d.Index, r.RefreshIndex)
 }
@@ -78,7 +80,7 @@ func (d *Delivery) GiveUp(cfg *Config, s *store.Snapshot) *nl.Plan {
 func (d *Delivery) input(cfg *Config, s *store.Snapshot) sched.Input {
 	start := cfg.Now()
 	return sched.Input{
-		Now: start, NewID: cfg.NewID, Seed: seed(d.Eval.ID, s.Index()), Annotate: true,
+		Now: start, NewID: cfg.NewID, Seed: seed(d.Eval.ID, s.Index()), Refused: d.refused, Annotate: true,
 		Elapsed: func() time.Duration { return cfg.Now().Sub(start) },
 	}
 }

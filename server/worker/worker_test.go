@@ -213,6 +213,26 @@ func TestWorker_GivesUp(t *testing.T) {
 	}
 }
 
+// Nodes that took nothing of a plan are avoided until one leads to something.
+func TestDelivery_Refused(t *testing.T) {
+	cfg := &Config{Now: time.Now}
+	d := NewDelivery(eval("a", "service"), "token", 1)
+	for _, c := range []struct {
+		result nl.PlanResult
+		want   []string
+	}{
+		{nl.PlanResult{RejectedNodes: []string{"n1"}, RefreshIndex: 2}, []string{"n1"}},
+		{nl.PlanResult{RejectedNodes: []string{"n2", "n3"}, RefreshIndex: 3}, []string{"n1", "n2", "n3"}},
+		{nl.PlanResult{Index: 4, RejectedNodes: []string{"n4"}, RefreshIndex: 4}, nil},
+		{nl.PlanResult{RejectedNodes: []string{"n5"}, RefreshIndex: 5}, []string{"n5"}},
+	} {
+		d.Committed(&c.result)
+		if got := d.input(cfg, store.Empty()).Refused; !slices.Equal(got, c.want) {
+			t.Errorf("after %+v: %v are avoided, want %v", c.result, got, c.want)
+		}
+	}
+}
+
 func TestWorker_GivesBackWhatFails(t *testing.T) {
 	inBubble(t, 1, func(d *desk) {
 		d.work <- eval("broken", "service")
