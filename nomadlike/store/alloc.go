@@ -70,7 +70,7 @@ func (t *tx) deleteAlloc(a *nl.Alloc) {
 	row := t.jobRow(a.Namespace, a.JobID)
 	t.touch(row)
 	number := t.number(a)
-	t.leaveNode(a)
+	t.leaveNode(a, number)
 	t.leaveEval(a, number)
 	row.allocs.Delete(t.owner, a.ID, t.allocID)
 	t.allocsByID.Delete(t.owner, a.ID, t.allocID)
@@ -121,7 +121,7 @@ func (t *tx) onNodeOf(nodeID string) *nodeAllocs {
 func (t *tx) onNode(old, next *nl.Alloc, number uint64) {
 	moves := old == nil || old.NodeID != next.NodeID
 	if moves && old != nil {
-		t.leaveNode(old)
+		t.leaveNode(old, number)
 	}
 	takesOther := moves || old.AllocatedResources != next.AllocatedResources || old.Terminal() != next.Terminal()
 	frees := endsNow(old, next) && fit.HasPorts(next.AllocatedResources)
@@ -131,7 +131,7 @@ func (t *tx) onNode(old, next *nl.Alloc, number uint64) {
 	set := t.onNodeOf(next.NodeID)
 	before := set.usage
 	if moves {
-		set.allocs.Set(t.owner, next.ID, number, t.allocID)
+		set.allocs = set.allocs.With(number)
 	} else if takesOther {
 		t.use(set, old, -1)
 	}
@@ -182,11 +182,11 @@ func withFreed(list []fit.Freed, f fit.Freed) []fit.Freed {
 	return out
 }
 
-func (t *tx) leaveNode(a *nl.Alloc) {
+func (t *tx) leaveNode(a *nl.Alloc, number uint64) {
 	set := t.onNodeOf(a.NodeID)
 	t.use(set, a, -1)
 	t.noteFilled(set)
-	set.allocs.Delete(t.owner, a.ID, t.allocID)
+	set.allocs = set.allocs.Without(number)
 	set.freed = slices.DeleteFunc(slices.Clone(set.freed), func(f fit.Freed) bool { return f.AllocID == a.ID })
 	if set.allocs.Len() == 0 {
 		t.allocsByNode.Delete(t.owner, a.NodeID)

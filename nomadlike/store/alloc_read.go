@@ -140,7 +140,7 @@ func (s *Snapshot) AllocsByNode(nodeID string) iter.Seq[*nl.Alloc] {
 	if set == nil {
 		return empty[*nl.Alloc]
 	}
-	return s.allocsOf(set.allocs.All())
+	return slices.Values(slices.SortedFunc(s.allocsOf(set.allocs.All()), allocByID))
 }
 
 // AllocsByEval yields the allocations that an evaluation created or last

@@ -197,7 +197,11 @@ func (rs *restorer) built(all []placedAlloc, list []uint32) cow.Index {
 func (rs *restorer) indexNodes(all []placedAlloc) {
 	lists := deal(all, len(rs.placed.nodes.keys), func(a *placedAlloc) uint32 { return a.node })
 	for i, list := range lists {
-		set := &nodeAllocs{owner: rs.owner, key: rs.placed.nodes.keys[i], allocs: rs.built(all, list)}
+		numbers := make([]uint64, len(list))
+		for i, at := range list {
+			numbers[i] = uint64(all[at].number)
+		}
+		set := &nodeAllocs{owner: rs.owner, key: rs.placed.nodes.keys[i], allocs: cow.BagOf(numbers)}
 		for _, i := range list {
 			a := all[i].alloc
 			a.NodeID = set.key

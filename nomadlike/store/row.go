@@ -115,7 +115,7 @@ type nodeAllocs struct {
 	owner  *cow.Owner
 	noted  *cow.Owner // transaction in which usage has changed
 	key    string
-	allocs cow.Index // by ID
+	allocs cow.Bag // their numbers
 	usage  fit.Usage
 	freed  []fit.Freed // ports of those that ended of late
 }

@@ -1,6 +1,6 @@
 // Package cow is persistent ordered maps, B-trees whose copies share all
-// nodes that neither has changed since, and a persistent list. The store builds
-// every table and index from them.
+// nodes that neither has changed since, a persistent list and a persistent bag.
+// The store builds every table and index from them.
 //
 // A change names its owner, one per transaction. Nodes made by that owner are
 // changed in place, all others are copied first, so that many changes of one
