@@ -30,9 +30,10 @@ type Input struct {
 	NewID func() string
 	// Seed orders nodes that score alike; other seeds give other orders.
 	Seed uint64
-	// Refused are the nodes that took nothing of this evaluation's last plans:
-	// others were faster. Service and batch work is placed there only if it has
-	// no place elsewhere, lest it loses the race for the best node again.
+	// Refused are nodes for which others were faster than this evaluation's last
+	// plan, and those that others are about to use. Service and batch work is
+	// placed there only if it has no place elsewhere, lest it loses the race for
+	// the best node again.
 	Refused []string
 	// Annotate is for dry runs: the caller wants Plan.Annotations. They are made
 	// for every plan, since processed evaluations show them.

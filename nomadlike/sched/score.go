@@ -10,9 +10,9 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/sched/rank"
 )
 
-// filteredRefused is why a node is left out that has just refused the
-// evaluation's plan.
-const filteredRefused = "took none of the plan before"
+// filteredRefused is why a node is left out for which other evaluations are
+// faster.
+const filteredRefused = "taken by others meanwhile"
 
 // look tests and scores a node as things stand.
 func (p *placer) look(c *candidate) {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -17,10 +18,14 @@ type Delivery struct {
 	Eval  *nl.Eval
 	Token string
 	Index uint64 // how new the state must be
+	// Busy tells which nodes other plans that are on their way use; nil: nobody knows.
+	Busy func() []string
 
 	attempts, limit, rounds int
 	done                    bool
-	refused                 []string // nodes that the attempts which led to nothing would have used
+	// refused are the nodes that rejected the last plan, or all since one led to
+	// something.
+	refused []string
 }
 
 // NewDelivery begins with what a broker handed out.
@@ -59,10 +64,10 @@ func (d *Delivery) Committed(r *nl.PlanResult) {
 		return
 	}
 	d.attempts++
-	d.refused = append(d.refused, r.RejectedNodes...)
 	if r.Index > 0 {
 		d.attempts, d.refused = 0, nil
 	}
+	d.refused = append(d.refused, r.RejectedNodes...)
 	d.Index = max(d.Index, r.RefreshIndex)
 }
 
@@ -79,8 +84,12 @@ func (d *Delivery) GiveUp(cfg *Config, s *store.Snapshot) *nl.Plan {
 
 func (d *Delivery) input(cfg *Config, s *store.Snapshot) sched.Input {
 	start := cfg.Now()
+	refused := d.refused
+	if len(refused) > 0 && d.Busy != nil {
+		refused = slices.Concat(refused, d.Busy())
+	}
 	return sched.Input{
-		Now: start, NewID: cfg.NewID, Seed: seed(d.Eval.ID, s.Index()), Refused: d.refused, Annotate: true,
+		Now: start, NewID: cfg.NewID, Seed: seed(d.Eval.ID, s.Index()), Refused: refused, Annotate: true,
 		Elapsed: func() time.Duration { return cfg.Now().Sub(start) },
 	}
 }

@@ -76,6 +76,7 @@ func AllTypes() []string {
 type Pool struct {
 	cfg     Config
 	changed chan struct{} // the settings have changed
+	busy    busy
 
 	mu      sync.Mutex
 	count   int
@@ -199,7 +200,7 @@ func (p *Pool) crew() []*worker {
 	defer p.mu.Unlock()
 	p.workers = p.workers[:0:0]
 	for range p.count {
-		w := &worker{cfg: &p.cfg, types: p.types, id: p.cfg.NewID(), started: p.cfg.Now()}
+		w := &worker{cfg: &p.cfg, busy: &p.busy, types: p.types, id: p.cfg.NewID(), started: p.cfg.Now()}
 		w.set(statusStarting, workStopped)
 		if p.paused {
 			w.set(statusPaused, workPaused)
@@ -215,6 +216,7 @@ func (p *Pool) crew() []*worker {
 // worker is one of them.
 type worker struct {
 	cfg     *Config
+	busy    *busy
 	types   []string
 	id      string
 	started time.Time
@@ -300,6 +302,7 @@ func (w *worker) deliver(ctx context.Context, e *nl.Eval, token string, index ui
 // scheduler's attempts are used up.
 func (w *worker) process(ctx context.Context, e *nl.Eval, token string, index uint64) error {
 	d := NewDelivery(e, token, index)
+	d.Busy = func() []string { return w.busy.others(w) }
 	for {
 		over, done := d.Over()
 		if done {
@@ -317,7 +320,9 @@ func (w *worker) process(ctx context.Context, e *nl.Eval, token string, index ui
 		if err != nil {
 			return fmt.Errorf("scheduling: %w", err)
 		}
+		w.busy.set(w, plan)
 		result, err := w.submit(ctx, plan)
+		w.busy.set(w, nil)
 		if err != nil {
 			return fmt.Errorf("submitting plan: %w", err)
 		}

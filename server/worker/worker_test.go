@@ -213,23 +213,55 @@ func TestWorker_GivesUp(t *testing.T) {
 	}
 }
 
-// Nodes that took nothing of a plan are avoided until one leads to something.
+// Who has lost a race for nodes avoids them, and those of other plans on their
+// way, until a plan is committed whole.
 func TestDelivery_Refused(t *testing.T) {
 	cfg := &Config{Now: time.Now}
 	d := NewDelivery(eval("a", "service"), "token", 1)
+	d.Busy = func() []string { return []string{"busy"} }
+	if got := d.input(cfg, store.Empty()).Refused; got != nil {
+		t.Errorf("at first %v are avoided", got)
+	}
 	for _, c := range []struct {
 		result nl.PlanResult
 		want   []string
 	}{
-		{nl.PlanResult{RejectedNodes: []string{"n1"}, RefreshIndex: 2}, []string{"n1"}},
-		{nl.PlanResult{RejectedNodes: []string{"n2", "n3"}, RefreshIndex: 3}, []string{"n1", "n2", "n3"}},
-		{nl.PlanResult{Index: 4, RejectedNodes: []string{"n4"}, RefreshIndex: 4}, nil},
-		{nl.PlanResult{RejectedNodes: []string{"n5"}, RefreshIndex: 5}, []string{"n5"}},
+		{nl.PlanResult{RejectedNodes: []string{"n1"}, RefreshIndex: 2}, []string{"n1", "busy"}},
+		{nl.PlanResult{RejectedNodes: []string{"n2", "n3"}, RefreshIndex: 3}, []string{"n1", "n2", "n3", "busy"}},
+		{nl.PlanResult{Index: 4, RejectedNodes: []string{"n4"}, RefreshIndex: 4}, []string{"n4", "busy"}},
+		{nl.PlanResult{RejectedNodes: []string{"n5"}, RefreshIndex: 5}, []string{"n4", "n5", "busy"}},
 	} {
 		d.Committed(&c.result)
 		if got := d.input(cfg, store.Empty()).Refused; !slices.Equal(got, c.want) {
 			t.Errorf("after %+v: %v are avoided, want %v", c.result, got, c.want)
 		}
+	}
+}
+
+func TestBusy(t *testing.T) {
+	plan := func(nodes ...string) *nl.Plan {
+		p := &nl.Plan{}
+		for _, id := range nodes {
+			p.Place = append(p.Place, &nl.Alloc{NodeID: id})
+		}
+		return p
+	}
+	var b busy
+	var first, second, third worker
+	b.set(&first, plan("n2", "n1", "n1"))
+	b.set(&second, plan("n3", "n2"))
+	b.set(&third, plan())
+	for _, c := range []struct {
+		w    *worker
+		want string
+	}{{&first, "[n2 n3]"}, {&second, "[n1 n2]"}, {&third, "[n1 n2 n3]"}} {
+		if got := fmt.Sprint(b.others(c.w)); got != c.want {
+			t.Errorf("%s are busy, want %s", got, c.want)
+		}
+	}
+	b.set(&first, nil)
+	if got := fmt.Sprint(b.others(&third)); got != "[n2 n3]" {
+		t.Errorf("%s are busy after one plan is over", got)
 	}
 }
 
