@@ -62,6 +62,18 @@ func (s *Snapshot) allocsOf(numbers iter.Seq[uint64]) iter.Seq[*nl.Alloc] {
 	}
 }
 
+// byID yields the allocations of those numbers by ID. They are sorted when they
+// are asked for, which those who hold the sequence may never do.
+func (s *Snapshot) byID(numbers iter.Seq[uint64]) iter.Seq[*nl.Alloc] {
+	return func(yield func(*nl.Alloc) bool) {
+		for _, a := range slices.SortedFunc(s.allocsOf(numbers), allocByID) {
+			if !yield(a) {
+				return
+			}
+		}
+	}
+}
+
 func allocByID(a, b *nl.Alloc) int { return strings.Compare(a.ID, b.ID) }
 
 // Allocs yields allocations by create index, then ID.
@@ -140,7 +152,7 @@ func (s *Snapshot) AllocsByNode(nodeID string) iter.Seq[*nl.Alloc] {
 	if set == nil {
 		return empty[*nl.Alloc]
 	}
-	return slices.Values(slices.SortedFunc(s.allocsOf(set.allocs.All()), allocByID))
+	return s.byID(set.allocs.All())
 }
 
 // AllocsByEval yields the allocations that an evaluation created or last
@@ -150,7 +162,7 @@ func (s *Snapshot) AllocsByEval(id string) iter.Seq[*nl.Alloc] {
 	if set == nil {
 		return empty[*nl.Alloc]
 	}
-	return slices.Values(slices.SortedFunc(s.allocsOf(set.numbers.all()), allocByID))
+	return s.byID(set.numbers.all())
 }
 
 // AllocsByDeployment yields the allocations of a deployment, by ID. It looks
