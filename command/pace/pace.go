@@ -25,7 +25,7 @@ const mb = 1 << 20
 // once it holds spareFrom bytes; its heap then grows to spareMax percent more
 // than it holds at most.
 const (
-	machineShare = 8 // one eighth
+	machineShare = 7 // one seventh
 	spareFrom    = 256 * mb
 	spareMax     = 300
 )
