@@ -34,6 +34,13 @@ const (
 	feedGather = 400 * time.Millisecond
 	// feedTick is how much earlier than that news may go, so that few timers fire.
 	feedTick = 10 * time.Millisecond
+	// feedResetsMax is how many streams are told everything at a time. Once a
+	// leader or the state is new, all nodes ask for it, and what thousands of
+	// nodes run, with the jobs of it, is some megabytes for each.
+	feedResetsMax = 64
+	// feedResetTime is how long a stream keeps others from their turn at most: a
+	// node that does not read holds up nobody.
+	feedResetTime = 10 * time.Second
 	// feedKept is how many changes, allocations and jobs a stream has room for
 	// while there is nothing to tell; it is seldom told more at once.
 	feedKept = 64
@@ -42,6 +49,8 @@ const (
 // allocFeeds gathers from the commits what streams to nodes have to tell, so
 // that nobody looks through the allocations of a node for what has changed.
 type allocFeeds struct {
+	resets chan struct{} // one for each stream that is told everything
+
 	mu     sync.Mutex
 	byNode map[string][]*allocFeed
 	pace   pace
@@ -90,7 +99,7 @@ type allocChange struct {
 }
 
 func newAllocFeeds() *allocFeeds {
-	return &allocFeeds{byNode: map[string][]*allocFeed{}, encoded: map[jobVersion]*feedJob{}}
+	return &allocFeeds{resets: make(chan struct{}, feedResetsMax), byNode: map[string][]*allocFeed{}, encoded: map[jobVersion]*feedJob{}}
 }
 
 // job is a job for nodes, encoded for the first of them.
@@ -365,8 +374,13 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		told, err := e.feeds.turn(ctx, n.feed)
+		if err != nil {
+			return err
+		}
 		news, err := n.next(&msg)
 		if err != nil {
+			told()
 			return err
 		}
 		now := time.Now()
@@ -381,15 +395,37 @@ func (e *Endpoints) nodeAllocs(ctx context.Context, req *query.NodeAllocs, strea
 		}
 		// An empty message tells a broken connection from a quiet one.
 		if !news && !quiet {
+			told()
 			continue
 		}
-		if err := stream.Send(&msg); err != nil {
+		err = stream.Send(&msg)
+		told()
+		if err != nil {
 			return err
 		}
 		last = now
 		if cap(msg.Allocs) > feedKept {
 			msg = query.NodeAllocChanges{}
 		}
+	}
+}
+
+// turn waits until the feed may tell everything, if that is what it has to do
+// next. told is called once it has, or has not.
+func (fs *allocFeeds) turn(ctx context.Context, f *allocFeed) (told func(), err error) {
+	fs.mu.Lock()
+	reset := f.reset
+	fs.mu.Unlock()
+	if !reset {
+		return func() {}, nil
+	}
+	select {
+	case fs.resets <- struct{}{}:
+		over := sync.OnceFunc(func() { <-fs.resets })
+		late := time.AfterFunc(feedResetTime, over)
+		return func() { late.Stop(); over() }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 

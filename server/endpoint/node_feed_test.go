@@ -215,6 +215,48 @@ func (q *quietStream) Send(v any) error {
 	return nil
 }
 
+// Of the streams that are to be told everything some take their turn at a time;
+// those with news do not wait, and one that takes too long holds up nobody.
+func TestResetTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		feeds := newAllocFeeds()
+		news := feeds.open("news", true)
+		feeds.take(news, nil)
+		var told []func()
+		for i := range feedResetsMax {
+			done, err := feeds.turn(t.Context(), feeds.open(fmt.Sprint(i), true))
+			if err != nil {
+				t.Fatal(err)
+			}
+			told = append(told, done)
+		}
+		done, err := feeds.turn(t.Context(), news)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := feeds.turn(ctx, feeds.open("late", true)); err != context.DeadlineExceeded {
+			t.Errorf("one too many gets %v", err)
+		}
+		told[0]()
+		told[0]()
+		next, err := feeds.turn(t.Context(), feeds.open("next", true))
+		if err != nil || len(feeds.resets) != feedResetsMax {
+			t.Errorf("after one is told: %v, %d at a time", err, len(feeds.resets))
+		}
+		time.Sleep(feedResetTime)
+		synctest.Wait()
+		if len(feeds.resets) != 0 {
+			t.Errorf("%d still have their turn", len(feeds.resets))
+		}
+		for _, done := range append(told, next) {
+			done()
+		}
+	})
+}
+
 func TestNodeAllocs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newRules(t)
