@@ -9,7 +9,7 @@
 // to. A unary call is one message each way. The messages of a stream wait at
 // the receiver up to a window, and then at the sender, so that one that is not
 // read holds up no other. What many calls send at the same time is written at
-// once (see coalesce.go).
+// once (see writer.go).
 package session
 
 import (
