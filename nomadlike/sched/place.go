@@ -49,6 +49,7 @@ func (r *run) place(result *reconcile.Result) error {
 
 // expect makes room for so many placements.
 func (r *run) expect(n int) {
+	r.ids = idsFor(n)
 	r.plan.Place = slices.Grow(r.plan.Place, n)
 	r.changes = slices.Grow(r.changes, n)
 	if len(r.placed) == 0 {
@@ -232,7 +233,7 @@ func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) 
 func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offer *assign.Offer) *nl.Alloc {
 	job := p.ask.Job
 	a := &nl.Alloc{
-		ID: r.in.NewID(), Namespace: job.Namespace, EvalID: r.eval.ID, Name: place.Name,
+		ID: r.ids.place(r.in.NewID()), Namespace: job.Namespace, EvalID: r.eval.ID, Name: place.Name,
 		NodeID: c.node.Info.ID, NodeName: c.node.Info.Name,
 		JobID: job.ID, Job: job, JobVersion: job.Version, TaskGroup: place.Group.Name,
 		AllocatedResources: offer.Resources,

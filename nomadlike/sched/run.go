@@ -37,6 +37,7 @@ type run struct {
 	placed   map[string]bool // allocations that the plan places
 	counts   map[string]*nodeCount
 	spare    chunk[nodeCount]
+	ids      ids // of what it places
 
 	placers     map[placerKey]*placer
 	sociable    []*placer // those whose group has conditions on other allocations
