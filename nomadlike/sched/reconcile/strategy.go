@@ -61,8 +61,11 @@ func unknownSince(a *nl.Alloc) (time.Time, bool) {
 }
 
 // better decides between an allocation whose node came back and the one that
-// replaced it: it tells whether the original stays.
+// replaced it: it tells whether the original stays. What has failed never wins.
 func better(original, replacement *nl.Alloc, g *nl.Group) bool {
+	if replacement.ClientStatus == nl.AllocClientFailed {
+		return true
+	}
 	if replacement.Job != nil && original.Job != nil &&
 		(replacement.JobVersion > original.JobVersion || replacement.Job.CreateIndex > original.Job.CreateIndex) {
 		return false

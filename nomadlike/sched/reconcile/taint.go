@@ -172,7 +172,7 @@ func (s *state) reconnect(g *nl.Group, t *sets) {
 	gone := map[string]bool{}
 	for _, a := range back {
 		for _, other := range t.untainted {
-			if other.Name != a.Name || gone[other.ID] || other.Terminal() || !follows(other, a) {
+			if other.Name != a.Name || gone[other.ID] || !standsIn(other) || !follows(other, a) {
 				continue
 			}
 			loser := a
@@ -198,6 +198,13 @@ func (s *state) reconnect(g *nl.Group, t *sets) {
 		u.Reconnect++
 	}
 	t.untainted = without(t.untainted, gone)
+}
+
+// standsIn tells whether an allocation holds the place of one that comes back:
+// it is not over, or it failed, and waits for its successor or is not to have
+// any more.
+func standsIn(a *nl.Alloc) bool {
+	return !a.TerminalDesired() && (!a.TerminalClient() || a.ClientStatus == nl.AllocClientFailed)
 }
 
 // follows tells whether b was made after a, to stand in for it. One of an older
