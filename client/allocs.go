@@ -264,10 +264,10 @@ func (c *Client) runners() []*alloc.Runner {
 // previous waits for the allocation that a follows, if it ran here, and takes
 // over its data if the group's disk is sticky.
 func (c *Client) previous(a *nl.Alloc) func(context.Context) error {
-	if a.PreviousAllocation == "" {
+	if a.PreviousAllocation() == "" {
 		return nil
 	}
-	old := c.runner(a.PreviousAllocation)
+	old := c.runner(a.PreviousAllocation())
 	if old == nil {
 		return nil
 	}

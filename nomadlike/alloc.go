@@ -28,27 +28,81 @@ type Alloc struct {
 	Job        *Job   `json:"Job,omitempty,omitzero" cbor:"-"`
 	JobVersion uint64 `json:"-" cbor:"JobVersion,omitempty"`
 
-	TaskGroup             string              `json:"TaskGroup,omitempty,omitzero"`
-	AllocatedResources    *AllocatedResources `json:"AllocatedResources,omitempty,omitzero"`
-	Metrics               *AllocMetric        `json:"Metrics,omitempty,omitzero"`
-	DesiredStatus         string              `json:"DesiredStatus,omitempty,omitzero"`
-	DesiredDescription    string              `json:"DesiredDescription,omitempty,omitzero"`
-	DesiredTransition     DesiredTransition   `json:"DesiredTransition,omitempty,omitzero"`
-	ClientStatus          string              `json:"ClientStatus,omitempty,omitzero"`
-	ClientDescription     string              `json:"ClientDescription,omitempty,omitzero"`
-	TaskStates            TaskStates          `json:"TaskStates,omitempty,omitzero"`
-	AllocStates           []*AllocState       `json:"AllocStates,omitempty,omitzero"`
-	PreviousAllocation    string              `json:"PreviousAllocation,omitempty,omitzero"`
-	NextAllocation        string              `json:"NextAllocation,omitempty,omitzero"`
-	DeploymentID          string              `json:"DeploymentID,omitempty,omitzero"`
-	RescheduleTracker     *RescheduleTracker  `json:"RescheduleTracker,omitempty,omitzero"`
-	NetworkStatus         *AllocNetworkStatus `json:"NetworkStatus,omitempty,omitzero"`
-	FollowupEvalID        string              `json:"FollowupEvalID,omitempty,omitzero"`
-	PreemptedAllocations  []string            `json:"PreemptedAllocations,omitempty,omitzero"`
-	PreemptedByAllocation string              `json:"PreemptedByAllocation,omitempty,omitzero"`
-	CreateIndex           uint64              `json:"CreateIndex,omitempty,omitzero"`
-	ModifyIndex           uint64              `json:"ModifyIndex,omitempty,omitzero"`
+	TaskGroup          string              `json:"TaskGroup,omitempty,omitzero"`
+	AllocatedResources *AllocatedResources `json:"AllocatedResources,omitempty,omitzero"`
+	Metrics            *AllocMetric        `json:"Metrics,omitempty,omitzero"`
+	DesiredStatus      string              `json:"DesiredStatus,omitempty,omitzero"`
+	ClientStatus       string              `json:"ClientStatus,omitempty,omitzero"`
+	ClientDescription  string              `json:"ClientDescription,omitempty,omitzero"`
+	TaskStates         TaskStates          `json:"TaskStates,omitempty,omitzero"`
+	DeploymentID       string              `json:"DeploymentID,omitempty,omitzero"`
+	NetworkStatus      *AllocNetworkStatus `json:"NetworkStatus,omitempty,omitzero"`
+	*AllocHistory
+
+	CreateIndex uint64 `json:"CreateIndex,omitempty,omitzero"`
+	ModifyIndex uint64 `json:"ModifyIndex,omitempty,omitzero"`
 }
+
+// AllocHistory is what has happened to an allocation or came of it. Most have
+// none, so that it is kept apart: nil stands for the zero value. Allocations
+// that are versions of each other share it, so that it is never changed: see
+// Alloc.Amend. The methods of Alloc read it.
+type AllocHistory struct {
+	DesiredDescription    string             `json:"DesiredDescription,omitempty,omitzero"`
+	DesiredTransition     DesiredTransition  `json:"DesiredTransition,omitempty,omitzero"`
+	AllocStates           []*AllocState      `json:"AllocStates,omitempty,omitzero"`
+	PreviousAllocation    string             `json:"PreviousAllocation,omitempty,omitzero"`
+	NextAllocation        string             `json:"NextAllocation,omitempty,omitzero"`
+	RescheduleTracker     *RescheduleTracker `json:"RescheduleTracker,omitempty,omitzero"`
+	FollowupEvalID        string             `json:"FollowupEvalID,omitempty,omitzero"`
+	PreemptedAllocations  []string           `json:"PreemptedAllocations,omitempty,omitzero"`
+	PreemptedByAllocation string             `json:"PreemptedByAllocation,omitempty,omitzero"`
+}
+
+// noHistory is that of most allocations.
+var noHistory AllocHistory
+
+func (a *Alloc) history() *AllocHistory {
+	if a.AllocHistory == nil {
+		return &noHistory
+	}
+	return a.AllocHistory
+}
+
+// Amend gives the allocation a history of its own, to be changed until the
+// allocation is shown to others.
+func (a *Alloc) Amend() *AllocHistory {
+	own := *a.history()
+	a.AllocHistory = &own
+	return &own
+}
+
+// DesiredDescription says why servers want what DesiredStatus is.
+func (a *Alloc) DesiredDescription() string { return a.history().DesiredDescription }
+
+// DesiredTransition is what servers want to happen to it next.
+func (a *Alloc) DesiredTransition() DesiredTransition { return a.history().DesiredTransition }
+
+// AllocStates are the changes of the client status that reconnecting is decided by, oldest first.
+func (a *Alloc) AllocStates() []*AllocState { return a.history().AllocStates }
+
+// PreviousAllocation is the ID of the allocation that it replaces, if any.
+func (a *Alloc) PreviousAllocation() string { return a.history().PreviousAllocation }
+
+// NextAllocation is the ID of the allocation that replaces it, if any.
+func (a *Alloc) NextAllocation() string { return a.history().NextAllocation }
+
+// RescheduleTracker tells how often it was placed anew before; nil: never.
+func (a *Alloc) RescheduleTracker() *RescheduleTracker { return a.history().RescheduleTracker }
+
+// FollowupEvalID is the evaluation that will decide about it later, if any.
+func (a *Alloc) FollowupEvalID() string { return a.history().FollowupEvalID }
+
+// PreemptedAllocations are the IDs of those that had to leave for it.
+func (a *Alloc) PreemptedAllocations() []string { return a.history().PreemptedAllocations }
+
+// PreemptedByAllocation is the ID of the allocation that it had to leave for, if any.
+func (a *Alloc) PreemptedByAllocation() string { return a.history().PreemptedByAllocation }
 
 // AllocStub is what the HTTP API shows as AllocListStub.
 type AllocStub struct {
@@ -90,10 +144,10 @@ func (a *Alloc) Stub() *AllocStub {
 	out := &AllocStub{
 		ID: a.ID, EvalID: a.EvalID, Name: a.Name, Namespace: a.Namespace, NodeID: a.NodeID, NodeName: a.NodeName,
 		JobID: a.JobID, JobVersion: a.JobVersion, TaskGroup: a.TaskGroup,
-		DesiredStatus: a.DesiredStatus, DesiredDescription: a.DesiredDescription, ClientStatus: a.ClientStatus,
-		ClientDescription: a.ClientDescription, DesiredTransition: a.DesiredTransition, DeploymentStatus: a.DeploymentStatus,
-		FollowupEvalID: a.FollowupEvalID, NextAllocation: a.NextAllocation, RescheduleTracker: a.RescheduleTracker,
-		PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
+		DesiredStatus: a.DesiredStatus, DesiredDescription: a.DesiredDescription(), ClientStatus: a.ClientStatus,
+		ClientDescription: a.ClientDescription, DesiredTransition: a.DesiredTransition(), DeploymentStatus: a.DeploymentStatus,
+		FollowupEvalID: a.FollowupEvalID(), NextAllocation: a.NextAllocation(), RescheduleTracker: a.RescheduleTracker(),
+		PreemptedAllocations: a.PreemptedAllocations(), PreemptedByAllocation: a.PreemptedByAllocation(),
 		CreateIndex: a.CreateIndex, ModifyIndex: a.ModifyIndex, CreateTime: a.CreateTime, ModifyTime: a.ModifyTime,
 	}
 	if a.Job != nil {

@@ -35,7 +35,7 @@ func (r *Runner) update(ctx context.Context, a *nl.Alloc) {
 	}
 	r.record()
 	if a.TerminalDesired() && !old.TerminalDesired() {
-		r.step(ctx, Stop{NoDelay: a.DesiredTransition.NoShutdownDelay == nl.Yes})
+		r.step(ctx, Stop{NoDelay: a.DesiredTransition().NoShutdownDelay == nl.Yes})
 	}
 }
 

@@ -98,8 +98,8 @@ func show(ctx context.Context, c *meta.Call, f *statusFlags) error {
 // tell is left out with a warning.
 func (v *view) load(ctx context.Context, c *meta.Call, client *apiclient.Client) error {
 	a := v.alloc
-	if a.FollowupEvalID != "" {
-		eval, _, err := apiclient.Get[*nl.Eval](ctx, client, "/v1/evaluation/"+a.FollowupEvalID, nil)
+	if a.FollowupEvalID() != "" {
+		eval, _, err := apiclient.Get[*nl.Eval](ctx, client, "/v1/evaluation/"+a.FollowupEvalID(), nil)
 		if err != nil && apiclient.CodeOf(err) != http.StatusNotFound {
 			return fmt.Errorf("reading the evaluation that replaces the allocation: %w", err)
 		}

@@ -51,13 +51,13 @@ func (v *view) basics() string {
 		Add("Client Status", a.ClientStatus).
 		Add("Client Description", a.ClientDescription).
 		Add("Desired Status", a.DesiredStatus).
-		Add("Desired Description", a.DesiredDescription).
+		Add("Desired Description", a.DesiredDescription()).
 		Add("Created", render.When(a.CreateTime, v.now, v.verbose)).
 		Add("Modified", render.When(a.ModifyTime, v.now, v.verbose))
 	v.deployment(rows)
-	rows.AddIf(a.NextAllocation != "", "Replacement Alloc ID", render.ID(a.NextAllocation, v.verbose)).
-		AddIf(v.verbose && a.PreviousAllocation != "", "Previous Alloc ID", a.PreviousAllocation).
-		AddIf(a.PreemptedByAllocation != "", "Preempted By Alloc ID", render.ID(a.PreemptedByAllocation, v.verbose))
+	rows.AddIf(a.NextAllocation() != "", "Replacement Alloc ID", render.ID(a.NextAllocation(), v.verbose)).
+		AddIf(v.verbose && a.PreviousAllocation() != "", "Previous Alloc ID", a.PreviousAllocation()).
+		AddIf(a.PreemptedByAllocation() != "", "Preempted By Alloc ID", render.ID(a.PreemptedByAllocation(), v.verbose))
 	if v.follow != nil && !v.follow.WaitUntil.IsZero() {
 		rows.Add("Reschedule Eligibility", render.Since(v.follow.WaitUntil.Time, v.now))
 	}
@@ -96,7 +96,7 @@ func (v *view) deployment(rows *render.Pairs) {
 // attempts is how many of the replacements that the policy allows were used.
 func (v *view) attempts() string {
 	g := v.group()
-	if g == nil || g.ReschedulePolicy == nil || v.alloc.RescheduleTracker == nil {
+	if g == nil || g.ReschedulePolicy == nil || v.alloc.RescheduleTracker() == nil {
 		return ""
 	}
 	p := g.ReschedulePolicy
@@ -104,7 +104,7 @@ func (v *view) attempts() string {
 		return ""
 	}
 	used, since := 0, v.now.Add(-p.Interval).UnixNano()
-	for _, e := range v.alloc.RescheduleTracker.Events {
+	for _, e := range v.alloc.RescheduleTracker().Events {
 		if e.RescheduleTime > since {
 			used++
 		}

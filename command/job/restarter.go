@@ -165,8 +165,8 @@ func (r *restarter) replace(ctx context.Context, a *nl.AllocStub) error {
 			return err
 		}
 		switch {
-		case now.NextAllocation != "":
-			id = now.NextAllocation
+		case now.NextAllocation() != "":
+			id = now.NextAllocation()
 			r.detail("Allocation %q replaces %q", r.id(id), r.id(now.ID))
 			continue
 		case id != a.ID && now.ClientStatus == nl.AllocClientRunning:

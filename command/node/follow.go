@@ -81,7 +81,7 @@ func (w *drainWatch) updateAllocs(allocs []*nl.Alloc) {
 			before = &nl.Alloc{ClientStatus: a.ClientStatus, DesiredStatus: a.DesiredStatus}
 		}
 		var news []string
-		if a.DesiredTransition.Migrates() && !before.DesiredTransition.Migrates() {
+		if a.DesiredTransition().Migrates() && !before.DesiredTransition().Migrates() {
 			news = append(news, "marked for migration")
 		}
 		if a.TerminalDesired() && !before.TerminalDesired() {

@@ -165,8 +165,8 @@ func (p *pass) group(a *nl.Alloc) {
 		if o.TaskGroup != a.TaskGroup || o.Terminal() {
 			continue
 		}
-		if o.DesiredTransition.Migrates() {
-			if o.DesiredTransition.Waits() {
+		if o.DesiredTransition().Migrates() {
+			if o.DesiredTransition().Waits() {
 				waiting++
 			}
 			continue
@@ -207,7 +207,7 @@ func maxParallel(g *nl.Group) int {
 
 // mark notes an allocation unless it is moving already as it should.
 func (p *pass) mark(a *nl.Alloc, waits bool) {
-	d := a.DesiredTransition
+	d := a.DesiredTransition()
 	if !a.Terminal() && (!d.Migrates() || d.Waits() && !waits) {
 		p.marked = append(p.marked, mark{a, waits})
 	}
@@ -224,7 +224,7 @@ func (p *pass) transitions(newID func() string) []op.Op {
 		jobs := map[groupKey]bool{}
 		for _, a := range batch {
 			t := &nl.DesiredTransition{Migrate: nl.Yes}
-			if a.waits || a.DesiredTransition.Waits() {
+			if a.waits || a.DesiredTransition().Waits() {
 				t.StartFirst = nl.FlagOf(a.waits)
 			}
 			o.Transitions[a.ID] = t

@@ -48,31 +48,31 @@ func (j *subject) history(a *nl.Alloc) []*nl.ExplainReason {
 		out = append(out, &nl.ExplainReason{Kind: nl.ReasonQueued, EvalID: e.ID,
 			Text: fmt.Sprintf("placed by evaluation %s (%s) %s ago", short(e.ID), e.TriggeredBy, ago(a.CreateTime, j.in.Now))})
 	}
-	if id := a.PreviousAllocation; id != "" {
+	if id := a.PreviousAllocation(); id != "" {
 		text := ""
 		if old := j.s.Alloc(id); old != nil {
 			text = fmt.Sprintf(" on %s, which is %s", nodeName(j.s, old.NodeID), old.ClientStatus)
-			if old.DesiredDescription != "" {
-				text += ": " + old.DesiredDescription
+			if old.DesiredDescription() != "" {
+				text += ": " + old.DesiredDescription()
 			}
 		}
 		add(nl.ReasonReschedule, id, "it follows allocation %s%s", short(id), text)
 	}
-	for _, id := range a.PreemptedAllocations {
+	for _, id := range a.PreemptedAllocations() {
 		text := ""
 		if v := j.s.Alloc(id); v != nil {
 			text = " of job " + j.in.JobName(v.Namespace, v.JobID)
 		}
 		add(nl.ReasonEvicted, id, "allocation %s%s made way for it", short(id), text)
 	}
-	if id := a.PreemptedByAllocation; id != "" {
+	if id := a.PreemptedByAllocation(); id != "" {
 		text := ""
 		if by := j.s.Alloc(id); by != nil {
 			text = " of job " + j.in.JobName(by.Namespace, by.JobID)
 		}
 		add(nl.ReasonEvicted, id, "it made way for allocation %s%s", short(id), text)
 	}
-	if id := a.NextAllocation; id != "" {
+	if id := a.NextAllocation(); id != "" {
 		text := ""
 		if next := j.s.Alloc(id); next != nil {
 			text = fmt.Sprintf(" on %s, which is %s", nodeName(j.s, next.NodeID), next.ClientStatus)
@@ -86,9 +86,9 @@ func allocSummary(s *store.Snapshot, a *nl.Alloc, x *nl.AllocExplanation) string
 	node := nodeName(s, a.NodeID)
 	switch {
 	case a.TerminalDesired() && !a.TerminalClient():
-		return fmt.Sprintf("%s is being stopped on %s%s", a.Name, node, because(a.DesiredDescription))
+		return fmt.Sprintf("%s is being stopped on %s%s", a.Name, node, because(a.DesiredDescription()))
 	case a.TerminalDesired():
-		return fmt.Sprintf("%s was stopped on %s%s", a.Name, node, because(a.DesiredDescription))
+		return fmt.Sprintf("%s was stopped on %s%s", a.Name, node, because(a.DesiredDescription()))
 	case a.ClientStatus == nl.AllocClientFailed && len(x.Reasons) > 0:
 		if r := x.Reasons[len(x.Reasons)-1]; r.Kind == nl.ReasonReschedule && r.AllocID == a.ID {
 			return r.Text

@@ -33,7 +33,7 @@ func (j *subject) allocReasons(group string) []*nl.ExplainReason {
 // allocReason tells what is the matter with an allocation, nil when nothing is.
 func (j *subject) allocReason(a *nl.Alloc) *nl.ExplainReason {
 	switch {
-	case a.DesiredStatus == nl.AllocDesiredRun && a.ClientStatus == nl.AllocClientFailed && a.NextAllocation == "":
+	case a.DesiredStatus == nl.AllocDesiredRun && a.ClientStatus == nl.AllocClientFailed && a.NextAllocation() == "":
 		return j.reschedule(a)
 	case a.Terminal():
 		return nil
@@ -64,12 +64,12 @@ func (j *subject) reschedule(a *nl.Alloc) *nl.ExplainReason {
 	what := fmt.Sprintf("%s failed on %s%s", a.Name, nodeName(j.s, a.NodeID), lastEvent(a))
 	policy := policyOf(a)
 	attempts := attemptsText(a, policy)
-	e := j.s.Eval(a.FollowupEvalID)
+	e := j.s.Eval(a.FollowupEvalID())
 	switch {
 	case e != nil && !e.Terminal() && e.WaitUntil.After(j.in.Now):
 		r.EvalID, r.Until = e.ID, e.WaitUntil
 		r.Text = fmt.Sprintf("%s; the reschedule delay ends at %s (%s)", what, at(e.WaitUntil.Time, j.in.Now), attempts)
-	case a.RescheduleTracker != nil && a.RescheduleTracker.LastReschedule != "":
+	case a.RescheduleTracker() != nil && a.RescheduleTracker().LastReschedule != "":
 		r.Text = what + "; its replacement has no place yet"
 	case j.deployment != nil && a.DeploymentID == j.deployment.ID:
 		r.DeploymentID = j.deployment.ID
@@ -97,10 +97,10 @@ func policyOf(a *nl.Alloc) *nl.ReschedulePolicy {
 // attemptsUsed counts the reschedules that still count.
 func attemptsUsed(a *nl.Alloc, p *nl.ReschedulePolicy) int {
 	used := 0
-	if a.RescheduleTracker == nil {
+	if a.RescheduleTracker() == nil {
 		return 0
 	}
-	for _, e := range a.RescheduleTracker.Events {
+	for _, e := range a.RescheduleTracker().Events {
 		if reconcile.FailTime(a).Sub(time.Unix(0, e.RescheduleTime)) < p.Interval {
 			used++
 		}

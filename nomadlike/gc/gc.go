@@ -209,7 +209,7 @@ func (w *sweep) allocOver(a *nl.Alloc, age time.Duration) bool {
 // mayBeRescheduled tells whether the scheduler still needs a failed allocation
 // to know when and how often to replace it.
 func (w *sweep) mayBeRescheduled(job *nl.Job, a *nl.Alloc) bool {
-	if a.ClientStatus != nl.AllocClientFailed || a.TerminalDesired() || a.NextAllocation != "" {
+	if a.ClientStatus != nl.AllocClientFailed || a.TerminalDesired() || a.NextAllocation() != "" {
 		return false
 	}
 	g := job.Group(a.TaskGroup)
@@ -223,10 +223,10 @@ func (w *sweep) mayBeRescheduled(job *nl.Job, a *nl.Alloc) bool {
 	if p.Attempts == 0 || p.Interval == 0 {
 		return false
 	}
-	if a.RescheduleTracker == nil || len(a.RescheduleTracker.Events) == 0 {
+	if a.RescheduleTracker() == nil || len(a.RescheduleTracker().Events) == 0 {
 		return !w.older(a.ModifyTime, p.Interval)
 	}
-	last := a.RescheduleTracker.Events[len(a.RescheduleTracker.Events)-1]
+	last := a.RescheduleTracker().Events[len(a.RescheduleTracker().Events)-1]
 	return !w.older(last.RescheduleTime, p.Interval)
 }
 

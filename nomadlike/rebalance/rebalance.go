@@ -243,7 +243,7 @@ func (p *pass) allocs() (candidates []*nl.Alloc, spare int) {
 		switch {
 		case a.TaskGroup != p.Name || a.Terminal():
 			continue
-		case a.DesiredTransition.Migrates():
+		case a.DesiredTransition().Migrates():
 			moving++
 			continue
 		case !p.well(a):

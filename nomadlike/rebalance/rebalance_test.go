@@ -117,7 +117,7 @@ func (c *cluster) play(healthy bool) {
 			continue
 		}
 		o := &op.UpdateAllocs{Updates: []*nl.AllocUpdate{u}, Time: c.Now.UnixNano()}
-		if before := c.S.Alloc(a.PreviousAllocation); healthy && before != nil && before.DesiredTransition.Waits() && !before.Terminal() {
+		if before := c.S.Alloc(a.PreviousAllocation()); healthy && before != nil && before.DesiredTransition().Waits() && !before.Terminal() {
 			o.Evals = []*nl.Eval{{
 				ID: c.NewID(), Namespace: a.Namespace, JobID: a.JobID, Type: a.Job.Type, Priority: 50,
 				TriggeredBy: nl.TriggerRebalance, Status: nl.EvalStatusPending,
@@ -159,7 +159,7 @@ func (c *cluster) follow(d time.Duration) (moved []string) {
 			for id := range o.(*op.TransitionAllocs).Transitions {
 				from := c.S.Alloc(id)
 				c.settle(true)
-				to := c.S.Alloc(c.S.Alloc(id).NextAllocation)
+				to := c.S.Alloc(c.S.Alloc(id).NextAllocation())
 				moved = append(moved, fmt.Sprintf("%s %s: %s to %s", c.Now.Sub(c.Start), from.Name, from.NodeID, to.NodeID))
 			}
 		}

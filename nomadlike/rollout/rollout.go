@@ -219,8 +219,8 @@ func (c *check) unhealthy() []string {
 	}
 	var ids []string
 	for a := range c.s.AllocsByDeployment(c.d.ID) {
-		marked := a.DesiredTransition.Reschedule == nl.Yes
-		if is := health(a); is != nil && !*is && !marked && !a.TerminalDesired() && a.NextAllocation == "" {
+		marked := a.DesiredTransition().Reschedule == nl.Yes
+		if is := health(a); is != nil && !*is && !marked && !a.TerminalDesired() && a.NextAllocation() == "" {
 			ids = append(ids, a.ID)
 		}
 	}
@@ -246,9 +246,9 @@ func (c *check) everFailed() int {
 func (c *check) failedOnes() []string {
 	var ids []string
 	for a := range c.s.AllocsByDeployment(c.d.ID) {
-		marked := a.DesiredTransition.Reschedule == nl.Yes
-		if a.ClientStatus == nl.AllocClientFailed && !marked && !a.TerminalDesired() && a.NextAllocation == "" &&
-			a.FollowupEvalID == "" && Reschedulable(a) {
+		marked := a.DesiredTransition().Reschedule == nl.Yes
+		if a.ClientStatus == nl.AllocClientFailed && !marked && !a.TerminalDesired() && a.NextAllocation() == "" &&
+			a.FollowupEvalID() == "" && Reschedulable(a) {
 			ids = append(ids, a.ID)
 		}
 	}

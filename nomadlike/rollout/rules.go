@@ -109,8 +109,8 @@ func Reschedulable(a *nl.Alloc) bool {
 	}
 	failed := failTime(a)
 	used := 0
-	if a.RescheduleTracker != nil {
-		for _, e := range a.RescheduleTracker.Events {
+	if a.RescheduleTracker() != nil {
+		for _, e := range a.RescheduleTracker().Events {
 			if failed.Sub(time.Unix(0, e.RescheduleTime)) < p.Interval {
 				used++
 			}

@@ -174,7 +174,7 @@ func constraintText(c *nl.Constraint) string {
 func Placement(s *store.Snapshot, a *nl.Alloc) *nl.PlacementExplanation {
 	x := &nl.PlacementExplanation{
 		AllocID: a.ID, Name: a.Name, NodeID: a.NodeID, NodeName: a.NodeName, JobVersion: a.JobVersion, EvalID: a.EvalID,
-		DesiredStatus: a.DesiredStatus, ClientStatus: a.ClientStatus, Preempted: a.PreemptedAllocations,
+		DesiredStatus: a.DesiredStatus, ClientStatus: a.ClientStatus, Preempted: a.PreemptedAllocations(),
 	}
 	if n := s.Node(a.NodeID); x.NodeName == "" && n != nil {
 		x.NodeName = n.Name
@@ -206,8 +206,8 @@ func why(a *nl.Alloc, x *nl.PlacementExplanation) string {
 	}
 	everywhere := a.Job != nil && (a.Job.Type == nl.JobTypeSystem || a.Job.Type == nl.JobTypeSysBatch)
 	switch {
-	case len(a.PreemptedAllocations) > 0:
-		return fmt.Sprintf("no node had room; here %d of lower priority could make way at the least cost", len(a.PreemptedAllocations))
+	case len(a.PreemptedAllocations()) > 0:
+		return fmt.Sprintf("no node had room; here %d of lower priority could make way at the least cost", len(a.PreemptedAllocations()))
 	case everywhere:
 		return fmt.Sprintf("jobs of type %s run on every node that may run them", a.Job.Type)
 	case chosen == nil:
@@ -223,7 +223,7 @@ func why(a *nl.Alloc, x *nl.PlacementExplanation) string {
 }
 
 func sticky(a *nl.Alloc) bool {
-	if a.Job == nil || a.PreviousAllocation == "" {
+	if a.Job == nil || a.PreviousAllocation() == "" {
 		return false
 	}
 	g := a.Job.Group(a.TaskGroup)

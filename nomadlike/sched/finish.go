@@ -29,7 +29,7 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 	}
 	for _, a := range r.plan.Place {
 		if u := result.Updates[a.TaskGroup]; u != nil && r.placed[a.ID] {
-			u.Preemptions += uint64(len(a.PreemptedAllocations))
+			u.Preemptions += uint64(len(a.PreemptedAllocations()))
 		}
 	}
 	annotations := &nl.PlanAnnotations{DesiredTGUpdates: result.Updates, PreemptedAllocs: r.preemptedStubs()}

@@ -128,14 +128,15 @@ func (r *run) placeOne(p *placer, place *reconcile.Placement, d *nl.Deployment) 
 // noteFailure marks a failed allocation whose replacement found no place.
 func (r *run) noteFailure(place *reconcile.Placement) {
 	a := place.Previous
-	if !place.Reschedule || a.RescheduleTracker != nil && a.RescheduleTracker.LastReschedule == pendingReschedule {
+	if !place.Reschedule || a.RescheduleTracker() != nil && a.RescheduleTracker().LastReschedule == pendingReschedule {
 		return
 	}
-	noted := a.Copy()
-	noted.RescheduleTracker = &nl.RescheduleTracker{LastReschedule: pendingReschedule}
-	if a.RescheduleTracker != nil {
-		noted.RescheduleTracker.Events = a.RescheduleTracker.Events
+	tracker := &nl.RescheduleTracker{LastReschedule: pendingReschedule}
+	if t := a.RescheduleTracker(); t != nil {
+		tracker.Events = t.Events
 	}
+	noted := a.Copy()
+	noted.Amend().RescheduleTracker = tracker
 	r.plan.Place = append(r.plan.Place, noted)
 }
 
@@ -168,7 +169,7 @@ func penalties(place *reconcile.Placement) []string {
 		return nil
 	}
 	nodes := []string{place.Previous.NodeID}
-	if t := place.Previous.RescheduleTracker; t != nil {
+	if t := place.Previous.RescheduleTracker(); t != nil {
 		for _, e := range t.Events {
 			if !slices.Contains(nodes, e.PrevNodeID) {
 				nodes = append(nodes, e.PrevNodeID)
@@ -243,12 +244,13 @@ func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offe
 		a.SigningKeyID = key.Meta.KeyID
 	}
 	if old := place.Previous; old != nil {
-		a.PreviousAllocation = old.ID
+		history := a.Amend()
+		history.PreviousAllocation = old.ID
 		switch {
 		case place.Reschedule:
-			a.RescheduleTracker = reconcile.Tracker(old, r.in.Now)
+			history.RescheduleTracker = reconcile.Tracker(old, r.in.Now)
 		case place.Replaces == nil && !place.Migrate:
-			a.RescheduleTracker = old.RescheduleTracker
+			history.RescheduleTracker = old.RescheduleTracker()
 		}
 	}
 	return a

@@ -102,8 +102,9 @@ func (r *run) evict(p *placer, c *candidate, victims []*nl.Alloc, place *reconci
 	m := *p.passed()
 	m.ScoreMetaData = []*nl.NodeScoreMeta{{NodeID: c.node.Info.ID, Scores: parts.Table(), NormScore: parts.Final()}}
 	a.Metrics = &m
+	history := a.Amend()
 	for _, v := range victims {
-		a.PreemptedAllocations = append(a.PreemptedAllocations, v.ID)
+		history.PreemptedAllocations = append(history.PreemptedAllocations, v.ID)
 		r.plan.Preempt = append(r.plan.Preempt, nl.AllocPreemption{AllocID: v.ID, NodeID: v.NodeID, ByAlloc: a.ID})
 		r.victimsOf = append(r.victimsOf, v)
 		r.evictedOf[groupKey{v.Namespace, v.JobID, v.TaskGroup}]++

@@ -323,9 +323,9 @@ func (w *world) show(job string) {
 			continue
 		}
 		line := fmt.Sprintf("%s %s %s v%d", w.called(a), a.NodeID, a.ClientStatus, a.JobVersion)
-		if a.RescheduleTracker != nil {
-			line += fmt.Sprintf(" rescheduled=%d", len(a.RescheduleTracker.Events))
-			if l := a.RescheduleTracker.LastReschedule; l != "" {
+		if a.RescheduleTracker() != nil {
+			line += fmt.Sprintf(" rescheduled=%d", len(a.RescheduleTracker().Events))
+			if l := a.RescheduleTracker().LastReschedule; l != "" {
 				line += " " + l
 			}
 		}

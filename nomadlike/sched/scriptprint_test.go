@@ -52,18 +52,18 @@ func (w *world) placeLine(before *store.Snapshot, a *nl.Alloc) string {
 		switch {
 		case old.JobVersion != a.JobVersion:
 			return fmt.Sprintf("update %s in place to v%d", w.called(old), a.JobVersion)
-		case a.FollowupEvalID == "" && old.FollowupEvalID != "":
+		case a.FollowupEvalID() == "" && old.FollowupEvalID() != "":
 			return "reconnect " + w.called(old)
-		case a.FollowupEvalID != old.FollowupEvalID:
+		case a.FollowupEvalID() != old.FollowupEvalID():
 			return "replace " + w.called(old) + " later"
 		}
-		return "note " + w.called(old) + " " + a.RescheduleTracker.LastReschedule
+		return "note " + w.called(old) + " " + a.RescheduleTracker().LastReschedule
 	}
 	line := fmt.Sprintf("place %s %s", w.called(a), a.NodeID)
 	if a.DeploymentStatus != nil && a.DeploymentStatus.Canary {
 		line += " canary"
 	}
-	if old := before.Alloc(a.PreviousAllocation); old != nil {
+	if old := before.Alloc(a.PreviousAllocation()); old != nil {
 		line += " after " + w.called(old)
 	}
 	if a.JobVersion > 0 {
@@ -87,8 +87,8 @@ func (w *world) placeLine(before *store.Snapshot, a *nl.Alloc) string {
 			line += fmt.Sprintf(" %s=%s", d.Name, strings.Join(d.DeviceIDs, ","))
 		}
 	}
-	if len(a.PreemptedAllocations) > 0 {
-		line += fmt.Sprintf(" preempting %d", len(a.PreemptedAllocations))
+	if len(a.PreemptedAllocations()) > 0 {
+		line += fmt.Sprintf(" preempting %d", len(a.PreemptedAllocations()))
 	}
 	if m := a.Metrics; m != nil && len(m.ScoreMetaData) > 1 {
 		line += " (" + scoreLine(m.ScoreMetaData) + ")"

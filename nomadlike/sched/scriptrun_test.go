@@ -243,7 +243,7 @@ func (w *world) stopped(p *nl.Plan) map[string]bool {
 func fresh(p *nl.Plan) map[string]bool {
 	out := map[string]bool{}
 	for _, a := range p.Place {
-		if a.CreateIndex == 0 && a.PreviousAllocation == "" {
+		if a.CreateIndex == 0 && a.PreviousAllocation() == "" {
 			out[a.Name] = true
 		}
 	}

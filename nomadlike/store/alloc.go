@@ -243,7 +243,7 @@ func hasEnded(clientStatus string) bool {
 func (t *tx) withUpdate(old *nl.Alloc, u *nl.AllocUpdate, time int64) *nl.Alloc {
 	next := *old
 	if old.ClientStatus == nl.AllocClientUnknown && u.ClientStatus != old.ClientStatus {
-		next.AllocStates = withClientStatus(old, u.ClientStatus, time)
+		next.Amend().AllocStates = withClientStatus(old, u.ClientStatus, time)
 	}
 	next.ClientStatus = constant(u.ClientStatus)
 	next.ClientDescription = constant(u.ClientDescription)
@@ -272,7 +272,7 @@ func (t *tx) withUpdate(old *nl.Alloc, u *nl.AllocUpdate, time int64) *nl.Alloc 
 // withClientStatus notes a change of the client status for good: reconnecting
 // is decided by these.
 func withClientStatus(a *nl.Alloc, status string, time int64) []*nl.AllocState {
-	return append(slices.Clip(a.AllocStates),
+	return append(slices.Clip(a.AllocStates()),
 		&nl.AllocState{Field: allocStateClientStatus, Value: constant(status), Time: timeOf(time)})
 }
 
@@ -285,7 +285,7 @@ func (t *tx) transitionAllocs(o *op.TransitionAllocs) {
 			continue
 		}
 		next := *old
-		mergeTransition(&next.DesiredTransition, o.Transitions[id])
+		mergeTransition(&next.Amend().DesiredTransition, o.Transitions[id])
 		next.ModifyIndex, next.AllocModifyIndex = t.index, t.index
 		if o.Time != 0 {
 			next.ModifyTime = o.Time

@@ -142,7 +142,7 @@ func (t *tx) skipShutdownDelay(row *jobRow) {
 			continue
 		}
 		next := *a
-		next.DesiredTransition.NoShutdownDelay = nl.Yes
+		next.Amend().DesiredTransition.NoShutdownDelay = nl.Yes
 		next.ModifyIndex, next.AllocModifyIndex = t.index, t.index
 		t.putAlloc(a, &next)
 	}

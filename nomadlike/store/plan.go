@@ -84,6 +84,7 @@ func (t *tx) stopAlloc(stop *nl.AllocStop, time int64) {
 		return
 	}
 	next := *old
+	history := next.Amend()
 	next.DesiredStatus = nl.AllocDesiredStop
 	if stop.Desired != "" {
 		next.DesiredStatus = constant(stop.Desired)
@@ -91,19 +92,19 @@ func (t *tx) stopAlloc(stop *nl.AllocStop, time int64) {
 	if stop.ClientStatus == nl.AllocClientUnknown {
 		next.ClientDescription = stop.Description
 	} else {
-		next.DesiredDescription = stop.Description
+		history.DesiredDescription = stop.Description
 	}
 	// How an allocation ended is not forgotten: what the scheduler did not know
 	// yet when it gave it up stands.
 	if stop.ClientStatus != "" && stop.ClientStatus != old.ClientStatus && !old.TerminalClient() {
 		next.ClientStatus = constant(stop.ClientStatus)
-		next.AllocStates = withClientStatus(old, stop.ClientStatus, time)
+		history.AllocStates = withClientStatus(old, stop.ClientStatus, time)
 	}
 	if stop.FollowupEvalID != "" {
-		next.FollowupEvalID = stop.FollowupEvalID
+		history.FollowupEvalID = stop.FollowupEvalID
 	}
 	if stop.Tracker != nil {
-		next.RescheduleTracker = stop.Tracker
+		history.RescheduleTracker = stop.Tracker
 	}
 	t.putServerAlloc(old, &next, time)
 }
@@ -115,8 +116,9 @@ func (t *tx) preemptAlloc(p *nl.AllocPreemption, time int64) {
 	}
 	next := *old
 	next.DesiredStatus = nl.AllocDesiredEvict
-	next.DesiredDescription = "Preempted by alloc ID " + p.ByAlloc
-	next.PreemptedByAllocation = p.ByAlloc
+	history := next.Amend()
+	history.DesiredDescription = "Preempted by alloc ID " + p.ByAlloc
+	history.PreemptedByAllocation = p.ByAlloc
 	t.putServerAlloc(old, &next, time)
 }
 
@@ -152,9 +154,9 @@ func (t *tx) placeAlloc(a *nl.Alloc, time int64) {
 	t.shareStrings(&next, node)
 	t.putServerAlloc(nil, &next, time)
 	t.followPlaced(&next, node, time)
-	if previous := t.Alloc(next.PreviousAllocation); previous != nil && previous.NextAllocation != next.ID {
+	if previous := t.Alloc(next.PreviousAllocation()); previous != nil && previous.NextAllocation() != next.ID {
 		replaced := *previous
-		replaced.NextAllocation = next.ID
+		replaced.Amend().NextAllocation = next.ID
 		replaced.ModifyIndex, replaced.ModifyTime = t.index, time
 		t.putAlloc(previous, &replaced)
 	}
@@ -171,11 +173,11 @@ func keepClientFields(old, next *nl.Alloc) {
 	if next.DeploymentID == old.DeploymentID && next.DeploymentStatus != nil && old.DeploymentStatus != nil {
 		next.DeploymentStatus = old.DeploymentStatus
 	}
-	if len(next.AllocStates) < len(old.AllocStates) {
-		next.AllocStates = old.AllocStates
+	if len(next.AllocStates()) < len(old.AllocStates()) {
+		next.Amend().AllocStates = old.AllocStates()
 	}
-	if next.NextAllocation == "" {
-		next.NextAllocation = old.NextAllocation
+	if next.NextAllocation() == "" && old.NextAllocation() != "" {
+		next.Amend().NextAllocation = old.NextAllocation()
 	}
 	if next.SigningKeyID == "" {
 		next.SigningKeyID = old.SigningKeyID
@@ -188,7 +190,7 @@ func keepClientFields(old, next *nl.Alloc) {
 // and who reads the plan from there must come to the same.
 func (t *tx) attachJob(old, next *nl.Alloc) {
 	row := t.jobRow(next.Namespace, next.JobID)
-	switch previous := t.Alloc(next.PreviousAllocation); {
+	switch previous := t.Alloc(next.PreviousAllocation()); {
 	case old != nil && old.Job != nil && old.JobVersion == next.JobVersion:
 		next.Job = old.Job
 	case row.version(next.JobVersion) != nil:

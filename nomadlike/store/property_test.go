@@ -79,7 +79,7 @@ func randomOp(s *Snapshot, ids *ids) op.Op {
 				why = metric(r) // perhaps one that says the same
 			}
 			p.Place = append(p.Place, &nl.Alloc{ID: ids.next(), Metrics: why, Namespace: nl.DefaultNamespace, JobID: id, TaskGroup: "g",
-				NodeID: node(), EvalID: fmt.Sprintf("eval-%d", r.IntN(12)), PreviousAllocation: pick(), DeploymentID: deployment,
+				NodeID: node(), EvalID: fmt.Sprintf("eval-%d", r.IntN(12)), AllocHistory: &nl.AllocHistory{PreviousAllocation: pick()}, DeploymentID: deployment,
 				AllocatedResources: resources(r)})
 		}
 		p.Stop = []nl.AllocStop{{AllocID: pick()}, {AllocID: pick(), ClientStatus: nl.AllocClientLost}}

@@ -192,7 +192,7 @@ func (s *script) parsePlan(verb, id string, a arguments) *op.PlanDelta {
 			ID: id, Name: fmt.Sprintf("%s.g[%d]", a["job"], a.number("n")), Namespace: a.namespace(), JobID: a["job"],
 			JobVersion: uint64(a.number("version")), TaskGroup: a.or("group", "g"), NodeID: a.or("node", "n1"),
 			EvalID: a.or("from", "e1"), DesiredStatus: nl.AllocDesiredRun, ClientStatus: a.or("client", nl.AllocClientPending),
-			PreviousAllocation: a["previous"], DeploymentID: a["deployment"], AllocatedResources: given(a),
+			AllocHistory: &nl.AllocHistory{PreviousAllocation: a["previous"]}, DeploymentID: a["deployment"], AllocatedResources: given(a),
 		}
 		if a.has("canary") {
 			alloc.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}

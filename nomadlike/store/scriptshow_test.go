@@ -115,9 +115,9 @@ func (s *script) showAlloc(id string) {
 	}
 	fmt.Fprintf(&s.out, "  %s: %s/%s create=%d modify=%d alloc-modify=%d time=%ds/%ds", id, a.DesiredStatus, a.ClientStatus,
 		a.CreateIndex, a.ModifyIndex, a.AllocModifyIndex, a.CreateTime/1e9, a.ModifyTime/1e9)
-	for _, part := range [][2]string{{"why", a.DesiredDescription}, {"client", a.ClientDescription},
-		{"previous", a.PreviousAllocation}, {"next", a.NextAllocation}, {"by", a.PreemptedByAllocation},
-		{"followup", a.FollowupEvalID}, {"deployment", a.DeploymentID}} {
+	for _, part := range [][2]string{{"why", a.DesiredDescription()}, {"client", a.ClientDescription},
+		{"previous", a.PreviousAllocation()}, {"next", a.NextAllocation()}, {"by", a.PreemptedByAllocation()},
+		{"followup", a.FollowupEvalID()}, {"deployment", a.DeploymentID}} {
 		if part[1] != "" {
 			fmt.Fprintf(&s.out, " %s=%q", part[0], part[1])
 		}
@@ -133,13 +133,13 @@ func (s *script) showAlloc(id string) {
 			fmt.Fprintf(&s.out, " healthy=%v@%d", *d.Healthy, d.ModifyIndex)
 		}
 	}
-	if a.DesiredTransition.Migrate != nl.Absent {
+	if a.DesiredTransition().Migrate != nl.Absent {
 		fmt.Fprint(&s.out, " migrate")
 	}
-	if a.DesiredTransition.NoShutdownDelay != nl.Absent {
+	if a.DesiredTransition().NoShutdownDelay != nl.Absent {
 		fmt.Fprint(&s.out, " no-shutdown-delay")
 	}
-	for _, state := range a.AllocStates {
+	for _, state := range a.AllocStates() {
 		fmt.Fprintf(&s.out, " was=%s", state.Value)
 	}
 	if a.TaskStates.Len() > 0 {

@@ -276,7 +276,7 @@ func TestAllocChangesAreOne(t *testing.T) {
 		return &op.RegisterJob{Job: &nl.Job{Namespace: "default", ID: id, Type: "service", TaskGroups: []*nl.Group{{Name: "g"}}}}
 	}
 	alloc := func(id, job, previous string) *nl.Alloc {
-		return &nl.Alloc{ID: id, Namespace: "default", JobID: job, TaskGroup: "g", NodeID: "n", EvalID: "e", PreviousAllocation: previous}
+		return &nl.Alloc{ID: id, Namespace: "default", JobID: job, TaskGroup: "g", NodeID: "n", EvalID: "e", AllocHistory: &nl.AllocHistory{PreviousAllocation: previous}}
 	}
 	plan := func(allocs ...*nl.Alloc) *op.ApplyPlans {
 		return &op.ApplyPlans{Plans: []*op.PlanDelta{{Place: allocs}}}
@@ -297,7 +297,7 @@ func TestAllocChangesAreOne(t *testing.T) {
 			t.Errorf("%s was %+v", id, before)
 		}
 	}
-	if a := changes["a"][0].After.(*nl.Alloc); len(changes) != 5 || a.NextAllocation != "c" || a.DesiredStatus != nl.AllocDesiredStop {
+	if a := changes["a"][0].After.(*nl.Alloc); len(changes) != 5 || a.NextAllocation() != "c" || a.DesiredStatus != nl.AllocDesiredStop {
 		t.Errorf("%d allocations, a is %+v", len(changes), a)
 	}
 }

@@ -73,7 +73,7 @@ func Followups(p *nl.Plan) []*nl.Eval {
 		named[p.Stop[i].FollowupEvalID] = true
 	}
 	for _, a := range p.Place {
-		named[a.FollowupEvalID] = true
+		named[a.FollowupEvalID()] = true
 	}
 	var out []*nl.Eval
 	for _, e := range p.Evals {
@@ -112,7 +112,7 @@ func dropNodes(p *nl.Plan, nodes []string) {
 			known[st.AllocID] = true
 		}
 	}
-	drop(p, func(a *nl.Alloc) bool { return gone[a.NodeID] || known[a.PreviousAllocation] })
+	drop(p, func(a *nl.Alloc) bool { return gone[a.NodeID] || known[a.PreviousAllocation()] })
 	p.Stop = slices.DeleteFunc(p.Stop, func(st nl.AllocStop) bool { return known[st.AllocID] })
 }
 
@@ -126,7 +126,7 @@ func drop(p *nl.Plan, which func(*nl.Alloc) bool) {
 			return false
 		}
 		dropped[a.ID] = true
-		kept[a.PreviousAllocation] = true
+		kept[a.PreviousAllocation()] = true
 		return true
 	})
 	p.Stop = slices.DeleteFunc(slices.Clone(p.Stop), func(st nl.AllocStop) bool {

@@ -155,7 +155,7 @@ func TestPlan(t *testing.T) {
 			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 600))) },
 			plan: func(c *cluster) *nl.Plan {
 				a := c.alloc("a", "n1", 2000)
-				a.PreviousAllocation = "x"
+				a.Amend().PreviousAllocation = "x"
 				p := c.plan(a)
 				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1"}}
 				return p
@@ -170,7 +170,7 @@ func TestPlan(t *testing.T) {
 			},
 			plan: func(c *cluster) *nl.Plan {
 				a := c.alloc("a", "n2", 600)
-				a.PreviousAllocation = "x"
+				a.Amend().PreviousAllocation = "x"
 				p := c.plan(a)
 				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1"}}
 				return p
@@ -211,7 +211,7 @@ func TestPlan(t *testing.T) {
 			meanwhile: func(c *cluster) { c.commit(c.plan(c.alloc("x", "n1", 10))) },
 			plan: func(c *cluster) *nl.Plan {
 				next := c.alloc("a", "n2", 10)
-				next.PreviousAllocation = "x"
+				next.Amend().PreviousAllocation = "x"
 				p := c.plan(next, c.alloc("b", "n2", 10))
 				p.Stop = []nl.AllocStop{{AllocID: "x", NodeID: "n1", ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun}}
 				return p
@@ -308,9 +308,9 @@ func TestPlanKeepsFollowups(t *testing.T) {
 	c.commit(c.plan(c.alloc("x", "n1", 10), c.alloc("y", "n2", 10)))
 	later := func(id string) *nl.Eval { return &nl.Eval{ID: id, Namespace: "default", JobID: "web"} }
 	noted := c.s.Alloc("y").Copy()
-	noted.FollowupEvalID = "reschedule"
+	noted.Amend().FollowupEvalID = "reschedule"
 	dropped := c.alloc("b", "n2", 2000)
-	dropped.FollowupEvalID = "of what is dropped"
+	dropped.Amend().FollowupEvalID = "of what is dropped"
 	p := c.plan(noted, dropped)
 	p.Place[0].NodeID, p.Place[1].NodeID = "n2", "n3"
 	c.apply(&op.SetNodeStatus{NodeID: "n1", Status: nl.NodeStatusDisconnected, Time: 1})
@@ -387,7 +387,7 @@ func TestGangs(t *testing.T) {
 	// One member has no room any more: the whole gang goes, with what it would
 	// have replaced and evicted, and then what stood on that room.
 	replacing, evicting, other := c.alloc("b", "n2", 600), c.alloc("c", "n3", 600), c.alloc("d", "n2", 400)
-	replacing.PreviousAllocation = "old"
+	replacing.Amend().PreviousAllocation = "old"
 	other.TaskGroup = "other"
 	p := gang(c.plan(c.alloc("a", "n1", 600), replacing, evicting, other))
 	p.Stop = []nl.AllocStop{{AllocID: "old", NodeID: "n2"}}

@@ -148,7 +148,11 @@ func (e *blockEncoder) reset() {
 func (e *blockEncoder) add(b []byte, a *nl.Alloc) (_ []byte, err error) {
 	f := &e.form
 	*f = allocForm{ID: a.ID, Name: a.Name}
-	for i, s := range shared(f, a) {
+	h := a.AllocHistory
+	if h == nil {
+		h = &noHistory
+	}
+	for i, s := range shared(f, a, h) {
 		// Most of what an allocation has, the one before it had as well.
 		last := &e.last[i]
 		if *s.text != last.text {
@@ -165,27 +169,29 @@ func (e *blockEncoder) add(b []byte, a *nl.Alloc) (_ []byte, err error) {
 		}
 	}
 	f.JobVersion = a.JobVersion
-	f.DeploymentStatus, f.TaskStates, f.NetworkStatus, f.RescheduleTracker = a.DeploymentStatus, a.TaskStates, a.NetworkStatus, a.RescheduleTracker
+	f.DeploymentStatus, f.TaskStates, f.NetworkStatus, f.RescheduleTracker = a.DeploymentStatus, a.TaskStates, a.NetworkStatus, h.RescheduleTracker
 	f.CreateIndex, f.ModifyIndex, f.AllocModifyIndex = a.CreateIndex, a.ModifyIndex, a.AllocModifyIndex
 	f.CreateTime, f.ModifyTime = a.CreateTime, a.ModifyTime
-	if hasMore(a) {
+	if hasMore(h) {
 		f.More = &allocMore{
-			AllocStates: a.AllocStates, FollowupEvalID: a.FollowupEvalID,
-			PreemptedAllocations: a.PreemptedAllocations, PreemptedByAllocation: a.PreemptedByAllocation,
+			AllocStates: h.AllocStates, FollowupEvalID: h.FollowupEvalID,
+			PreemptedAllocations: h.PreemptedAllocations, PreemptedByAllocation: h.PreemptedByAllocation,
 		}
-		if a.DesiredTransition != (nl.DesiredTransition{}) {
-			transition := a.DesiredTransition
-			f.More.DesiredTransition = &transition
+		if h.DesiredTransition != (nl.DesiredTransition{}) {
+			f.More.DesiredTransition = &h.DesiredTransition
 		}
 	}
 	return f.append(b)
 }
 
 // hasMore tells whether one of the fields of allocMore is set.
-func hasMore(a *nl.Alloc) bool {
-	return a.AllocStates != nil || a.DesiredTransition != (nl.DesiredTransition{}) ||
-		a.FollowupEvalID != "" || a.PreemptedAllocations != nil || a.PreemptedByAllocation != ""
+func hasMore(h *nl.AllocHistory) bool {
+	return h.AllocStates != nil || h.DesiredTransition != (nl.DesiredTransition{}) ||
+		h.FollowupEvalID != "" || h.PreemptedAllocations != nil || h.PreemptedByAllocation != ""
 }
+
+// noHistory is that of most allocations.
+var noHistory nl.AllocHistory
 
 // text is the position of s among the block's strings.
 func (e *blockEncoder) text(s string) uint32 {
@@ -230,13 +236,13 @@ type sharedText struct {
 // allocTexts is how many texts of an allocation a block shares.
 const allocTexts = 14
 
-func shared(f *allocForm, a *nl.Alloc) [allocTexts]sharedText {
+func shared(f *allocForm, a *nl.Alloc, h *nl.AllocHistory) [allocTexts]sharedText {
 	return [...]sharedText{
 		{&f.Namespace, &a.Namespace}, {&f.JobID, &a.JobID}, {&f.TaskGroup, &a.TaskGroup},
 		{&f.EvalID, &a.EvalID}, {&f.NodeID, &a.NodeID}, {&f.NodeName, &a.NodeName},
-		{&f.DesiredStatus, &a.DesiredStatus}, {&f.DesiredDescription, &a.DesiredDescription},
+		{&f.DesiredStatus, &a.DesiredStatus}, {&f.DesiredDescription, &h.DesiredDescription},
 		{&f.ClientStatus, &a.ClientStatus}, {&f.ClientDescription, &a.ClientDescription},
-		{&f.PreviousAllocation, &a.PreviousAllocation}, {&f.NextAllocation, &a.NextAllocation},
+		{&f.PreviousAllocation, &h.PreviousAllocation}, {&f.NextAllocation, &h.NextAllocation},
 		{&f.DeploymentID, &a.DeploymentID}, {&f.SigningKeyID, &a.SigningKeyID},
 	}
 }
@@ -428,15 +434,22 @@ func readList[T any](r *Reader, read func(*Reader) *T) []*T {
 	return out
 }
 
+// hasHistory tells whether a field of nl.AllocHistory is set.
+func (f *allocForm) hasHistory() bool {
+	return f.More != nil || f.RescheduleTracker != nil ||
+		f.DesiredDescription != 0 || f.PreviousAllocation != 0 || f.NextAllocation != 0
+}
+
 func (b *allocBlock) alloc(f *allocForm) (*nl.Alloc, error) {
 	a := &nl.Alloc{
 		ID: f.ID, Name: f.Name, JobVersion: f.JobVersion,
 		DeploymentStatus: f.DeploymentStatus, TaskStates: f.TaskStates,
-		NetworkStatus: f.NetworkStatus, RescheduleTracker: f.RescheduleTracker,
-		CreateIndex: f.CreateIndex, ModifyIndex: f.ModifyIndex, AllocModifyIndex: f.AllocModifyIndex,
+		NetworkStatus: f.NetworkStatus,
+		CreateIndex:   f.CreateIndex, ModifyIndex: f.ModifyIndex, AllocModifyIndex: f.AllocModifyIndex,
 		CreateTime: f.CreateTime, ModifyTime: f.ModifyTime,
 	}
-	for _, s := range shared(f, a) {
+	history := nl.AllocHistory{RescheduleTracker: f.RescheduleTracker}
+	for _, s := range shared(f, a, &history) {
 		text, err := at(b.Strings, *s.position)
 		if err != nil {
 			return nil, err
@@ -451,11 +464,15 @@ func (b *allocBlock) alloc(f *allocForm) (*nl.Alloc, error) {
 		return nil, err
 	}
 	if m := f.More; m != nil {
-		a.AllocStates, a.FollowupEvalID = m.AllocStates, m.FollowupEvalID
-		a.PreemptedAllocations, a.PreemptedByAllocation = m.PreemptedAllocations, m.PreemptedByAllocation
+		history.AllocStates, history.FollowupEvalID = m.AllocStates, m.FollowupEvalID
+		history.PreemptedAllocations, history.PreemptedByAllocation = m.PreemptedAllocations, m.PreemptedByAllocation
 		if m.DesiredTransition != nil {
-			a.DesiredTransition = *m.DesiredTransition
+			history.DesiredTransition = *m.DesiredTransition
 		}
+	}
+	if f.hasHistory() {
+		own := history // so that most allocate nothing
+		a.AllocHistory = &own
 	}
 	return a, nil
 }

@@ -180,7 +180,7 @@ func TestApplier_CommitsWhatFits(t *testing.T) {
 	inBubble(t, nil, func(b *bench) {
 		b.expect(b.submit(plan("a", 50, "n1")), "full")
 		p := plan("b", 50, "n1", "n2")
-		p.Place[1].FollowupEvalID = "later"
+		p.Place[1].Amend().FollowupEvalID = "later"
 		p.Evals = append(p.Evals, &nl.Eval{ID: "later", Namespace: "default", JobID: "j", Status: nl.EvalStatusPending})
 		b.expect(b.submit(p), "rejected [n1], committed true, fresh true")
 		s := b.st.Snapshot()

@@ -112,7 +112,7 @@ func (e *Endpoints) allocStop(ctx context.Context, req *query.AllocStop, reply *
 	}
 	eval := e.jobEval(job, nl.TriggerAllocStop, 0)
 	mark := &nl.DesiredTransition{Migrate: nl.Yes, Reschedule: nl.FlagOf(req.Reschedule), NoShutdownDelay: nl.FlagOf(req.NoShutdownDelay)}
-	if a.DesiredTransition.Waits() { // it was on the move: now it stops at once
+	if a.DesiredTransition().Waits() { // it was on the move: now it stops at once
 		mark.StartFirst = nl.No
 	}
 	r, err := e.propose(ctx, &op.TransitionAllocs{

@@ -242,7 +242,7 @@ func (e *Endpoints) jobEvaluate(ctx context.Context, req *query.JobEvaluate, rep
 	if req.ForceReschedule {
 		marks := map[string]*nl.DesiredTransition{}
 		for a := range s.AllocsByJob(ns, req.ID) {
-			if a.ClientStatus == nl.AllocClientFailed && a.NextAllocation == "" && !a.TerminalDesired() {
+			if a.ClientStatus == nl.AllocClientFailed && a.NextAllocation() == "" && !a.TerminalDesired() {
 				marks[a.ID] = &nl.DesiredTransition{ForceReschedule: nl.Yes}
 			}
 		}

@@ -366,7 +366,7 @@ func jobStatus(s *store.Snapshot, j *nl.Job) (*nl.JobStatusesJob, uint64) {
 			continue
 		}
 		ja := &nl.JobStatusesAlloc{ID: a.ID, Group: a.TaskGroup, ClientStatus: a.ClientStatus, NodeID: a.NodeID,
-			JobVersion: a.JobVersion, FollowupEvalID: a.FollowupEvalID}
+			JobVersion: a.JobVersion, FollowupEvalID: a.FollowupEvalID()}
 		for _, t := range a.TaskStates.All() {
 			ja.HasPausedTask = ja.HasPausedTask || t.Paused != ""
 		}

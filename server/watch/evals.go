@@ -91,15 +91,15 @@ func awaited(s *store.Snapshot, a *nl.Alloc, u *nl.AllocUpdate) bool {
 	if h := u.DeploymentStatus; a.Healthy() || h == nil || h.Healthy == nil || !*h.Healthy {
 		return false
 	}
-	before := s.Alloc(a.PreviousAllocation)
+	before := s.Alloc(a.PreviousAllocation())
 	for range lineMax {
 		switch {
 		case before == nil:
 			return false
 		case !before.Terminal():
-			return before.DesiredTransition.Waits()
+			return before.DesiredTransition().Waits()
 		}
-		before = s.Alloc(before.PreviousAllocation)
+		before = s.Alloc(before.PreviousAllocation())
 	}
 	return false
 }
@@ -112,7 +112,7 @@ func triggerOf(s *store.Snapshot, a *nl.Alloc, u *nl.AllocUpdate, now int64) str
 	if a.ClientStatus == nl.AllocClientUnknown && u.ClientStatus != nl.AllocClientUnknown {
 		return nl.TriggerReconnect
 	}
-	if u.ClientStatus != nl.AllocClientFailed || a.ClientStatus == nl.AllocClientFailed || a.TerminalDesired() || a.FollowupEvalID != "" {
+	if u.ClientStatus != nl.AllocClientFailed || a.ClientStatus == nl.AllocClientFailed || a.TerminalDesired() || a.FollowupEvalID() != "" {
 		return ""
 	}
 	after := a.Copy()

@@ -200,7 +200,7 @@ func (e *engine) gone(g *GroupAnswer, a *nl.Alloc, after *store.Snapshot) {
 	case now != nil && !now.Terminal():
 	case now != nil && now.DesiredStatus == nl.AllocDesiredEvict:
 		g.Evicted++
-		if by := after.Alloc(now.PreemptedByAllocation); by != nil && !slices.Contains(g.EvictedBy, by.JobID) {
+		if by := after.Alloc(now.PreemptedByAllocation()); by != nil && !slices.Contains(g.EvictedBy, by.JobID) {
 			g.EvictedBy = append(g.EvictedBy, by.JobID)
 		}
 	default:

@@ -32,7 +32,7 @@ func (c *Cluster) dump(s *store.Snapshot) {
 				health = map[bool]string{true: "healthy", false: "unhealthy"}[*d.Healthy]
 			}
 			c.w.Detailf("  allocation %s %s version %d at %d,%d on %s is to %s (%s) and %s, %s, deployment %s, next %s",
-				a.ID, a.Name, a.JobVersion, a.CreateIndex, a.ModifyIndex, a.NodeName, a.DesiredStatus, a.DesiredDescription, a.ClientStatus, health, a.DeploymentID, a.NextAllocation)
+				a.ID, a.Name, a.JobVersion, a.CreateIndex, a.ModifyIndex, a.NodeName, a.DesiredStatus, a.DesiredDescription(), a.ClientStatus, health, a.DeploymentID, a.NextAllocation())
 		}
 	}
 }
@@ -47,7 +47,7 @@ func (c *Cluster) detail(changes []store.Change) {
 		case *nl.Eval:
 			c.w.Detailf("evaluation %s of %s by %s is %s %s", v.ID, v.JobID, v.TriggeredBy, v.Status, v.StatusDescription)
 		case *nl.Alloc:
-			c.w.Detailf("allocation %s %s version %d on %s is to %s (%s) and %s", v.ID, v.Name, v.JobVersion, v.NodeName, v.DesiredStatus, v.DesiredDescription, v.ClientStatus)
+			c.w.Detailf("allocation %s %s version %d on %s is to %s (%s) and %s", v.ID, v.Name, v.JobVersion, v.NodeName, v.DesiredStatus, v.DesiredDescription(), v.ClientStatus)
 		case *nl.Deployment:
 			c.w.Detailf("deployment %s of %s version %d is %s: %s", v.ID, v.JobID, v.JobVersion, v.Status, v.StatusDescription)
 		case *nl.Node:

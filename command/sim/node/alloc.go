@@ -97,7 +97,7 @@ func (o opinion) status() *nl.AllocDeploymentStatus {
 func keep(a *nl.Alloc, g *group) held {
 	h := held{
 		id: a.ID, group: g, deployment: unique.Make(a.DeploymentID), modified: a.AllocModifyIndex,
-		terminal: a.TerminalDesired(), noDelay: a.DesiredTransition.NoShutdownDelay == nl.Yes,
+		terminal: a.TerminalDesired(), noDelay: a.DesiredTransition().NoShutdownDelay == nl.Yes,
 	}
 	if st := a.DeploymentStatus; st != nil {
 		h.canary, h.healthModified, h.healthy = st.Canary, st.ModifyIndex, opinionOf(st.Healthy)

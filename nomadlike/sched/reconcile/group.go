@@ -334,7 +334,7 @@ func (r *round) move() {
 			r.stop(a, DescMigrating)
 		}
 		r.u.Migrate++
-		if a.DesiredTransition.MigrateDisablePlacement == nl.Yes {
+		if a.DesiredTransition().MigrateDisablePlacement == nl.Yes {
 			continue
 		}
 		r.out.Place = append(r.out.Place, r.downgraded(Placement{

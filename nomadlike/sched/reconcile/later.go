@@ -61,9 +61,9 @@ func (s *state) failures(allocs, moving []*nl.Alloc) (stay, now []*nl.Alloc, lat
 			s.held = true
 		}
 		switch {
-		case may && !at.After(s.Now.Add(soonMax)), may && a.FollowupEvalID == s.EvalID && s.EvalID != "":
+		case may && !at.After(s.Now.Add(soonMax)), may && a.FollowupEvalID() == s.EvalID && s.EvalID != "":
 			now = append(now, a)
-		case may && a.FollowupEvalID == "":
+		case may && a.FollowupEvalID() == "":
 			stay = append(stay, a)
 			later = append(later, failedAlloc{a, at})
 		default:
@@ -134,11 +134,11 @@ func succeeded(a *nl.Alloc) bool {
 // due is when a failed allocation is to be replaced; may is false when it is
 // not. While its deployment runs, the deployment's watcher decides.
 func (s *state) due(a *nl.Alloc) (at time.Time, may bool) {
-	if a.DesiredTransition.ForceReschedule == nl.Yes {
+	if a.DesiredTransition().ForceReschedule == nl.Yes {
 		return s.Now, true
 	}
 	d := s.deployment
-	if d != nil && a.DeploymentID == d.ID && d.Active() && a.DesiredTransition.Reschedule != nl.Yes {
+	if d != nil && a.DeploymentID == d.ID && d.Active() && a.DesiredTransition().Reschedule != nl.Yes {
 		return time.Time{}, false
 	}
 	if d != nil && a.DeploymentID == d.ID && s.failed {
@@ -160,7 +160,7 @@ func (s *state) due(a *nl.Alloc) (at time.Time, may bool) {
 func (s *state) rescheduleLater(g *nl.Group, later []failedAlloc) {
 	for _, f := range later {
 		noted := f.a.Copy()
-		noted.FollowupEvalID = s.later(f.at, nl.TriggerRetryFailedAlloc, descReschedule)
+		noted.Amend().FollowupEvalID = s.later(f.at, nl.TriggerRetryFailedAlloc, descReschedule)
 		s.out.Rewrite = append(s.out.Rewrite, noted)
 		s.updates(g.Name).RescheduleLater++
 	}

@@ -42,10 +42,10 @@ func policyOf(a *nl.Alloc) *nl.ReschedulePolicy {
 }
 
 func events(a *nl.Alloc) []*nl.RescheduleEvent {
-	if a.RescheduleTracker == nil {
+	if a.RescheduleTracker() == nil {
 		return nil
 	}
-	return a.RescheduleTracker.Events
+	return a.RescheduleTracker().Events
 }
 
 // NextDelay is how long after its failure an allocation is replaced.

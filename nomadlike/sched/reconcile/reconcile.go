@@ -182,7 +182,7 @@ func (s *state) stopOf(a *nl.Alloc, description string) nl.AllocStop {
 // gone: nobody will ever tell that it has.
 func (s *state) loseStopping(a *nl.Alloc) {
 	if a.TerminalDesired() && !a.TerminalClient() && s.nodeGone(a) {
-		stop := s.stopOf(a, a.DesiredDescription)
+		stop := s.stopOf(a, a.DesiredDescription())
 		stop.Desired = a.DesiredStatus
 		s.out.Stop = append(s.out.Stop, stop)
 	}

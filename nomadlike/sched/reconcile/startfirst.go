@@ -28,13 +28,13 @@ func (r *round) takeFollowed() {
 // there is none or nobody wants it any more.
 func (s *state) successor(a *nl.Alloc) *nl.Alloc {
 	var last *nl.Alloc
-	for id := a.NextAllocation; id != ""; {
+	for id := a.NextAllocation(); id != ""; {
 		at := slices.IndexFunc(s.Allocs, func(o *nl.Alloc) bool { return o.ID == id })
 		if at < 0 {
 			break
 		}
 		last = s.Allocs[at]
-		id = last.NextAllocation
+		id = last.NextAllocation()
 	}
 	if last == nil || last.TerminalDesired() {
 		return nil
@@ -61,7 +61,7 @@ func (r *round) stopFollowed() {
 
 // waits tells whether the allocation stays until its replacement is healthy.
 // Nothing stays on a node that is gone.
-func (s *state) waits(a *nl.Alloc) bool { return a.DesiredTransition.Waits() && !s.nodeGone(a) }
+func (s *state) waits(a *nl.Alloc) bool { return a.DesiredTransition().Waits() && !s.nodeGone(a) }
 
 // dropped tells whether the allocation is stopped without a replacement.
 func (r *round) dropped(a *nl.Alloc) bool {

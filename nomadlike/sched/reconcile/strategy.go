@@ -52,8 +52,8 @@ func stopOnClientAfter(g *nl.Group) time.Duration {
 // unknownSince is when the allocation last became unknown; ok is false when it
 // never was.
 func unknownSince(a *nl.Alloc) (time.Time, bool) {
-	for i := len(a.AllocStates) - 1; i >= 0; i-- {
-		if st := a.AllocStates[i]; st.Field == stateClientStatus && st.Value == nl.AllocClientUnknown {
+	for i := len(a.AllocStates()) - 1; i >= 0; i-- {
+		if st := a.AllocStates()[i]; st.Field == stateClientStatus && st.Value == nl.AllocClientUnknown {
 			return st.Time.Time, true
 		}
 	}

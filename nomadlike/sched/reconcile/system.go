@@ -151,7 +151,7 @@ func (r *perNode) live(a *nl.Alloc) {
 	case n == nil || n.Status == nl.NodeStatusDown || n.Status == nl.NodeStatusDisconnected:
 		r.unreachable(a, n)
 		return
-	case a.DesiredTransition.Migrate == nl.Yes:
+	case a.DesiredTransition().Migrate == nl.Yes:
 		r.stop(a, DescTainted)
 		r.u.Stop++
 		return
@@ -174,9 +174,9 @@ func (r *perNode) live(a *nl.Alloc) {
 	switch {
 	case r.current(a):
 		r.u.Ignore++
-		if _, was := unknownSince(a); was && a.FollowupEvalID != "" {
+		if _, was := unknownSince(a); was && a.FollowupEvalID() != "" {
 			back := a.Copy()
-			back.FollowupEvalID = ""
+			back.Amend().FollowupEvalID = ""
 			r.out.Rewrite = append(r.out.Rewrite, back)
 			r.u.Reconnect++
 		}
@@ -243,7 +243,7 @@ func (r *perNode) placeMissing(missing []*nl.Node) int {
 	}
 	for _, n := range missing {
 		p := Placement{Name: Name(r.ID, r.g.Name, 0), Group: r.g, NodeID: n.ID, Deployed: true}
-		if old := r.last[n.ID]; old != nil && old.NextAllocation == "" {
+		if old := r.last[n.ID]; old != nil && old.NextAllocation() == "" {
 			p.Previous = old
 		}
 		r.out.Place = append(r.out.Place, p)

@@ -30,15 +30,15 @@ func (s *state) relevant(allocs []*nl.Alloc) []*nl.Alloc {
 	var out []*nl.Alloc
 	recalled := map[string]bool{} // stood in for one that came back
 	for _, a := range allocs {
-		if a.TerminalDesired() && a.DesiredDescription == DescReconnected {
+		if a.TerminalDesired() && a.DesiredDescription() == DescReconnected {
 			recalled[a.ID] = true
 		}
 	}
 	for _, a := range allocs {
-		if a.Terminal() && a.NextAllocation != "" && !recalled[a.NextAllocation] {
+		if a.Terminal() && a.NextAllocation() != "" && !recalled[a.NextAllocation()] {
 			continue
 		}
-		awaited := a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID != ""
+		awaited := a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID() != ""
 		if s.batch && a.Terminal() && !s.current(a) && !awaited {
 			continue
 		}
@@ -59,7 +59,7 @@ func (s *state) sortOut(allocs []*nl.Alloc) *sets {
 		switch {
 		case a.TerminalDesired() || a.TerminalClient():
 			s.sortOver(t, a)
-		case a.DesiredTransition.Migrate == nl.Yes:
+		case a.DesiredTransition().Migrate == nl.Yes:
 			t.migrate = append(t.migrate, a)
 		default:
 			s.sortLive(t, a)
@@ -70,9 +70,9 @@ func (s *state) sortOut(allocs []*nl.Alloc) *sets {
 
 // sortOver sorts an allocation that is over.
 func (s *state) sortOver(t *sets, a *nl.Alloc) {
-	if a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID != "" && a.NextAllocation == "" && a.TerminalDesired() {
+	if a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID() != "" && a.NextAllocation() == "" && a.TerminalDesired() {
 		if until, delayed := s.stopsLater(a); delayed {
-			if s.Now.Before(until) && a.FollowupEvalID != s.EvalID {
+			if s.Now.Before(until) && a.FollowupEvalID() != s.EvalID {
 				t.waiting = append(t.waiting, a)
 			}
 			return
@@ -91,7 +91,7 @@ func (s *state) stopsLater(a *nl.Alloc) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	since := time.Unix(0, a.ModifyTime)
-	for _, st := range a.AllocStates {
+	for _, st := range a.AllocStates() {
 		if st.Field == stateClientStatus && st.Value == nl.AllocClientLost {
 			since = st.Time.Time
 		}
@@ -107,7 +107,7 @@ func (s *state) sortLive(t *sets, a *nl.Alloc) {
 	// The evaluation that was to look at this time counts as in time, even if
 	// the clock of the server that works on it is behind.
 	if since, was := unknownSince(a); unknown && was && lostAfter(g) > 0 &&
-		(!s.Now.Before(since.Add(lostAfter(g))) || a.FollowupEvalID == s.EvalID && s.EvalID != "") {
+		(!s.Now.Before(since.Add(lostAfter(g))) || a.FollowupEvalID() == s.EvalID && s.EvalID != "") {
 		t.lost = append(t.lost, a)
 		return
 	}
@@ -133,7 +133,7 @@ func (s *state) sortLive(t *sets, a *nl.Alloc) {
 	case unknown:
 		s.sortUnknown(t, a)
 	default:
-		if _, was := unknownSince(a); was && a.FollowupEvalID != "" {
+		if _, was := unknownSince(a); was && a.FollowupEvalID() != "" {
 			t.reconnecting = append(t.reconnecting, a)
 			return
 		}
@@ -193,7 +193,7 @@ func (s *state) reconnect(g *nl.Group, t *sets) {
 			continue
 		}
 		kept := a.Copy()
-		kept.FollowupEvalID = ""
+		kept.Amend().FollowupEvalID = ""
 		s.out.Rewrite = append(s.out.Rewrite, kept)
 		u.Reconnect++
 	}
@@ -210,7 +210,7 @@ func standsIn(a *nl.Alloc) bool {
 // follows tells whether b was made after a, to stand in for it. One of an older
 // version was not: it has the name of a canary, and replaces another one.
 func follows(b, a *nl.Alloc) bool {
-	return b.PreviousAllocation == a.ID || a.NextAllocation == b.ID || b.CreateIndex > a.CreateIndex && b.JobVersion >= a.JobVersion
+	return b.PreviousAllocation() == a.ID || a.NextAllocation() == b.ID || b.CreateIndex > a.CreateIndex && b.JobVersion >= a.JobVersion
 }
 
 func without(allocs []*nl.Alloc, ids map[string]bool) []*nl.Alloc {
@@ -248,7 +248,7 @@ func (s *state) disconnect(g *nl.Group, t *sets) (replace []*nl.Alloc) {
 		}
 	}
 	for _, a := range t.unknown {
-		if a.NextAllocation == "" {
+		if a.NextAllocation() == "" {
 			replace = append(replace, a)
 		}
 	}

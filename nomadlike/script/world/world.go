@@ -255,8 +255,11 @@ func (w *World) alloc(l script.Line) {
 	}
 	a := &nl.Alloc{
 		ID: l.Args[0], Name: l.Args[0], Namespace: "default", JobID: j.ID, Job: j, JobVersion: j.Version, TaskGroup: "g",
-		NodeID: l.Set["node"], EvalID: l.Set["eval"], DeploymentID: l.Set["deployment"], PreviousAllocation: l.Set["previous"],
+		NodeID: l.Set["node"], EvalID: l.Set["eval"], DeploymentID: l.Set["deployment"],
 		DesiredStatus: set(l, "desired", nl.AllocDesiredRun), ClientStatus: nl.AllocClientPending,
+	}
+	if previous := l.Set["previous"]; previous != "" {
+		a.Amend().PreviousAllocation = previous
 	}
 	if has(l, "canary") {
 		a.DeploymentStatus = &nl.AllocDeploymentStatus{Canary: true}
