@@ -9,7 +9,6 @@ import (
 
 // finish brings the evaluation into its final form and adds those that follow.
 func (r *run) finish(result *reconcile.Result) *Outcome {
-	r.dropStopped()
 	now := r.in.Now.UnixNano()
 	done := r.eval.Copy()
 	done.Status, done.StatusDescription = nl.EvalStatusComplete, ""
@@ -44,21 +43,6 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 	}
 	r.plan.Evals = append(evals, r.preemptionEvals()...)
 	return &Outcome{Plan: r.plan, Eval: done}
-}
-
-// dropStopped takes allocations that the plan ends out of what it writes: with
-// what was noted on them before that was decided they would be wanted again.
-func (r *run) dropStopped() {
-	if len(r.plan.Place) == 0 || len(r.plan.Stop) == 0 {
-		return
-	}
-	stopped := make(map[string]bool, len(r.plan.Stop))
-	for i := range r.plan.Stop {
-		if st := &r.plan.Stop[i]; st.Desired != nl.AllocDesiredRun {
-			stopped[st.AllocID] = true
-		}
-	}
-	r.plan.Place = slices.DeleteFunc(r.plan.Place, func(a *nl.Alloc) bool { return stopped[a.ID] })
 }
 
 // deployment is the one the evaluation worked on.

@@ -35,7 +35,7 @@ func (r *run) place(result *reconcile.Result) error {
 		}
 		if !r.freed || len(failed) == 0 || len(failed) == len(pending) {
 			for _, place := range failed {
-				r.noteFailure(place)
+				r.writeKept(place)
 			}
 			return nil
 		}
@@ -125,8 +125,12 @@ func (r *run) placeOne(p *placer, place *reconcile.Placement, d *nl.Deployment) 
 	return false
 }
 
-// noteFailure marks a failed allocation whose replacement found no place.
-func (r *run) noteFailure(place *reconcile.Placement) {
+// writeKept writes what a placement that found no place was to replace: as the
+// reconciler would have it, and a failed one with a mark.
+func (r *run) writeKept(place *reconcile.Placement) {
+	if place.Kept != nil {
+		r.plan.Place = append(r.plan.Place, place.Kept)
+	}
 	a := place.Previous
 	if !place.Reschedule || a.RescheduleTracker() != nil && a.RescheduleTracker().LastReschedule == pendingReschedule {
 		return

@@ -22,6 +22,7 @@ type round struct {
 	later       []failedAlloc
 	destructive []*nl.Alloc
 	followed    []followed
+	noted       map[string]*nl.Alloc // by ID: as what stays is to be written
 	inPlace     int
 	requires    bool // canaries are missing
 }
@@ -39,21 +40,25 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	}
 	r.takeFollowed()
 	r.notePromoted()
-	s.reconnect(g, r.sets)
+	back := s.reconnect(g, r.sets)
 	replace := s.disconnect(g, r.sets)
 	r.untainted, r.now, r.later = s.failures(r.untainted, r.migrate)
-	s.rescheduleLater(g, r.later)
 	r.settleCanaries()
 
 	r.names = newNames(s.ID, g.Name, r.counted(r.untainted), r.migrate, r.now, r.lost, replace, r.waiting)
 	r.stopLost()
 	r.scaleDown()
+	for _, a := range back {
+		r.note(a, "")
+	}
+	r.rescheduleLater()
 	r.compareVersions()
 	r.placeCanaries()
 	placed := r.place(replace)
 	r.replaceOld(placed)
 	r.move()
 	r.stopFollowed()
+	r.writeNoted()
 	switch {
 	case exists:
 		s.keepState(g, st)
@@ -161,6 +166,29 @@ func (r *round) scaleDown() {
 	r.untainted = without(r.untainted, gone)
 	r.now = without(r.now, gone)
 	r.migrate = without(r.migrate, gone)
+	r.later = slices.DeleteFunc(r.later, func(f failedAlloc) bool { return gone[f.a.ID] })
+}
+
+// note keeps an allocation as it is to be written if it stays. What becomes of
+// it is decided after that; writeNoted writes what is left.
+func (r *round) note(a *nl.Alloc, followup string) {
+	if r.noted == nil {
+		r.noted = map[string]*nl.Alloc{}
+	}
+	noted := a.Copy()
+	noted.Amend().FollowupEvalID = followup
+	r.noted[a.ID] = noted
+}
+
+func (r *round) writeNoted() {
+	if len(r.noted) == 0 {
+		return
+	}
+	for _, a := range r.untainted {
+		if noted := r.noted[a.ID]; noted != nil {
+			r.out.Rewrite = append(r.out.Rewrite, noted)
+		}
+	}
 }
 
 // compareVersions finds what runs another version and how it gets to the
@@ -321,8 +349,9 @@ func (r *round) replaceOld(placed int) {
 		stop := r.stopOf(a, DescUpdating)
 		r.u.DestructiveUpdate++
 		r.out.Place = append(r.out.Place, Placement{
-			Name: r.names.keep(a), Group: r.g, Previous: a, Replaces: &stop, Deployed: true,
+			Name: r.names.keep(a), Group: r.g, Previous: a, Replaces: &stop, Kept: r.noted[a.ID], Deployed: true,
 		})
+		delete(r.noted, a.ID)
 	}
 }
 

@@ -157,11 +157,9 @@ func (s *state) due(a *nl.Alloc) (at time.Time, may bool) {
 
 // rescheduleLater makes the evaluations for later replacements and notes them
 // on the allocations.
-func (s *state) rescheduleLater(g *nl.Group, later []failedAlloc) {
-	for _, f := range later {
-		noted := f.a.Copy()
-		noted.Amend().FollowupEvalID = s.later(f.at, nl.TriggerRetryFailedAlloc, descReschedule)
-		s.out.Rewrite = append(s.out.Rewrite, noted)
-		s.updates(g.Name).RescheduleLater++
+func (r *round) rescheduleLater() {
+	for _, f := range r.later {
+		r.note(f.a, r.state.later(f.at, nl.TriggerRetryFailedAlloc, descReschedule))
+		r.u.RescheduleLater++
 	}
 }

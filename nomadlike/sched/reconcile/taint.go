@@ -163,7 +163,7 @@ func (s *state) groupOf(a *nl.Alloc) *nl.Group {
 // reconnect decides for every allocation that came back whether it or what
 // stands in for it stays. Where stand-ins came back, too, the newest are decided
 // first, so that the older ones meet those that are left.
-func (s *state) reconnect(g *nl.Group, t *sets) {
+func (s *state) reconnect(g *nl.Group, t *sets) (stay []*nl.Alloc) {
 	u := s.updates(g.Name)
 	back := slices.Clone(t.reconnecting)
 	slices.SortStableFunc(back, func(a, b *nl.Alloc) int {
@@ -188,16 +188,10 @@ func (s *state) reconnect(g *nl.Group, t *sets) {
 		}
 		t.untainted = append(t.untainted, a)
 	}
-	for _, a := range back {
-		if gone[a.ID] {
-			continue
-		}
-		kept := a.Copy()
-		kept.Amend().FollowupEvalID = ""
-		s.out.Rewrite = append(s.out.Rewrite, kept)
-		u.Reconnect++
-	}
 	t.untainted = without(t.untainted, gone)
+	stay = without(back, gone)
+	u.Reconnect += uint64(len(stay))
+	return stay
 }
 
 // standsIn tells whether an allocation holds the place of one that comes back:
