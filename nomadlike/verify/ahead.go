@@ -10,11 +10,13 @@ import (
 // Ahead is what verified plans change that are on their way into the log: it is
 // not in the snapshot yet, or nobody looked whether it is. What they stop or
 // evict is counted as still there: should they fail to arrive, nothing was
-// built on room they would have made.
+// built on room they would have made. It is for one goroutine at a time.
 type Ahead struct {
 	placed  map[string][]placement // by node
 	plans   []*nl.Alloc            // of each plan that places something new, the first of that
-	changed map[string]bool        // stored allocations that they change, by ID
+	deltas  []*op.PlanDelta        // all of them
+	changed map[string]bool        // stored allocations that they change, by ID; see changes
+	counted int                    // how many of the deltas are in changed
 }
 
 // placement is an allocation and the place of its plan among those that place
@@ -30,7 +32,7 @@ func isNew(a *nl.Alloc) bool { return a.CreateIndex == 0 && a.AllocModifyIndex =
 // Add counts one more plan.
 func (h *Ahead) Add(d *op.PlanDelta) {
 	if h.placed == nil {
-		h.placed, h.changed = map[string][]placement{}, map[string]bool{}
+		h.placed = map[string][]placement{}
 	}
 	plan := len(h.plans)
 	for _, a := range d.Place {
@@ -38,16 +40,31 @@ func (h *Ahead) Add(d *op.PlanDelta) {
 			h.plans = append(h.plans, a)
 		}
 		h.placed[a.NodeID] = append(h.placed[a.NodeID], placement{a, plan})
-		if a.AllocModifyIndex > 0 {
-			h.changed[a.ID] = true
+	}
+	h.deltas = append(h.deltas, d)
+}
+
+// changes tells whether one of them changes the stored allocation. What they
+// change is gathered when that is asked: few plans write anew what is stored.
+func (h *Ahead) changes(id string) bool {
+	if h.changed == nil {
+		h.changed = map[string]bool{}
+	}
+	for _, d := range h.deltas[h.counted:] {
+		for _, a := range d.Place {
+			if a.AllocModifyIndex > 0 {
+				h.changed[a.ID] = true
+			}
+		}
+		for i := range d.Stop {
+			h.changed[d.Stop[i].AllocID] = true
+		}
+		for i := range d.Preempt {
+			h.changed[d.Preempt[i].AllocID] = true
 		}
 	}
-	for i := range d.Stop {
-		h.changed[d.Stop[i].AllocID] = true
-	}
-	for i := range d.Preempt {
-		h.changed[d.Preempt[i].AllocID] = true
-	}
+	h.counted = len(h.deltas)
+	return h.changed[id]
 }
 
 // Placed lists what is on its way to a node and has not arrived in s.
@@ -112,7 +129,7 @@ func (h *Ahead) putOn(node *fit.Node, s *store.Snapshot, removed map[string]bool
 // changes tells whether one of them changes the stored allocation.
 func changes(ahead []*Ahead, id string) bool {
 	for _, h := range ahead {
-		if h.changed[id] {
+		if h.changes(id) {
 			return true
 		}
 	}

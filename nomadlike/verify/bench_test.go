@@ -3,6 +3,7 @@ package verify_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -13,6 +14,7 @@ import (
 
 // BenchmarkPlan verifies a plan of 2,000 allocations, each on a node of its own,
 // in a cluster of 6,100 nodes with 200,000, beside another that is on its way.
+// They are new, or new ones in place of those of an earlier plan.
 func BenchmarkPlan(b *testing.B) {
 	const nodes, perPlan, plans = 6100, 2000, 100
 	r := rand.New(rand.NewPCG(1, 1))
@@ -49,11 +51,26 @@ func BenchmarkPlan(b *testing.B) {
 	}
 	var held verify.Ahead
 	held.Add(store.PlanDelta(plan(plans), 1))
-	p := plan(plans + 1)
-	for b.Loop() {
-		if _, rejected := verify.Plan(s, []*verify.Ahead{&held}, p); len(rejected) > 0 {
-			b.Fatal("nodes are full")
-		}
+	place := plan(plans + 1)
+	replace := *place
+	replace.Place = nil
+	for i, old := range slices.Collect(s.AllocsByJob(nl.DefaultNamespace, "job-7")) {
+		a := *place.Place[i]
+		a.NodeID, a.Amend().PreviousAllocation = old.NodeID, old.ID
+		replace.Stop = append(replace.Stop, nl.AllocStop{AllocID: old.ID, NodeID: old.NodeID})
+		replace.Place = append(replace.Place, &a)
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*perPlan), "ns/alloc")
+	for _, test := range []struct {
+		name string
+		plan *nl.Plan
+	}{{"place", place}, {"replace", &replace}} {
+		b.Run(test.name, func(b *testing.B) {
+			for b.Loop() {
+				if _, rejected := verify.Plan(s, []*verify.Ahead{&held}, test.plan); len(rejected) > 0 {
+					b.Fatal("nodes are full")
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*perPlan), "ns/alloc")
+		})
+	}
 }

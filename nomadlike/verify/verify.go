@@ -89,7 +89,9 @@ func misfits(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) []string {
 	var out []string
 	c := newCheck(s, ahead, p)
 	claims := checkClaims(s, ahead, p)
-	for _, n := range c.split() {
+	parts := c.split()
+	for i := range parts {
+		n := &parts[i]
 		if !c.fits(n) || claims.refused[n.node] {
 			out = append(out, n.node)
 		}

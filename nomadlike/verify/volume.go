@@ -10,25 +10,34 @@ import (
 type claims struct {
 	s       *store.Snapshot
 	ahead   []*Ahead
-	leaves  map[string]bool // allocations that the plan stops
+	plan    *nl.Plan
+	leaves  map[string]bool // allocations that the plan stops; nil until asked for
 	taken   map[string][]fit.Holder
 	refused map[string]bool // nodes
 }
 
 func checkClaims(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) *claims {
-	c := &claims{s: s, ahead: ahead, leaves: map[string]bool{}, taken: map[string][]fit.Holder{}, refused: map[string]bool{}}
-	for i := range p.Stop {
-		c.leaves[p.Stop[i].AllocID] = p.Stop[i].Desired != nl.AllocDesiredRun
-	}
-	for i := range p.Preempt {
-		c.leaves[p.Preempt[i].AllocID] = true
-	}
+	c := &claims{s: s, ahead: ahead, plan: p, taken: map[string][]fit.Holder{}, refused: map[string]bool{}}
 	for _, a := range p.Place {
 		if g := a.Group(); g != nil && len(g.Volumes) > 0 && !a.Terminal() && s.Alloc(a.ID) == nil {
 			c.place(a, g)
 		}
 	}
 	return c
+}
+
+// leaving tells whether the plan stops or evicts an allocation.
+func (c *claims) leaving(id string) bool {
+	if c.leaves == nil { // most plans claim nothing
+		c.leaves = make(map[string]bool, len(c.plan.Stop)+len(c.plan.Preempt))
+		for i := range c.plan.Stop {
+			c.leaves[c.plan.Stop[i].AllocID] = c.plan.Stop[i].Desired != nl.AllocDesiredRun
+		}
+		for i := range c.plan.Preempt {
+			c.leaves[c.plan.Preempt[i].AllocID] = true
+		}
+	}
+	return c.leaves[id]
 }
 
 // place claims the volumes of a new allocation, or refuses its node.
@@ -40,7 +49,7 @@ func (c *claims) place(a *nl.Alloc, g *nl.Group) {
 			return
 		}
 		key := store.JobKey(v.Namespace, v.ID)
-		holders := fit.Holders(v, a.JobID, c.s.Alloc, func(id string) bool { return c.leaves[id] })
+		holders := fit.Holders(v, a.JobID, c.s.Alloc, c.leaving)
 		holders = append(append(holders, c.taken[key]...), c.onTheWay(v)...)
 		if fit.Claim(v, r, a.NodeID, holders) != "" {
 			c.refused[a.NodeID] = true

@@ -12,42 +12,41 @@ import (
 // of them, and so would be the outcome.
 type busy struct {
 	mu    sync.Mutex
-	nodes map[*worker]map[string]bool
+	plans map[*worker]*nl.Plan
 }
 
-// set notes where a worker's plan places something; a nil plan is over.
+// set notes a worker's plan; nil is over.
 func (b *busy) set(w *worker, p *nl.Plan) {
-	var nodes map[string]bool
-	if p != nil {
-		nodes = map[string]bool{}
-		for _, a := range p.Place {
-			nodes[a.NodeID] = true
-		}
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(nodes) == 0 {
-		delete(b.nodes, w)
+	if p == nil {
+		delete(b.plans, w)
 		return
 	}
-	if b.nodes == nil {
-		b.nodes = map[*worker]map[string]bool{}
+	if b.plans == nil {
+		b.plans = map[*worker]*nl.Plan{}
 	}
-	b.nodes[w] = nodes
+	b.plans[w] = p
 }
 
 // others are the nodes of all plans but the worker's own, in order.
 func (b *busy) others(w *worker) (out []string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for other, nodes := range b.nodes {
-		if other == w {
-			continue
-		}
-		for id := range nodes {
-			out = append(out, id)
+	for _, p := range b.otherPlans(w) {
+		for _, a := range p.Place {
+			out = append(out, a.NodeID)
 		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+func (b *busy) otherPlans(w *worker) (out []*nl.Plan) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for other, p := range b.plans {
+		if other != w {
+			out = append(out, p)
+		}
+	}
+	return out
 }
