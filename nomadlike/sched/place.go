@@ -237,8 +237,9 @@ func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) 
 
 func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offer *assign.Offer) *nl.Alloc {
 	job := p.ask.Job
+	id, name := r.ids.name(r.in.NewID(), place.Name)
 	a := &nl.Alloc{
-		ID: r.ids.place(r.in.NewID()), Namespace: job.Namespace, EvalID: r.eval.ID, Name: place.Name,
+		ID: id, Namespace: job.Namespace, EvalID: r.eval.ID, Name: name,
 		NodeID: c.node.Info.ID, NodeName: c.node.Info.Name,
 		JobID: job.ID, Job: job, JobVersion: job.Version, TaskGroup: place.Group.Name,
 		AllocatedResources: offer.Resources,

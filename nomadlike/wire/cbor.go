@@ -229,6 +229,20 @@ func (r *Reader) Int() int64 {
 // Text reads a text.
 func (r *Reader) Text() string { return string(r.text()) }
 
+// Texts reads two texts into one string, of which both are parts: an object less
+// for the collector of garbage, where there are millions.
+func (r *Reader) Texts() (first, second string) {
+	input := r.b
+	one := len(r.text())
+	end := len(input) - len(r.b) // of the first
+	two := len(r.text())
+	if r.err != nil {
+		return "", ""
+	}
+	both := string(input[end-one : len(input)-len(r.b)])
+	return both[:one], both[len(both)-two:]
+}
+
 // text reads a text, whose bytes stay those of the input.
 func (r *Reader) text() []byte { return r.take(r.head(majorText)) }
 

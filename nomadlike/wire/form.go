@@ -59,7 +59,7 @@ func (f *allocForm) read(r *Reader) {
 	if n := r.Array(); r.err == nil && n != allocFields {
 		r.fail(fmt.Errorf("it has %d elements instead of %d", n, allocFields))
 	}
-	f.ID, f.Name = r.Text(), r.Text()
+	f.ID, f.Name = r.Texts()
 	for _, to := range f.references() {
 		*to = r.uint32()
 	}

@@ -152,3 +152,22 @@ func TestTaskEventLegacy(t *testing.T) {
 		}
 	}
 }
+
+func TestTexts(t *testing.T) {
+	for _, c := range []struct{ first, second string }{
+		{"", ""}, {"a", ""}, {"", "b"}, {"id", "name"}, {strings.Repeat("x", 300), strings.Repeat("y", 24)},
+	} {
+		b := AppendUint(AppendText(AppendText(nil, c.first), c.second), 7)
+		r := NewReader(b)
+		first, second := r.Texts()
+		if after := r.Uint(); first != c.first || second != c.second || after != 7 || r.Close() != nil {
+			t.Errorf("%q, %q: read %q, %q, then %d, %v", c.first, c.second, first, second, after, r.Close())
+		}
+		for cut := range b[:len(b)-1] {
+			r = NewReader(b[:cut])
+			if one, two := r.Texts(); one != "" || two != "" || r.Close() == nil {
+				t.Errorf("%q, %q cut at %d: read %q, %q, %v", c.first, c.second, cut, one, two, r.Close())
+			}
+		}
+	}
+}
