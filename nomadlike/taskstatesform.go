@@ -325,20 +325,21 @@ func (r *unpacker) state(s *TaskState) {
 		events = make([]TaskEvent, n)
 		s.Events = make([]*TaskEvent, n)
 	}
-	var one TaskEvent
-	before := int64(0)
+	at := int64(0)
 	for i := range n {
-		e := &one
-		if build {
-			e = &events[i]
-			s.Events[i] = e
+		if !build {
+			var passed TaskEvent
+			at = r.event(&passed, at, build)
+			continue
 		}
-		r.event(e, before, build)
-		before = e.Time
+		s.Events[i] = &events[i]
+		at = r.event(s.Events[i], at, build)
 	}
 }
 
-func (r *unpacker) event(e *TaskEvent, before int64, build bool) {
+// event reads an event into e, what takes room only to build it, and returns
+// its time.
+func (r *unpacker) event(e *TaskEvent, before int64, build bool) (at int64) {
 	bits := r.number()
 	e.FailsTask = bits&eventFails != 0
 	e.Type = r.text()
@@ -360,7 +361,7 @@ func (r *unpacker) event(e *TaskEvent, before int64, build bool) {
 		}
 	}
 	if bits&eventLegacy == 0 {
-		return
+		return e.Time
 	}
 	l := new(TaskEventLegacy)
 	l.KillTimeout, l.StartDelay, l.DiskLimit = time.Duration(r.signed()), r.signed(), r.signed()
@@ -369,4 +370,5 @@ func (r *unpacker) event(e *TaskEvent, before int64, build bool) {
 		*t = r.text()
 	}
 	e.TaskEventLegacy = l
+	return e.Time
 }

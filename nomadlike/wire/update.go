@@ -55,15 +55,30 @@ func appendUpdate(b []byte, u *nl.AllocUpdate) (_ []byte, err error) {
 
 // ReadUpdates reads such a list; errors are the reader's.
 func ReadUpdates(r *Reader) []*nl.AllocUpdate {
-	var shared Texts
-	return readList(r, func(r *Reader) *nl.AllocUpdate { return readUpdate(r, &shared) })
-}
-
-func readUpdate(r *Reader, shared *Texts) *nl.AllocUpdate {
-	if r.err != nil || r.Null() {
+	if r.Null() {
 		return nil
 	}
-	u := new(nl.AllocUpdate)
+	n := r.Array()
+	out, room := make([]*nl.AllocUpdate, n), make([]nl.AllocUpdate, min(n, roomMax))
+	var shared Texts
+	for i := range out {
+		if len(room) == 0 {
+			room = make([]nl.AllocUpdate, min(n-i, roomMax))
+		}
+		if !r.Null() && r.err == nil {
+			out[i], room = &room[0], room[1:]
+			readUpdate(r, out[i], &shared)
+		}
+	}
+	return out
+}
+
+// roomMax is how many updates are allocated in one piece at most: what says how
+// many there are may come from a stranger, and an update takes 150 bytes for
+// the one byte that it is announced with.
+const roomMax = 64
+
+func readUpdate(r *Reader, u *nl.AllocUpdate, shared *Texts) {
 	for range r.Map() {
 		switch r.Uint() {
 		case 1:
@@ -82,7 +97,6 @@ func readUpdate(r *Reader, shared *Texts) *nl.AllocUpdate {
 			r.Skip()
 		}
 	}
-	return u
 }
 
 // Keys of an op.UpdateAllocs, in their order.

@@ -128,15 +128,12 @@ func (e *Endpoints) nodeUpdateAllocs(ctx context.Context, req *query.NodeAllocUp
 		return nl.Errorf(nl.CodeConflict, "updates of allocations refused: node %s is %s; it must be heard of first", n.ID, n.Status)
 	}
 	s := e.snapshot()
-	var updates []*nl.AllocUpdate
-	for _, u := range req.Updates {
-		if u == nil {
-			continue
-		}
+	own := e.status.own(req.Updates)
+	updates := make([]*nl.AllocUpdate, 0, len(own))
+	for i := range own {
 		// A node may only speak for its own allocations.
-		own := e.status.own(u)
-		if a := s.AllocOf(own); a != nil && a.NodeID == n.ID {
-			updates = append(updates, own)
+		if a := s.AllocOf(&own[i]); a != nil && a.NodeID == n.ID {
+			updates = append(updates, &own[i])
 		}
 	}
 	if len(updates) == 0 {

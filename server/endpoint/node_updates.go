@@ -47,14 +47,20 @@ type statusCall struct {
 	err    error
 }
 
-// own is a copy of what a node tells, for the log and the state to keep: the
-// node may be in this process and go on with what it holds.
-func (q *statusQueue) own(u *nl.AllocUpdate) *nl.AllocUpdate {
+// own are copies of what a node tells, for the log and the state to keep: the
+// node may be in this process and go on with what it holds. What is nil is left
+// out.
+func (q *statusQueue) own(updates []*nl.AllocUpdate) []nl.AllocUpdate {
+	out := make([]nl.AllocUpdate, 0, len(updates))
 	q.texts.Lock()
 	defer q.texts.Unlock()
-	next := *u
-	q.known.Share(&next)
-	return &next
+	for _, u := range updates {
+		if u != nil {
+			out = append(out, *u)
+			q.known.Share(&out[len(out)-1])
+		}
+	}
+	return out
 }
 
 // write returns when the status is committed. The index is that of the commit.

@@ -68,12 +68,15 @@ func EvalsForAllocUpdates(s *store.Snapshot, updates []*nl.AllocUpdate, now int6
 	seen := map[jobKey]bool{}
 	for _, u := range updates {
 		a := s.AllocOf(u)
-		if a == nil || seen[jobKey{a.Namespace, a.JobID}] {
+		if a == nil {
 			continue
 		}
 		trigger := triggerOf(s, a, u, now)
+		if trigger == "" || seen[jobKey{a.Namespace, a.JobID}] {
+			continue // the usual case
+		}
 		job := s.Job(a.Namespace, a.JobID)
-		if trigger == "" || job == nil || job.Stop {
+		if job == nil || job.Stop {
 			continue
 		}
 		seen[jobKey{a.Namespace, a.JobID}] = true
