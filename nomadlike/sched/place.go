@@ -264,9 +264,8 @@ func (r *run) newAlloc(p *placer, c *candidate, place *reconcile.Placement, offe
 // placedMetric is the metric of a placement that succeeded. Where there was no
 // choice of nodes it tells only of the one.
 func (p *placer) placedMetric(c *candidate, place *reconcile.Placement, penalized []string) *nl.AllocMetric {
-	var m nl.AllocMetric
 	if place.NodeID != "" {
-		m = *p.run.baseMetric(p.ask.Job.NodePool)
+		m := *p.run.baseMetric(p.ask.Job.NodePool)
 		m.NodesEvaluated = 1
 		m.ScoreMetaData = []*nl.NodeScoreMeta{p.row(c, penalized)}
 		return &m
@@ -276,7 +275,7 @@ func (p *placer) placedMetric(c *candidate, place *reconcile.Placement, penalize
 			return p.recent
 		}
 	}
-	m = *p.passed()
+	m := *p.passed()
 	m.AllocationTime = p.run.elapsed()
 	m.ScoreMetaData = p.scores(c, penalized)
 	p.recent = &m
