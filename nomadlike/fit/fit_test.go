@@ -1,6 +1,8 @@
 package fit_test
 
 import (
+	"iter"
+	"slices"
 	"testing"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -162,13 +164,9 @@ func TestStoredNode(t *testing.T) {
 		t.Fatalf("usage %+v, want %+v", usage, want)
 	}
 	reads := 0
-	n := fit.StoredNode(info, usage, func(yield func(*nl.Alloc) bool) {
+	n := fit.StoredNode(info, usage, func(string) iter.Seq[*nl.Alloc] {
 		reads++
-		for _, a := range list {
-			if !yield(a) {
-				return
-			}
-		}
+		return slices.Values(list)
 	})
 	if n.Remove(other) || n.Remove(over) {
 		t.Error("what is not on the node was removed")

@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"iter"
 	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -53,9 +54,10 @@ type Node struct {
 	Cap  Vector
 	Usage
 
-	stored func(yield func(*nl.Alloc) bool) // of the state; nil when allocs has them
-	gone   map[string]bool                  // of those in the state
-	allocs []*nl.Alloc
+	stored   func(nodeID string) iter.Seq[*nl.Alloc] // of the state; nil when allocs has them
+	gone     []string                                // the first of those in the state that left
+	goneMore map[string]bool                         // the others
+	allocs   []*nl.Alloc
 	// resting is what left the node so recently that its ports are avoided.
 	resting []*nl.AllocatedResources
 	rested  func(*Node) // tells more of it, nil when nobody can
@@ -71,7 +73,7 @@ func NewNode(n *nl.Node) *Node { return &Node{Info: n, Cap: Capacity(n)} }
 
 // StoredNode is a node with what is on it by the state: stored yields the
 // allocations when somebody asks for more than amounts, over ones included.
-func StoredNode(n *nl.Node, usage Usage, stored func(yield func(*nl.Alloc) bool)) *Node {
+func StoredNode(n *nl.Node, usage Usage, stored func(nodeID string) iter.Seq[*nl.Alloc]) *Node {
 	return &Node{Info: n, Cap: Capacity(n), Usage: usage, stored: stored}
 }
 
@@ -81,14 +83,13 @@ func (n *Node) Allocs() []*nl.Alloc {
 		return n.allocs
 	}
 	list := make([]*nl.Alloc, 0, n.Live)
-	n.stored(func(a *nl.Alloc) bool {
-		if !a.Terminal() && !n.gone[a.ID] {
+	for a := range n.stored(n.Info.ID) {
+		if !a.Terminal() && !n.left(a.ID) {
 			list = append(list, a)
 		}
-		return true
-	})
+	}
 	n.allocs = append(list, n.allocs...)
-	n.stored, n.gone = nil, nil
+	n.stored, n.gone, n.goneMore = nil, nil, nil
 	return n.allocs
 }
 
@@ -126,19 +127,34 @@ func (n *Node) Remove(a *nl.Alloc) bool {
 	case at >= 0:
 		a = n.allocs[at]
 		n.allocs = slices.Delete(n.allocs, at, at+1)
-	case n.stored == nil || a.Terminal() || a.NodeID != n.Info.ID || n.gone[a.ID]:
+	case n.stored == nil || a.Terminal() || a.NodeID != n.Info.ID || n.left(a.ID):
 		return false
 	default:
-		if n.gone == nil {
-			n.gone = map[string]bool{}
-		}
-		n.gone[a.ID] = true
+		n.leave(a.ID)
 	}
 	n.Usage.AddTake(TakeOf(a.AllocatedResources, a.Group()), -1)
 	n.ports, n.cores, n.devices = nil, nil, nil
 	n.Rest(a.AllocatedResources)
 	return true
 }
+
+// goneMax is how many of those that left a node are kept in a list: mostly one
+// or two leave, for which a map is much.
+const goneMax = 8
+
+func (n *Node) leave(id string) {
+	switch {
+	case len(n.gone) < goneMax:
+		n.gone = append(n.gone, id)
+	case n.goneMore == nil:
+		n.goneMore = map[string]bool{id: true}
+	default:
+		n.goneMore[id] = true
+	}
+}
+
+// left tells whether an allocation that the state has on the node left it.
+func (n *Node) left(id string) bool { return slices.Contains(n.gone, id) || n.goneMore[id] }
 
 // Ports is the use of the node's ports.
 func (n *Node) Ports() *Ports {

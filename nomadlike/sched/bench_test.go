@@ -226,6 +226,45 @@ func BenchmarkBusy(b *testing.B) {
 	}
 }
 
+// BenchmarkReplace replaces the 2,000 allocations of a job by those of its next
+// version, in a cluster of 6,100 nodes with 100 such jobs.
+func BenchmarkReplace(b *testing.B) {
+	const nodes, count, jobs = 6100, 2000, 100
+	s := benchCluster(b, nodes)
+	r := rand.New(rand.NewPCG(1, 1))
+	in := sched.Input{Now: time.Unix(1, 0), NewID: func() string {
+		return fmt.Sprintf("%08x-%04x-4000-8000-%012x", r.Uint32(), r.Uint32()&0xffff, r.Uint64()&(1<<48-1))
+	}}
+	job := func(n, version int) *nl.Job {
+		j := benchJob(count, func(g *nl.Group) { g.Update = &nl.UpdateStrategy{} })
+		j.ID, j.Meta = fmt.Sprint("job-", n), map[string]string{"version": fmt.Sprint(version)}
+		return j
+	}
+	schedule := func(n int) *nl.Plan {
+		in.Seed = r.Uint64()
+		e := &nl.Eval{ID: in.NewID(), Namespace: "default", JobID: fmt.Sprint("job-", n), Type: nl.JobTypeService, Priority: 50}
+		out, err := sched.Schedule(s, e, in)
+		if err != nil || len(out.Plan.Place) != count {
+			b.Fatalf("placed %d: %v", len(out.Plan.Place), err)
+		}
+		return out.Plan
+	}
+	for n := range jobs {
+		s = benchApply(b, s, &op.RegisterJob{Job: job(n, 1)})
+		s = benchApply(b, s, &op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(schedule(n), 1)}})
+		s = benchApply(b, s, &op.RegisterJob{Job: job(n, 2)})
+	}
+	next := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if p := schedule(next % jobs); len(p.Stop) != count {
+			b.Fatalf("%d are stopped", len(p.Stop))
+		}
+		next++
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*count), "ns/alloc")
+}
+
 // BenchmarkExplain explains a group that none of the nodes can take: all of them
 // are looked at, by class and by room.
 func BenchmarkExplain(b *testing.B) {

@@ -97,37 +97,18 @@ func inPool(n *nl.Node, pool string) bool {
 // portStream keeps the choice of ports apart from other uses of the seed.
 const portStream = 2
 
-// node is what is on a node as far as the plan has come, nil when there is no
-// such node.
-func (r *run) node(id string) *fit.Node {
-	if n := r.nodes[id]; n != nil {
-		return n
-	}
-	info := r.snapshot.Node(id)
-	if info == nil {
-		return nil
-	}
-	return r.addNode(info, r.snapshot.NodeUsage(id))
-}
-
-// addNode is a node of which nobody has asked before.
-func (r *run) addNode(info *nl.Node, usage fit.Usage) *fit.Node {
-	// Most nodes are only asked for amounts.
-	n := fit.StoredNode(info, usage, func(yield func(*nl.Alloc) bool) { r.snapshot.AllocsByNode(info.ID)(yield) })
-	n.RestWhenAsked(func(n *fit.Node) {
-		for _, f := range r.snapshot.FreedPorts(info.ID) {
-			if f.At > r.in.Now.Add(-fit.PortRest).UnixNano() {
-				n.Rest(f.Resources)
-			}
+// restOn lets what left a node of late rest there.
+func (r *run) restOn(n *fit.Node) {
+	for _, f := range r.snapshot.FreedPorts(n.Info.ID) {
+		if f.At > r.in.Now.Add(-fit.PortRest).UnixNano() {
+			n.Rest(f.Resources)
 		}
-	})
-	r.nodes[info.ID] = n
-	return n
+	}
 }
 
 // remove takes an allocation off its node for the rest of the evaluation.
 func (r *run) remove(a *nl.Alloc) {
-	r.gone[a.ID] = true
+	r.gone.add(a.ID)
 	r.allowance.count(a, -1)
 	r.note(a, -1)
 	if n := r.node(a.NodeID); n != nil {
@@ -137,7 +118,7 @@ func (r *run) remove(a *nl.Alloc) {
 
 // restore puts an allocation back that was removed.
 func (r *run) restore(a *nl.Alloc) {
-	delete(r.gone, a.ID)
+	r.gone.remove(a.ID)
 	r.allowance.count(a, +1)
 	r.note(a, +1)
 	if n := r.node(a.NodeID); n != nil && !a.Terminal() {

@@ -42,12 +42,12 @@ func (p *placer) meet() {
 		}
 		c.found = map[string]*feasible.Found{}
 		for a := range c.candidates(p.run.snapshot, p.ask.Job.Namespace) {
-			if !a.Terminal() && !p.run.gone[a.ID] {
+			if !a.Terminal() && !p.run.gone.has(a.ID) {
 				c.add(a, +1)
 			}
 		}
 		for _, a := range p.run.plan.Place {
-			if p.run.placed[a.ID] {
+			if p.run.placed.has(a.ID) {
 				c.add(a, +1)
 			}
 		}

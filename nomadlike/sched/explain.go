@@ -132,12 +132,12 @@ func (p *placer) asked() *nl.GroupAsk { return describeAsk(p.ask.Job, p.ask.Grou
 func (r *run) missingIndex(g *nl.Group) int {
 	have := map[int]bool{}
 	for _, a := range r.allocs {
-		if a.TaskGroup == g.Name && !a.Terminal() && !r.gone[a.ID] {
+		if a.TaskGroup == g.Name && !a.Terminal() && !r.gone.has(a.ID) {
 			have[reconcile.Index(a.Name)] = true
 		}
 	}
 	for _, a := range r.plan.Place {
-		if a.TaskGroup == g.Name && r.placed[a.ID] {
+		if a.TaskGroup == g.Name && r.placed.has(a.ID) {
 			have[reconcile.Index(a.Name)] = true
 		}
 	}

@@ -27,8 +27,9 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 		}
 	}
 	for _, a := range r.plan.Place {
-		if u := result.Updates[a.TaskGroup]; u != nil && r.placed[a.ID] {
-			u.Preemptions += uint64(len(a.PreemptedAllocations()))
+		evicted := len(a.PreemptedAllocations())
+		if u := result.Updates[a.TaskGroup]; u != nil && evicted > 0 && r.placed.has(a.ID) {
+			u.Preemptions += uint64(evicted)
 		}
 	}
 	annotations := &nl.PlanAnnotations{DesiredTGUpdates: result.Updates, PreemptedAllocs: r.preemptedStubs()}

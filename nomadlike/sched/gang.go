@@ -102,7 +102,7 @@ func (r *run) holdBack(p *placer, place *reconcile.Placement, h *held) {
 func (r *run) gangs() [][]string {
 	var out [][]string
 	for _, gang := range gangsOf(r.job) {
-		placed := func(a *nl.Alloc) bool { return r.placed[a.ID] && slices.Contains(gang, a.TaskGroup) }
+		placed := func(a *nl.Alloc) bool { return r.placed.has(a.ID) && slices.Contains(gang, a.TaskGroup) }
 		if slices.ContainsFunc(r.plan.Place, placed) {
 			out = append(out, gang)
 		}

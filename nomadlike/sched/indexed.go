@@ -39,8 +39,8 @@ func (r *run) standing() capacity.Index {
 	if r.stood < len(r.changes) {
 		o := new(cow.Owner)
 		for _, c := range r.changes[r.stood:] {
-			if n := r.nodes[c.node]; n != nil {
-				r.capacity.SetUsage(o, c.node, n.Usage)
+			if n := r.nodes[c.node]; n != nil && n.fit != nil {
+				r.capacity.SetUsage(o, c.node, n.fit.Usage)
 			}
 		}
 		r.capacity.Settle(o)
@@ -111,7 +111,7 @@ func (p *placer) prepareIndexed() bool {
 		}
 	}
 	if p.hostsDiffer() {
-		for id, c := range p.run.counts {
+		for id, c := range p.run.nodes {
 			if c.of(p.ask.Group.Name) > 0 || p.checks.HostsJob && c.job > 0 {
 				p.at(id)
 			}
@@ -158,13 +158,13 @@ var known = []bool{true}
 
 // admit looks at a node from now on.
 func (p *placer) admit(s *capacity.Slot, v *view) *candidate {
-	c := p.chunk.make(len(p.candidates))
+	c, on := p.chunk.make(len(p.candidates)), p.run.on(s.Node.ID)
 	*c = candidate{
-		node: p.run.nodes[s.Node.ID], order: p.run.turn.Of(s), slot: s,
+		node: on.fit, order: p.run.turn.Of(s), slot: s,
 		static: v.static, liked: v.liked, bucket: v.bucket,
 	}
 	if c.node == nil {
-		c.node = p.run.addNode(s.Node, s.Usage)
+		c.node = p.run.newFit(on, s.Node, s.Usage)
 	}
 	if v.alone {
 		c.static = p.checks.Node(s.Node)

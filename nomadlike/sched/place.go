@@ -20,7 +20,7 @@ func (r *run) place(result *reconcile.Result) error {
 			r.queued[g.Name] = 0
 		}
 	}
-	r.expect(len(result.Place))
+	r.expect(result.Place)
 	pending := make([]*reconcile.Placement, len(result.Place))
 	for i := range result.Place {
 		pending[i] = &result.Place[i]
@@ -47,16 +47,21 @@ func (r *run) place(result *reconcile.Result) error {
 	}
 }
 
-// expect makes room for so many placements.
-func (r *run) expect(n int) {
-	r.ids = idsFor(n)
-	r.plan.Place = slices.Grow(r.plan.Place, n)
-	r.changes = slices.Grow(r.changes, n)
-	if len(r.placed) == 0 {
-		r.placed = make(map[string]bool, n)
+// expect makes room for placements.
+func (r *run) expect(list []reconcile.Placement) {
+	replaced := 0
+	for i := range list {
+		if list[i].Replaces != nil {
+			replaced++
+		}
 	}
-	if len(r.counts) == 0 {
-		r.counts = make(map[string]*nodeCount, n)
+	r.plan.Place = slices.Grow(r.plan.Place, len(list))
+	r.placed.list = slices.Grow(r.placed.list, len(list))
+	r.plan.Stop = slices.Grow(r.plan.Stop, replaced)
+	r.gone.list = slices.Grow(r.gone.list, replaced)
+	r.changes = slices.Grow(r.changes, len(list)+replaced)
+	if len(r.nodes) == 0 {
+		r.nodes = make(map[string]*onNode, len(list))
 	}
 }
 
@@ -225,7 +230,7 @@ func (r *run) join(a *nl.Alloc, place *reconcile.Placement, d *nl.Deployment) {
 // commit puts the allocation into the plan and onto its node.
 func (r *run) commit(p *placer, c *candidate, a *nl.Alloc, offer *assign.Offer) {
 	r.plan.Place = append(r.plan.Place, a)
-	r.placed[a.ID] = true
+	r.placed.add(a.ID)
 	r.note(a, +1)
 	r.queued[a.TaskGroup]--
 	p.placed++

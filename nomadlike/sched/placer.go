@@ -142,12 +142,12 @@ func (p *placer) countPresent() {
 		return
 	}
 	for _, a := range p.run.allocs {
-		if !a.Terminal() && !p.run.gone[a.ID] {
+		if !a.Terminal() && !p.run.gone.has(a.ID) {
 			p.countAt(a.NodeID, a.TaskGroup, +1)
 		}
 	}
 	for _, a := range p.run.plan.Place {
-		if a.JobID == p.ask.Job.ID && p.run.placed[a.ID] {
+		if a.JobID == p.ask.Job.ID && p.run.placed.has(a.ID) {
 			p.countAt(a.NodeID, a.TaskGroup, +1)
 		}
 	}

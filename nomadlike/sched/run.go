@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -24,20 +25,23 @@ type run struct {
 	random   *rand.Rand
 	plan     *nl.Plan
 
-	allocs   []*nl.Alloc // of the job
-	nodes    map[string]*fit.Node
-	clusters map[string]*cluster
-	regions  map[string]*region
-	turn     capacity.Turn
-	capacity capacity.Index  // with what the plan changes, see standing
-	stood    int             // how many of the changes are in it
-	whole    bool            // every node is looked at, whatever is asked for
-	refused  map[string]bool // nodes that are left out, see Input
-	gone     map[string]bool // allocations that the plan takes off their nodes
-	placed   map[string]bool // allocations that the plan places
-	counts   map[string]*nodeCount
-	spare    chunk[nodeCount]
-	ids      ids // of what it places
+	allocs []*nl.Alloc // of the job
+	nodes  map[string]*onNode
+	spare  chunk[onNode]
+	fits   chunk[fit.Node]
+	// allocsOn and restFreed are asked by nodes, see newFit.
+	allocsOn  func(node string) iter.Seq[*nl.Alloc]
+	restFreed func(*fit.Node)
+	clusters  map[string]*cluster
+	regions   map[string]*region
+	turn      capacity.Turn
+	capacity  capacity.Index  // with what the plan changes, see standing
+	stood     int             // how many of the changes are in it
+	whole     bool            // every node is looked at, whatever is asked for
+	refused   map[string]bool // nodes that are left out, see Input
+	gone      idSet           // allocations that the plan takes off their nodes
+	placed    idSet           // allocations that the plan places
+	ids       ids             // of what it places
 
 	placers     map[placerKey]*placer
 	sociable    []*placer // those whose group has conditions on other allocations
@@ -103,14 +107,15 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 	r := &run{
 		snapshot: s, eval: e, in: in, job: s.Job(e.Namespace, e.JobID), config: s.SchedulerConfig(),
 		random:   rand.New(rand.NewPCG(in.Seed, portStream)),
-		nodes:    map[string]*fit.Node{},
+		nodes:    map[string]*onNode{},
 		clusters: map[string]*cluster{}, regions: map[string]*region{},
 		turn: capacity.NewTurn(in.Seed), capacity: s.Capacity(),
-		whole: e.Type == nl.JobTypeSystem || e.Type == nl.JobTypeSysBatch,
-		gone:  map[string]bool{}, placed: map[string]bool{}, counts: map[string]*nodeCount{},
+		whole:   e.Type == nl.JobTypeSystem || e.Type == nl.JobTypeSysBatch,
 		placers: map[placerKey]*placer{}, queued: map[string]int{}, failures: map[string]*nl.AllocMetric{},
 		evictedOf: map[groupKey]int{}, refused: map[string]bool{},
+		allocsOn: s.AllocsByNode,
 	}
+	r.restFreed = r.restOn
 	if r.config == nil {
 		r.config = &nl.SchedulerConfiguration{}
 	}
@@ -134,24 +139,19 @@ func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
 }
 
 func (r *run) addCount(node, group string, by int) {
-	c := r.counts[node]
-	if c == nil {
-		c = r.spare.make(len(r.counts))
-		r.counts[node] = c
-	}
-	c.add(group, by)
+	r.on(node).add(group, by)
 }
 
 func (r *run) count(group, node string) int {
-	if c := r.counts[node]; c != nil {
-		return c.of(group)
+	if n := r.nodes[node]; n != nil {
+		return n.of(group)
 	}
 	return 0
 }
 
 func (r *run) jobCount(node string) int {
-	if c := r.counts[node]; c != nil {
-		return c.job
+	if n := r.nodes[node]; n != nil {
+		return n.job
 	}
 	return 0
 }
@@ -227,7 +227,7 @@ func (r *run) template() bool {
 func (r *run) reconcileInput() reconcile.Input {
 	return reconcile.Input{
 		Job: r.job, Namespace: r.eval.Namespace, ID: r.eval.JobID, Type: r.eval.Type,
-		Allocs: r.allocs, Node: r.snapshot.Node,
+		Allocs: r.allocs, Node: r.info,
 		Deployment: r.snapshot.LatestDeployment(r.eval.Namespace, r.eval.JobID),
 		EvalID:     r.eval.ID, EvalPriority: r.eval.Priority, JobModifyIndex: r.eval.JobModifyIndex,
 		Now: r.in.Now, NewID: r.in.NewID, InPlace: r.inPlace,
@@ -251,9 +251,12 @@ func (r *run) inPlace(a *nl.Alloc, g *nl.Group) bool {
 
 // applyResult puts what needs no node into the plan.
 func (r *run) applyResult(result *reconcile.Result) {
-	byID := make(map[string]*nl.Alloc, len(r.allocs))
-	for _, a := range r.allocs {
-		byID[a.ID] = a
+	byID := map[string]*nl.Alloc{}
+	if len(result.Stop) > 0 {
+		byID = make(map[string]*nl.Alloc, len(r.allocs))
+		for _, a := range r.allocs {
+			byID[a.ID] = a
+		}
 	}
 	for i := range result.Stop {
 		stop := &result.Stop[i]

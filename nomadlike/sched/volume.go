@@ -68,14 +68,14 @@ func (p *placer) keeps(n *nl.Node, source string) bool {
 // holds tells whether the allocation lives as far as the plan has come.
 func (p *placer) holds(allocID string) bool {
 	a := p.run.snapshot.Alloc(allocID)
-	return a != nil && !a.Terminal() && !p.run.gone[allocID]
+	return a != nil && !a.Terminal() && !p.run.gone.has(allocID)
 }
 
 // taken tells whether the plan has placed an allocation of the group on the
 // volume.
 func (p *placer) taken(volumeID, source string) bool {
 	for _, a := range p.run.plan.Place {
-		if !p.run.placed[a.ID] || a.TaskGroup != p.ask.Group.Name {
+		if !p.run.placed.has(a.ID) || a.TaskGroup != p.ask.Group.Name {
 			continue
 		}
 		if n := p.run.snapshot.Node(a.NodeID); n != nil && n.HostVolumes[source] != nil && n.HostVolumes[source].ID == volumeID {
@@ -89,9 +89,9 @@ func (p *placer) taken(volumeID, source string) bool {
 // has come, "" when it can.
 func (p *placer) claim(n *fit.Node, v *nl.CSIVolume, r *nl.VolumeRequest) string {
 	s := p.run.snapshot
-	holders := fit.Holders(v, p.ask.Job.ID, s.Alloc, func(id string) bool { return p.run.gone[id] })
+	holders := fit.Holders(v, p.ask.Job.ID, s.Alloc, func(id string) bool { return p.run.gone.has(id) })
 	for _, a := range p.run.plan.Place {
-		if h, ok := fit.HolderOf(a, v.ID); ok && p.run.placed[a.ID] && a.Namespace == v.Namespace {
+		if h, ok := fit.HolderOf(a, v.ID); ok && p.run.placed.has(a.ID) && a.Namespace == v.Namespace {
 			holders = append(holders, h)
 		}
 	}

@@ -238,7 +238,7 @@ func (c *check) jobOf(a *nl.Alloc) *nl.Job {
 // whole tells whether everything that would be on the node fits there, one
 // beside the other.
 func (c *check) whole(n *part, info *nl.Node) bool {
-	node := fit.StoredNode(info, c.s.NodeUsage(n.node), c.s.AllocsByNode(n.node))
+	node := fit.StoredNode(info, c.s.NodeUsage(n.node), c.s.AllocsByNode)
 	removed := map[string]bool{}
 	for id := range c.leaving(n) {
 		removed[id] = true

@@ -341,15 +341,18 @@ func (r *round) downgraded(p Placement) Placement {
 // is placed anyway.
 func (r *round) replaceOld(placed int) {
 	limit := max(r.limit()-placed, 0)
+	count := min(limit, len(r.destructive))
+	r.out.Place = slices.Grow(r.out.Place, count)
+	stops := make([]nl.AllocStop, count)
 	for i, a := range r.destructive {
 		if i >= limit {
 			r.u.Ignore++
 			continue
 		}
-		stop := r.stopOf(a, DescUpdating)
+		stops[i] = r.stopOf(a, DescUpdating)
 		r.u.DestructiveUpdate++
 		r.out.Place = append(r.out.Place, Placement{
-			Name: r.names.keep(a), Group: r.g, Previous: a, Replaces: &stop, Kept: r.noted[a.ID], Deployed: true,
+			Name: r.names.keep(a), Group: r.g, Previous: a, Replaces: &stops[i], Kept: r.noted[a.ID], Deployed: true,
 		})
 		delete(r.noted, a.ID)
 	}

@@ -33,7 +33,11 @@ type names struct {
 }
 
 func newNames(job, group string, allocs ...[]*nl.Alloc) *names {
-	n := &names{job: job, group: group, used: map[int]int{}}
+	count := 0
+	for _, list := range allocs {
+		count += len(list)
+	}
+	n := &names{job: job, group: group, used: make(map[int]int, count)}
 	for _, list := range allocs {
 		for _, a := range list {
 			n.used[Index(a.Name)]++
