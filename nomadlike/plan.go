@@ -71,7 +71,7 @@ type DeploymentStatusUpdate struct {
 // PlanResult is what became of a plan.
 type PlanResult struct {
 	Index         uint64   // of the commit; 0 when nothing was left to commit
-	RejectedNodes []string // nodes whose part was dropped; empty: everything was committed
+	RejectedNodes []string // nodes that had no room for their part; none when a quota or the end of the job forbade all of it
 	RefreshIndex  uint64   // reschedule the rest on a snapshot at least this new; 0 when nothing was dropped
 }
 

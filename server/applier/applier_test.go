@@ -347,14 +347,14 @@ func TestRejections_WaitForBudget(t *testing.T) {
 	}
 }
 
-// What a quota forbids is no fault of the nodes.
+// What a quota forbids is no fault of the nodes, which the next try may use.
 func TestApplier_QuotaIsNoFaultOfNodes(t *testing.T) {
 	tracker := NewRejections(1, time.Minute)
 	over := func(_ *store.Snapshot, _ []*verify.Ahead, p *nl.Plan) (*nl.Plan, []string) {
 		return &nl.Plan{EvalID: p.EvalID, QuotaExceeded: []string{"cpu exhausted"}}, []string{"n1"}
 	}
 	inBubble(t, func(c *Config) { c.Rejections, c.Verify = tracker, over }, func(b *bench) {
-		b.expect(b.submit(plan("a", 50, "n1")), "rejected [n1], committed false, fresh true")
+		b.expect(b.submit(plan("a", 50, "n1")), "rejected [], committed false, fresh true")
 		if len(b.entries) > 0 || len(tracker.Scores()) > 0 || len(b.a.Rejected()) > 0 {
 			b.t.Errorf("%d entries, scores %v, rejected %v", len(b.entries), tracker.Scores(), b.a.Rejected())
 		}
@@ -366,7 +366,7 @@ func TestApplier_PurgeIsNoFaultOfNodes(t *testing.T) {
 	tracker := NewRejections(1, time.Minute)
 	inBubble(t, func(c *Config) { c.Rejections, c.Verify = tracker, verify.Plan }, func(b *bench) {
 		b.apply(&op.DeregisterJob{Namespace: "default", ID: "j", Purge: true})
-		b.expect(b.submit(plan("a", 50, "n1")), "rejected [n1], committed false, fresh true")
+		b.expect(b.submit(plan("a", 50, "n1")), "rejected [], committed false, fresh true")
 		if len(b.entries) > 0 || len(tracker.Scores()) > 0 || len(b.a.Rejected()) > 0 {
 			b.t.Errorf("%d entries, scores %v, rejected %v", len(b.entries), tracker.Scores(), b.a.Rejected())
 		}

@@ -26,7 +26,8 @@ type Entry struct {
 type part struct {
 	from     *submission
 	delta    *op.PlanDelta // nil: nothing is left of it
-	rejected []string
+	partial  bool          // something is left out
+	rejected []string      // nodes that have no room for their part
 }
 
 // verify decides what of a batch fits. It counts against every plan what the
@@ -63,10 +64,11 @@ func (a *Applier) verify(batch []*submission) *Entry {
 
 func (a *Applier) verifyPlan(s *store.Snapshot, ahead []*verify.Ahead, from *submission, now int64) *part {
 	accepted, rejected := a.cfg.Verify(s, ahead, from.plan)
-	p := &part{from: from, rejected: rejected}
-	if len(rejected) > 0 {
+	p := &part{from: from, partial: len(rejected) > 0}
+	if p.partial {
 		if accepted == nil || len(accepted.QuotaExceeded) == 0 && !verify.Outlived(s, from.plan) {
-			a.reject(rejected) // neither a quota nor a job that is gone is a fault of the nodes
+			p.rejected = rejected // neither a quota nor a job that is gone is a fault of the nodes
+			a.reject(rejected)
 		}
 		if accepted != nil {
 			// The evaluation is not finished: its worker goes on with the rest.
@@ -186,7 +188,7 @@ func (a *Applier) answer(p *part, ahead []*flight, index uint64, err error) {
 	if p.delta == nil {
 		r.Index = 0
 	}
-	if len(p.rejected) == 0 {
+	if !p.partial {
 		p.from.done(r, nil)
 		return
 	}

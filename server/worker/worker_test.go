@@ -230,6 +230,7 @@ func TestDelivery_Refused(t *testing.T) {
 		{nl.PlanResult{RejectedNodes: []string{"n2", "n3"}, RefreshIndex: 3}, []string{"n1", "n2", "n3", "busy"}},
 		{nl.PlanResult{Index: 4, RejectedNodes: []string{"n4"}, RefreshIndex: 4}, []string{"n4", "busy"}},
 		{nl.PlanResult{RejectedNodes: []string{"n5"}, RefreshIndex: 5}, []string{"n4", "n5", "busy"}},
+		{nl.PlanResult{RefreshIndex: 6}, []string{"n4", "n5", "busy"}}, // a quota forbade it
 	} {
 		d.Committed(&c.result)
 		if got := d.input(cfg, store.Empty()).Refused; !slices.Equal(got, c.want) {
