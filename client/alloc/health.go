@@ -71,7 +71,7 @@ func (h *Health) Step(now time.Time, tasks []*task.Machine, total, passing int) 
 		h.passingSince = now
 	}
 	if waiting != "" {
-		return h.late(now, deadline, waiting)
+		return late(now, deadline, waiting)
 	}
 	// What ran before anybody asked must show itself again: an allocation that
 	// was updated in place is healthy only after min_healthy_time.
@@ -86,13 +86,13 @@ func (h *Health) Step(now time.Time, tasks []*task.Machine, total, passing int) 
 		return Verdict{Known: true, Healthy: true}
 	case ripe.Before(deadline) && now.Before(deadline):
 		return Verdict{Wake: ripe}
-	case now.Before(deadline):
-		return Verdict{Wake: deadline}
 	}
-	return Verdict{Known: true, Reason: fmt.Sprintf("Task not running for min_healthy_time of %v by healthy_deadline of %v", h.Rules.MinHealthy, h.Rules.Deadline)}
+	return late(now, deadline, fmt.Sprintf("Task not running for min_healthy_time of %v by healthy_deadline of %v", h.Rules.MinHealthy, h.Rules.Deadline))
 }
 
-func (h *Health) late(now, deadline time.Time, reason string) Verdict {
+// late is the verdict about an allocation that lacks something: it has until
+// its deadline.
+func late(now, deadline time.Time, reason string) Verdict {
 	if now.Before(deadline) {
 		return Verdict{Wake: deadline}
 	}
