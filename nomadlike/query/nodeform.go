@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nomadlike/nomadlike/nomadlike/wire"
 )
@@ -55,68 +56,33 @@ func (n *NodeJob) appendCBOR(b []byte) []byte {
 	return wire.AppendUint(wire.AppendText(b, "JobModifyIndex"), n.JobModifyIndex)
 }
 
-// UnmarshalCBOR reads the form. Fields of later versions are passed over.
+// UnmarshalCBOR reads the form.
 func (m *NodeAllocChanges) UnmarshalCBOR(b []byte) error {
-	*m = NodeAllocChanges{}
-	r := wire.NewReader(b)
-	for range r.Map() {
-		switch r.Text() {
-		case "Jobs":
-			m.Jobs = readJobs(r)
-		case "Index":
-			m.Index = r.Uint()
-		case "Reset":
-			m.Reset = r.Bool()
-		case "Allocs":
-			m.Allocs = wire.ReadAllocList(r)
-		case "Removed":
-			if !r.Null() {
-				m.Removed = make([]string, r.Array())
-				for i := range m.Removed {
-					m.Removed[i] = r.Text()
-				}
-			}
-		default:
-			r.Skip()
-		}
-	}
-	if err := r.Close(); err != nil {
-		return fmt.Errorf("decoding what changed on a node: %w", err)
-	}
-	return nil
+	return decode(b, "what changed on a node", m, changesFields[:])
 }
 
-func readJobs(r *wire.Reader) []*NodeJob {
-	if r.Null() {
-		return nil
-	}
-	jobs := make([]*NodeJob, r.Array())
-	for i := range jobs {
-		if !r.Null() {
-			jobs[i] = readJob(r)
-		}
-	}
-	return jobs
+var changesFields = [...]field[NodeAllocChanges]{
+	{"Jobs", func(m *NodeAllocChanges, r *wire.Reader) { m.Jobs = readList(r, readJob) }},
+	{"Index", func(m *NodeAllocChanges, r *wire.Reader) { m.Index = r.Uint() }},
+	{"Reset", func(m *NodeAllocChanges, r *wire.Reader) { m.Reset = r.Bool() }},
+	{"Allocs", func(m *NodeAllocChanges, r *wire.Reader) { m.Allocs = wire.ReadAllocList(r) }},
+	{"Removed", func(m *NodeAllocChanges, r *wire.Reader) { m.Removed = readList(r, (*wire.Reader).Text) }},
+}
+
+var jobFields = [...]field[NodeJob]{
+	{"ID", func(n *NodeJob, r *wire.Reader) { n.ID = r.Text() }},
+	{"Encoded", func(n *NodeJob, r *wire.Reader) { n.Encoded = r.Bytes() }},
+	{"Version", func(n *NodeJob, r *wire.Reader) { n.Version = r.Uint() }},
+	{"Namespace", func(n *NodeJob, r *wire.Reader) { n.Namespace = r.Text() }},
+	{"JobModifyIndex", func(n *NodeJob, r *wire.Reader) { n.JobModifyIndex = r.Uint() }},
 }
 
 func readJob(r *wire.Reader) *NodeJob {
-	n := new(NodeJob)
-	for range r.Map() {
-		switch r.Text() {
-		case "ID":
-			n.ID = r.Text()
-		case "Encoded":
-			n.Encoded = r.Bytes()
-		case "Version":
-			n.Version = r.Uint()
-		case "Namespace":
-			n.Namespace = r.Text()
-		case "JobModifyIndex":
-			n.JobModifyIndex = r.Uint()
-		default:
-			r.Skip()
-		}
+	if r.Null() {
+		return nil
 	}
+	n := new(NodeJob)
+	readFields(r, n, jobFields[:])
 	return n
 }
 
@@ -137,30 +103,58 @@ func (m NodeAllocUpdates) AppendCBOR(b []byte) (_ []byte, err error) {
 	return wire.AppendText(wire.AppendText(b, "Namespace"), m.Namespace), nil
 }
 
-// UnmarshalCBOR reads the form. Fields of later versions are passed over.
+// UnmarshalCBOR reads the form.
 func (m *NodeAllocUpdates) UnmarshalCBOR(b []byte) error {
-	*m = NodeAllocUpdates{}
+	return decode(b, "what a node tells of its allocations", m, updatesFields[:])
+}
+
+var updatesFields = [...]field[NodeAllocUpdates]{
+	{"NodeID", func(m *NodeAllocUpdates, r *wire.Reader) { m.NodeID = r.Text() }},
+	{"Region", func(m *NodeAllocUpdates, r *wire.Reader) { m.Region = r.Text() }},
+	{"Updates", func(m *NodeAllocUpdates, r *wire.Reader) { m.Updates = wire.ReadUpdates(r) }},
+	{"SecretID", func(m *NodeAllocUpdates, r *wire.Reader) { m.SecretID = r.Text() }},
+	{"AuthToken", func(m *NodeAllocUpdates, r *wire.Reader) { m.AuthToken = r.Text() }},
+	{"Namespace", func(m *NodeAllocUpdates, r *wire.Reader) { m.Namespace = r.Text() }},
+}
+
+// field is a field of a form, and how it is read.
+type field[T any] struct {
+	name string
+	read func(*T, *wire.Reader)
+}
+
+// decode reads a whole message into m, over whatever that was.
+func decode[T any](b []byte, what string, m *T, fields []field[T]) error {
+	*m = *new(T)
 	r := wire.NewReader(b)
-	for range r.Map() {
-		switch r.Text() {
-		case "NodeID":
-			m.NodeID = r.Text()
-		case "Region":
-			m.Region = r.Text()
-		case "Updates":
-			m.Updates = wire.ReadUpdates(r)
-		case "SecretID":
-			m.SecretID = r.Text()
-		case "AuthToken":
-			m.AuthToken = r.Text()
-		case "Namespace":
-			m.Namespace = r.Text()
-		default:
-			r.Skip()
-		}
-	}
+	readFields(r, m, fields)
 	if err := r.Close(); err != nil {
-		return fmt.Errorf("decoding what a node tells of its allocations: %w", err)
+		return fmt.Errorf("decoding %s: %w", what, err)
 	}
 	return nil
+}
+
+// readFields reads a map. Fields of later versions are passed over.
+func readFields[T any](r *wire.Reader, into *T, fields []field[T]) {
+	for range r.Map() {
+		name := r.Text()
+		at := slices.IndexFunc(fields, func(f field[T]) bool { return f.name == name })
+		if at < 0 {
+			r.Skip()
+			continue
+		}
+		fields[at].read(into, r)
+	}
+}
+
+// readList reads an array; null is nil.
+func readList[T any](r *wire.Reader, read func(*wire.Reader) T) []T {
+	if r.Null() {
+		return nil
+	}
+	list := make([]T, r.Array())
+	for i := range list {
+		list[i] = read(r)
+	}
+	return list
 }
