@@ -29,9 +29,7 @@ type Diff struct {
 // know are not started.
 func Compare(known func(id string) (Known, bool), all iter.Seq[string], m *query.NodeAllocChanges) Diff {
 	var d Diff
-	seen := make(map[string]bool, len(m.Allocs))
 	for _, a := range m.Allocs {
-		seen[a.ID] = true
 		k, ok := known(a.ID)
 		switch {
 		case !ok && !a.TerminalDesired() && !a.TerminalClient():
@@ -43,6 +41,10 @@ func Compare(known func(id string) (Known, bool), all iter.Seq[string], m *query
 		}
 	}
 	if m.Reset {
+		seen := make(map[string]bool, len(m.Allocs))
+		for _, a := range m.Allocs {
+			seen[a.ID] = true
+		}
 		for id := range all {
 			if !seen[id] {
 				d.Remove = append(d.Remove, id)
