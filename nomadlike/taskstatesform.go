@@ -166,9 +166,11 @@ func (p *packer) putEvent(e *TaskEvent, before int64) {
 	p.putText(e.DisplayMessage)
 	if bits&detailsSome != 0 {
 		p.number(uint64(len(e.Details)))
-		for _, key := range slices.Sorted(maps.Keys(e.Details)) {
-			p.putText(key)
-			p.putText(e.Details[key])
+		if len(e.Details) > 0 { // most are there and empty
+			for _, key := range slices.Sorted(maps.Keys(e.Details)) {
+				p.putText(key)
+				p.putText(e.Details[key])
+			}
 		}
 	}
 	if l := e.TaskEventLegacy; l != nil {
