@@ -20,8 +20,13 @@ import (
 // face gives a session and the peer's end of its connection.
 func face(t *testing.T, mux *Mux) (s *Session, peer net.Conn) {
 	t.Helper()
+	return facing(t, mux, Config{})
+}
+
+func facing(t *testing.T, mux *Mux, cfg Config) (s *Session, peer net.Conn) {
+	t.Helper()
 	here, there := net.Pipe()
-	s, err := Accept(there, mux, Config{})
+	s, err := Accept(there, mux, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,15 +38,18 @@ func opened(method string, stream bool) []byte {
 	return (&header{method: method, stream: stream}).append(nil)
 }
 
-func TestBadFrames(t *testing.T) {
+// badFrames are what a peer may send and then go, and how that ends a session.
+type badFrames struct {
+	name string
+	sent string
+	want error
+}
+
+func allBadFrames() []badFrames {
 	call := func(id uint32, k frameKind, payload []byte) []byte { return appendFrame(nil, id, k, payload) }
 	stream := call(1, frameCall, opened("Flow", true))
 	full := strings.Repeat(string(call(1, frameData, make([]byte, frameBytesMax))), streamWindow/frameBytesMax+1)
-	tests := []struct {
-		name string
-		sent string
-		want error
-	}{
+	return []badFrames{
 		{"http", "GET / HTTP/1.1\r\n\r\n", errBadFrame},
 		{"no kind", string(call(1, 0, nil)), errBadFrame},
 		{"late kind", string(call(1, frameKinds, nil)), errBadFrame},
@@ -61,7 +69,10 @@ func TestBadFrames(t *testing.T) {
 		{"overrun", string(stream) + full, errOverrun},
 		{"what has ended", string(call(7, frameData, []byte("late"))) + string(call(7, frameStop, nil)) + string(call(7, frameCredit, make([]byte, creditBytes))), io.EOF},
 	}
-	for _, tt := range tests {
+}
+
+func TestBadFrames(t *testing.T) {
+	for _, tt := range allBadFrames() {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := NewMux()
