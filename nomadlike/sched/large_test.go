@@ -2,11 +2,15 @@ package sched_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
 	"github.com/nomadlike/nomadlike/nomadlike/sched"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
 // largeJobs are shapes of jobs that must not stall the scheduler. Scale divides
@@ -92,5 +96,37 @@ func BenchmarkLarge(b *testing.B) {
 			}
 			b.ReportMetric(float64(wanted(job))*float64(b.N)/b.Elapsed().Seconds(), "placements/s")
 		})
+	}
+}
+
+// The allocations of a large plan have IDs that lie together and come in order,
+// those that replace others as well; those of a small plan are as they were made.
+func TestLargePlanIDs(t *testing.T) {
+	for _, c := range []struct {
+		count    int
+		together bool
+	}{{255, false}, {256, true}} {
+		s := benchCluster(t, 10)
+		random := rand.NewChaCha8([32]byte{1})
+		in := sched.Input{Now: time.Unix(1, 0), Seed: 1, NewID: func() string { return nl.NewID(random) }}
+		for version := range 2 {
+			job := benchJob(c.count, func(g *nl.Group) { g.Update = &nl.UpdateStrategy{} })
+			job.Meta = map[string]string{"version": fmt.Sprint(version)}
+			s = benchApply(t, s, &op.RegisterJob{Job: job})
+			e := &nl.Eval{ID: in.NewID(), Namespace: "default", JobID: "bench", Type: nl.JobTypeService, Priority: 50}
+			out, err := sched.Schedule(s, e, in)
+			if err != nil || len(out.Plan.Place) != c.count {
+				t.Fatalf("%d of %d placed: %v", len(out.Plan.Place), c.count, err)
+			}
+			var got []string
+			for _, a := range out.Plan.Place {
+				got = append(got, a.ID)
+			}
+			together := slices.IsSorted(got) && got[0][:4] == got[len(got)-1][:4]
+			if together != c.together {
+				t.Errorf("%d allocations, version %d: together is %t: %s to %s", c.count, version, together, got[0], got[len(got)-1])
+			}
+			s = benchApply(t, s, &op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(out.Plan, 1)}})
+		}
 	}
 }

@@ -47,7 +47,7 @@ func (r *run) place(result *reconcile.Result) error {
 	}
 }
 
-// expect makes room for placements.
+// expect makes room for placements and sets out their IDs.
 func (r *run) expect(list []reconcile.Placement) {
 	replaced := 0
 	for i := range list {
@@ -55,6 +55,7 @@ func (r *run) expect(list []reconcile.Placement) {
 			replaced++
 		}
 	}
+	r.ids = idsFor(len(list))
 	r.plan.Place = slices.Grow(r.plan.Place, len(list))
 	r.placed.list = slices.Grow(r.placed.list, len(list))
 	r.plan.Stop = slices.Grow(r.plan.Stop, replaced)
