@@ -33,36 +33,49 @@ type Broker struct {
 type entry struct {
 	index   uint64
 	kind    op.Kind
-	changes []store.Change // until they are made
+	objects []object // until they are made
 	make    sync.Once
 	made    *nl.Events
+}
+
+// object is what a commit created or changed, as it is since, or deleted, as it
+// was before.
+type object struct {
+	table   store.Table
+	deleted bool
+	it      any // pointer to the noun
+}
+
+func objectOf(ch *store.Change) object {
+	if ch.After == nil {
+		return object{ch.Table, true, ch.Before}
+	}
+	return object{ch.Table, false, ch.After}
 }
 
 // newEntry takes of a commit what its events need, nil when nobody may care.
 func newEntry(c store.Commit) *entry {
 	kind := c.Op.Kind()
-	if !slices.ContainsFunc(c.Changes, func(ch store.Change) bool { return fromChange(kind, ch) != nil }) {
+	if !slices.ContainsFunc(c.Changes, func(ch store.Change) bool { return objectOf(&ch).event(kind) != nil }) {
 		return nil
 	}
-	changes := slices.Clone(c.Changes)
-	for i := range changes {
-		if changes[i].After != nil {
-			changes[i].Before = nil // nothing else holds it
-		}
+	objects := make([]object, len(c.Changes))
+	for i := range c.Changes {
+		objects[i] = objectOf(&c.Changes[i])
 	}
-	return &entry{index: c.Index, kind: kind, changes: changes}
+	return &entry{index: c.Index, kind: kind, objects: objects}
 }
 
 func (e *entry) events() *nl.Events {
 	e.make.Do(func() {
 		e.made = &nl.Events{Index: e.index}
-		for _, ch := range e.changes {
-			if ev := fromChange(e.kind, ch); ev != nil {
+		for _, o := range e.objects {
+			if ev := o.event(e.kind); ev != nil {
 				ev.Index = e.index
 				e.made.Events = append(e.made.Events, ev)
 			}
 		}
-		e.changes = nil
+		e.objects = nil
 	})
 	return e.made
 }
@@ -217,16 +230,13 @@ func (f *filter) wants(e *nl.Event) bool {
 	return false
 }
 
-// fromChange makes the event of one changed object, nil when nobody may care.
-func fromChange(kind op.Kind, ch store.Change) *nl.Event {
-	object, deleted := ch.After, false
-	if object == nil {
-		object, deleted = ch.Before, true
-	}
-	e := &nl.Event{Type: eventType(kind, ch.Table, deleted), Namespace: ch.Namespace}
-	switch v := object.(type) {
+// event is that of the object, nil when nobody may care.
+func (o object) event(kind op.Kind) *nl.Event {
+	deleted := o.deleted
+	e := &nl.Event{Type: eventType(kind, o.table, deleted)}
+	switch v := o.it.(type) {
 	case *nl.Job:
-		if ch.Table != store.TableJobs || !tellsJob(kind, deleted) {
+		if o.table != store.TableJobs || !tellsJob(kind, deleted) {
 			return nil
 		}
 		e.Topic, e.Key, e.Namespace = "Job", v.ID, v.Namespace
