@@ -27,7 +27,7 @@ type AllocMetric struct {
 
 // NodeScoreMeta is a noun of the HTTP API.
 type NodeScoreMeta struct {
-	NodeID    string             `cbor:"1,keyasint,omitzero"`
-	Scores    map[string]float64 `cbor:"2,keyasint,omitzero"`
-	NormScore float64            `cbor:"3,keyasint,omitzero"`
+	NodeID    string     `cbor:"1,keyasint,omitzero"`
+	Scores    ScoreTable `cbor:"2,keyasint,omitzero"`
+	NormScore float64    `cbor:"3,keyasint,omitzero"`
 }

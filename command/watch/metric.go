@@ -81,9 +81,9 @@ func Scores(m *nl.AllocMetric) string {
 	}
 	var names []string
 	for _, s := range m.ScoreMetaData {
-		for name := range s.Scores {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
+		for _, one := range s.Scores {
+			if !slices.Contains(names, one.Name) {
+				names = append(names, one.Name)
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func Scores(m *nl.AllocMetric) string {
 	for _, s := range m.ScoreMetaData {
 		row := []string{s.NodeID}
 		for _, name := range names {
-			row = append(row, render.Float(s.Scores[name]))
+			row = append(row, render.Float(s.Scores.Get(name)))
 		}
 		t.Row(append(row, render.Float(s.NormScore))...)
 	}

@@ -182,7 +182,7 @@ func Placement(s *store.Snapshot, a *nl.Alloc) *nl.PlacementExplanation {
 	if m := a.Metrics; m != nil {
 		x.Considered, x.Filtered, x.Exhausted, x.Took = m.NodesEvaluated, m.NodesFiltered, m.NodesExhausted, m.AllocationTime
 		for _, row := range m.ScoreMetaData {
-			score := &nl.NodeScore{NodeID: row.NodeID, Parts: row.Scores, Final: row.NormScore, Chosen: row.NodeID == a.NodeID}
+			score := &nl.NodeScore{NodeID: row.NodeID, Parts: row.Scores.Map(), Final: row.NormScore, Chosen: row.NodeID == a.NodeID}
 			if n := s.Node(row.NodeID); n != nil {
 				score.NodeName = n.Name
 			}

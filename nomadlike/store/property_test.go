@@ -32,7 +32,7 @@ func metric(r *rand.Rand) *nl.AllocMetric {
 		return &nl.AllocMetric{NodesEvaluated: r.IntN(2), Scores: map[string]float64{}}
 	}
 	return &nl.AllocMetric{NodesAvailable: map[string]int{"dc1": r.IntN(2)}, ScoreMetaData: []*nl.NodeScoreMeta{
-		{NodeID: "node-1", NormScore: 0.5, Scores: map[string]float64{"binpack": float64(r.IntN(2)) / 3}},
+		{NodeID: "node-1", NormScore: 0.5, Scores: nl.ScoreTable{{Name: "binpack", Value: float64(r.IntN(2)) / 3}}},
 	}}
 }
 

@@ -35,8 +35,8 @@ func (c *crowd) whyPlaced(node string) *nl.AllocMetric {
 			node = c.nodes[c.ids.r.IntN(len(c.nodes))]
 		}
 		fit := c.ids.r.Float64()
-		m.ScoreMetaData = append(m.ScoreMetaData, &nl.NodeScoreMeta{NodeID: node, NormScore: fit / 2, Scores: map[string]float64{
-			"binpack": fit, "job-anti-affinity": 0, "node-affinity": 0, "node-reschedule-penalty": 0,
+		m.ScoreMetaData = append(m.ScoreMetaData, &nl.NodeScoreMeta{NodeID: node, NormScore: fit / 2, Scores: nl.ScoreTable{
+			{Name: "binpack", Value: fit}, {Name: "job-anti-affinity"}, {Name: "node-affinity"}, {Name: "node-reschedule-penalty"},
 		}})
 	}
 	return m

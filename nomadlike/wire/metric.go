@@ -37,7 +37,10 @@ func encodeMetric(m *nl.AllocMetric) ([]byte, error) {
 			w.b = AppendText(w.b, s)
 		}
 	}
-	w.scores(13, m.Scores)
+	if m.Scores != nil {
+		w.key(13)
+		w.b = appendSorted(w.b, m.Scores, AppendFloat)
+	}
 	if m.ScoreMetaData != nil {
 		w.key(14)
 		w.rows(m.ScoreMetaData)
@@ -81,13 +84,6 @@ func (w *metricWriter) counts(number uint64, m map[string]int) {
 	}
 }
 
-func (w *metricWriter) scores(number uint64, m map[string]float64) {
-	if m != nil {
-		w.key(number)
-		w.b = appendSorted(w.b, m, AppendFloat)
-	}
-}
-
 func (w *metricWriter) rows(rows []*nl.NodeScoreMeta) {
 	w.b = AppendArray(w.b, len(rows))
 	for _, row := range rows {
@@ -98,7 +94,10 @@ func (w *metricWriter) rows(rows []*nl.NodeScoreMeta) {
 		at := len(w.b)
 		one := metricWriter{b: append(w.b, 0)}
 		one.text(1, row.NodeID)
-		one.scores(2, row.Scores)
+		if row.Scores != nil {
+			one.key(2)
+			one.b = appendScores(one.b, row.Scores)
+		}
 		if row.NormScore != 0 {
 			one.key(3)
 			one.b = AppendFloat(one.b, row.NormScore)
@@ -106,6 +105,17 @@ func (w *metricWriter) rows(rows []*nl.NodeScoreMeta) {
 		w.b = one.b
 		w.b[at] = majorMap | byte(one.pairs)
 	}
+}
+
+// scoreFields is how many elements a score has.
+const scoreFields = 2
+
+func appendScores(b []byte, t nl.ScoreTable) []byte {
+	b = AppendArray(b, len(t))
+	for i := range t {
+		b = AppendFloat(AppendText(AppendArray(b, scoreFields), t[i].Name), t[i].Value)
+	}
+	return b
 }
 
 // appendSorted appends a map whose keys are in the order of their encoded form:
@@ -166,7 +176,7 @@ func readMetric(r *Reader, p *TextPool) *nl.AllocMetric {
 				m.ResourcesExhausted = *exhausted
 			}
 		case 13:
-			m.Scores = readScores(r, p)
+			m.Scores = readMap(r, p, r.Float)
 		case 14:
 			m.ScoreMetaData = readList(r, func(r *Reader) *nl.NodeScoreMeta { return readRow(r, p) })
 		case 15:
@@ -206,7 +216,21 @@ func readCounts(r *Reader, p *TextPool) map[string]int {
 	return readMap(r, p, func() int { return int(r.Int()) })
 }
 
-func readScores(r *Reader, p *TextPool) map[string]float64 { return readMap(r, p, r.Float) }
+func readScores(r *Reader, p *TextPool) nl.ScoreTable {
+	n := r.Array()
+	if n > len(r.b)/(1+scoreFields) {
+		r.fail(errShort) // an element takes a byte at least
+		return nil
+	}
+	t := make(nl.ScoreTable, n)
+	for i := range t {
+		if fields := r.Array(); r.err == nil && fields != scoreFields {
+			r.fail(errType)
+		}
+		t[i].Name, t[i].Value = p.text(r), r.Float()
+	}
+	return t
+}
 
 func readMap[V any](r *Reader, p *TextPool, value func() V) map[string]V {
 	m := map[string]V{}

@@ -21,8 +21,9 @@ func metrics() []*nl.AllocMetric {
 		NodesEvaluated: -1, NodesFiltered: 24, NodesInPool: 1 << 20, NodePool: "default", AllocationTime: 1 << 40,
 		NodesAvailable: map[string]int{"dc10": 1, "dc9": 300, "a": 70_000, "": 0}, ClassFiltered: map[string]int{},
 		QuotaExhausted: []string{}, Scores: map[string]float64{"binpack": 1, "x": 0.1}, Reason: "none",
-		ScoreMetaData: []*nl.NodeScoreMeta{nil, {}, {NodeID: "n", NormScore: 0.5, Scores: map[string]float64{
-			"binpack": 0.7431, "job-anti-affinity": 0, "node-affinity": -1, "devices": math.Inf(1), "n": math.NaN(), "t": 1.0 / 3,
+		ScoreMetaData: []*nl.NodeScoreMeta{nil, {}, {NodeID: "n", NormScore: 0.5, Scores: nl.ScoreTable{
+			{Name: "binpack", Value: 0.7431}, {Name: "job-anti-affinity"}, {Name: "node-affinity", Value: -1},
+			{Name: "devices", Value: math.Inf(1)}, {Name: "n", Value: math.NaN()}, {Name: "t", Value: 1.0 / 3},
 		}}},
 	}, {ScoreMetaData: []*nl.NodeScoreMeta{}}}
 }

@@ -3,6 +3,7 @@ package rank
 import (
 	"math"
 
+	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
 )
 
@@ -115,24 +116,34 @@ func (p *Parts) Final() float64 {
 }
 
 // Table is the parts by name, as metrics show them.
-func (p *Parts) Table() map[string]float64 {
-	t := map[string]float64{
-		BinPack:   p.Fit,
-		AntiAffin: p.AntiAffinity(),
-		Affinity:  p.Affinity,
-		Penalty:   0,
-	}
+func (p *Parts) Table() nl.ScoreTable {
+	penalty := 0.0
 	if p.Penalty {
-		t[Penalty] = -1
+		penalty = -1
 	}
-	if p.HasDevice {
-		t[Devices] = p.Device
+	all := [...]struct {
+		shown bool
+		score nl.Score
+	}{
+		{true, nl.Score{Name: BinPack, Value: p.Fit}},
+		{true, nl.Score{Name: AntiAffin, Value: p.AntiAffinity()}},
+		{true, nl.Score{Name: Affinity, Value: p.Affinity}},
+		{true, nl.Score{Name: Penalty, Value: penalty}},
+		{p.HasDevice, nl.Score{Name: Devices, Value: p.Device}},
+		{p.Spread != 0, nl.Score{Name: SpreadName, Value: p.Spread}},
+		{p.HasPreemption, nl.Score{Name: Preemption, Value: p.Preemption}},
 	}
-	if p.Spread != 0 {
-		t[SpreadName] = p.Spread
+	n := 0
+	for i := range all {
+		if all[i].shown {
+			n++
+		}
 	}
-	if p.HasPreemption {
-		t[Preemption] = p.Preemption
+	t := make(nl.ScoreTable, 0, n) // kept with each allocation
+	for i := range all {
+		if all[i].shown {
+			t = append(t, all[i].score)
+		}
 	}
 	return t
 }
