@@ -42,9 +42,6 @@ const (
 	// tickMin lets timers close to each other share a tick: with thousands of
 	// nodes there would be one all the time, and a processor woken for each.
 	tickMin = 5 * time.Millisecond
-	// jobsMax bounds the job versions whose copies nodes share: those of a large
-	// cluster, several of each.
-	jobsMax = 1 << 13
 )
 
 // Fleet is a number of simulated nodes and their connections.
@@ -54,8 +51,7 @@ type Fleet struct {
 	members []*member
 	work    chan job // has room for one call of each node
 	beats   chan job // the same for calls that keep nodes alive
-	jobs    jobs
-	groups  node.Groups
+	jobs    node.Jobs
 
 	mu     sync.Mutex // guards timers and the members' place in it; taken after a member's
 	timers timers
@@ -92,7 +88,7 @@ func New(cfg Config) (*Fleet, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("simulating nodes: %w", err)
 	}
-	f := &Fleet{cfg: cfg, work: make(chan job, cfg.Count), beats: make(chan job, cfg.Count), wake: make(chan struct{}, 1), jobs: jobs{known: map[jobVersion]*nl.Job{}}}
+	f := &Fleet{cfg: cfg, work: make(chan job, cfg.Count), beats: make(chan job, cfg.Count), wake: make(chan struct{}, 1)}
 	mux := session.NewMux()
 	mux.Fallback(func(string) (session.Caller, bool) { return hollow{}, true })
 	log := cfg.Logger
@@ -107,7 +103,7 @@ func New(cfg Config) (*Fleet, error) {
 	for i := range cfg.Count {
 		m := &member{index: i, conn: f.conns[i%len(f.conns)], slot: -1, follow: make(chan struct{})}
 		m.id, m.secret = cfg.Shape.Identity(i)
-		m.node = node.New(node.Config{Lifetime: cfg.Lifetime, Random: cfg.Random, Job: f.jobs.share, Groups: &f.groups})
+		m.node = node.New(node.Config{Lifetime: cfg.Lifetime, Random: cfg.Random, Jobs: &f.jobs})
 		f.members = append(f.members, m)
 	}
 	return f, nil
@@ -316,33 +312,4 @@ func (f *Fleet) receive(life context.Context, m *member) error {
 		}
 		f.step(m, node.Changes{Message: &msg})
 	}
-}
-
-// jobs lets nodes share the copies of jobs that each is sent.
-type jobs struct {
-	mu    sync.Mutex
-	known map[jobVersion]*nl.Job
-}
-
-type jobVersion struct {
-	node.JobKey
-	modifyIndex uint64 // a job that was purged and came back starts over
-}
-
-func (js *jobs) share(told *query.NodeJob) (*nl.Job, error) {
-	key := jobVersion{node.JobKey{Namespace: told.Namespace, ID: told.ID, Version: told.Version}, told.JobModifyIndex}
-	js.mu.Lock()
-	defer js.mu.Unlock()
-	if old := js.known[key]; old != nil {
-		return old, nil
-	}
-	j, err := told.Job()
-	if err != nil {
-		return nil, err
-	}
-	if len(js.known) >= jobsMax {
-		clear(js.known) // nodes keep those they use
-	}
-	js.known[key] = j
-	return j, nil
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/nomadlike/nomadlike/command/sim/world"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/op"
-	"github.com/nomadlike/nomadlike/nomadlike/query"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
@@ -82,7 +81,7 @@ type Cluster struct {
 	servers []*server
 	clients []*client
 	users   users
-	jobs    map[string]*nl.Job // that nodes were sent, by what was sent
+	jobs    node.Jobs // that nodes were sent
 
 	highest, highestAck uint64
 	settling            bool
@@ -105,7 +104,7 @@ const userPlace world.Place = 100
 
 // Run runs a cluster through its steps, and lets it settle.
 func Run(cfg Config) Result {
-	c := &Cluster{cfg: cfg, jobs: map[string]*nl.Job{}, w: world.New(cfg.Seed, cfg.Trace)}
+	c := &Cluster{cfg: cfg, w: world.New(cfg.Seed, cfg.Trace)}
 	defer c.w.End()
 	c.random = c.w.Random(purposeCluster)
 	c.net = c.w.NewNet(c.w.Random(purposeNet), c.weather())
@@ -158,25 +157,12 @@ func (c *Cluster) compose() {
 		c.must(n.shape.Check())
 		n.nodeID, n.secret = n.shape.Identity(id)
 		n.server = n.random.IntN(len(c.servers))
-		n.node = node.New(node.Config{Random: n.random.Float64, Job: c.decodeJob})
+		n.node = node.New(node.Config{Random: n.random.Float64, Jobs: &c.jobs})
 		c.clients = append(c.clients, n)
 		if id < c.cfg.Nodes {
 			c.w.After(time.Duration(n.random.Int64N(int64(2*time.Second))), n.join)
 		}
 	}
-}
-
-// decodeJob reads a job that a node was sent. Nodes share what they read, which
-// they do not change.
-func (c *Cluster) decodeJob(sent *query.NodeJob) (*nl.Job, error) {
-	if j := c.jobs[string(sent.Encoded)]; j != nil {
-		return j, nil
-	}
-	j, err := sent.Job()
-	if err == nil {
-		c.jobs[string(sent.Encoded)] = j
-	}
-	return j, err
 }
 
 // clock draws a clock of a machine.

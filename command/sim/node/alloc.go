@@ -3,7 +3,6 @@ package node
 import (
 	"slices"
 	"time"
-	"unique"
 
 	"github.com/nomadlike/nomadlike/client/alloc"
 	"github.com/nomadlike/nomadlike/client/task"
@@ -19,8 +18,8 @@ const parkedFor = 30 * time.Second
 //
 // One that was begun and to which nothing has happened since, as most are, is
 // fresh: it has no machine, since what that would be follows from its group and
-// when it began. One that is parked holds the states of its tasks in their
-// packed form only.
+// when it began; it rests once that was told (see rest.go). One that is parked
+// holds the states of its tasks in their packed form only.
 type allocation struct {
 	held
 	cfg     *Config
@@ -41,8 +40,9 @@ type allocation struct {
 	parked  bool // the machine's tasks have no states
 	dirty   bool // there may be something to report
 	touched bool // it is in the node's list of these
+	gone    bool // the node has forgotten it
 
-	slot int // in the node's schedule; -1 is none
+	due moment // of its appointment
 }
 
 // told is what the servers have been told beside the tasks' states.
@@ -51,12 +51,12 @@ type told struct {
 	health opinion
 }
 
-// held is the part of an allocation that is needed: with millions in one
-// process the rest adds up.
+// held is the part of an allocation as servers send it that is needed.
 type held struct {
+	key            key
 	id             string
 	group          *group
-	deployment     unique.Handle[string]
+	deployment     string
 	modified       uint64  // AllocModifyIndex
 	healthModified uint64  // ModifyIndex of DeploymentStatus
 	healthy        opinion // as the servers have it
@@ -94,9 +94,9 @@ func (o opinion) status() *nl.AllocDeploymentStatus {
 }
 
 // keep takes what is needed.
-func keep(a *nl.Alloc, g *group) held {
+func keep(k key, a *nl.Alloc, g *group) held {
 	h := held{
-		id: a.ID, group: g, deployment: unique.Make(a.DeploymentID), modified: a.AllocModifyIndex,
+		key: k, id: a.ID, group: g, deployment: a.DeploymentID, modified: a.AllocModifyIndex,
 		terminal: a.TerminalDesired(), noDelay: a.DesiredTransition().NoShutdownDelay == nl.Yes,
 	}
 	if st := a.DeploymentStatus; st != nil {
@@ -107,15 +107,14 @@ func keep(a *nl.Alloc, g *group) held {
 
 // rules are those by which the allocation's health is found out.
 func (h *held) rules() (alloc.HealthRules, bool) {
-	return alloc.RulesOf(&nl.Alloc{DeploymentID: h.deployment.Value(), Job: h.group.job}, h.group.Group)
+	return alloc.RulesOf(&nl.Alloc{DeploymentID: h.deployment, Job: h.group.job}, h.group.Group)
 }
 
 // newAllocation starts an allocation.
 func newAllocation(h held, now time.Time, cfg *Config) *allocation {
-	a := &allocation{held: h, cfg: cfg, began: momentOf(now), slot: -1, verdict: h.healthy, dirty: true}
-	if d := h.group.MaxRunDuration; d != nil && *d > 0 {
-		a.expireAt = after(now, *d)
-	}
+	a := allocations.Get().(*allocation)
+	*a = allocation{held: h, cfg: cfg, began: momentOf(now), verdict: h.healthy, dirty: true}
+	a.expireAt = h.group.expiry(a.began)
 	if h.group.first == nil {
 		a.begin(now)
 	}
@@ -140,11 +139,7 @@ func (a *allocation) begin(now time.Time) {
 // park lets go of what is not needed for a while. It is called after a report,
 // which has packed the states.
 func (a *allocation) park(now time.Time) {
-	if a.parked || a.stepped || a.health != nil {
-		return
-	}
-	if a.machine == nil {
-		a.states = nl.TaskStates{}
+	if a.machine == nil || a.parked || a.stepped || a.health != nil {
 		return
 	}
 	if next := a.next(); next != 0 && next < after(now, parkedFor) {
@@ -307,11 +302,10 @@ func (a *allocation) powerOff() {
 
 // live tells whether the allocation has a process.
 func (a *allocation) live() bool {
-	runs := a.runs
 	if a.machine == nil {
-		runs = a.group.first.runs
+		return a.group.first.live()
 	}
-	return slices.ContainsFunc(runs, func(r run) bool { return r.live })
+	return slices.ContainsFunc(a.runs, func(r run) bool { return r.live })
 }
 
 // tick does what has become due.
@@ -442,7 +436,7 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 	}
 	status, description := m.Status()
 	u = &nl.AllocUpdate{
-		ID: a.id, ClientStatus: status, ClientDescription: description, TaskStates: a.states, NetworkStatus: &nl.AllocNetworkStatus{},
+		ID: a.id, ClientStatus: status, ClientDescription: description, TaskStates: a.states, NetworkStatus: noNetwork,
 	}
 	health := unknown
 	if a.since != 0 {
@@ -459,6 +453,9 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 	a.told = told{status, health}
 	return u, urgent
 }
+
+// noNetwork is what is reported of every allocation's network. It is not changed.
+var noNetwork = new(nl.AllocNetworkStatus)
 
 // repeat lets all be told again.
 func (a *allocation) repeat() { a.told, a.dirty = told{}, true }

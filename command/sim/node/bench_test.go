@@ -30,7 +30,6 @@ const (
 
 func newLife(b *testing.B) *life {
 	l := &life{b: b, now: time.Unix(1_000_000, 0)}
-	known := map[string]*nl.Job{}
 	for i := range lifeJobs {
 		j := &nl.Job{Namespace: "default", ID: fmt.Sprintf("job-%04d", i), Type: nl.JobTypeService, TaskGroups: []*nl.Group{{
 			Name: "g", RestartPolicy: &nl.RestartPolicy{Mode: "fail", Interval: time.Hour},
@@ -41,10 +40,9 @@ func newLife(b *testing.B) *life {
 		if err != nil {
 			b.Fatal(err)
 		}
-		known[j.ID] = j
 		l.jobs = append(l.jobs, told)
 	}
-	cfg := l.config(func(told *query.NodeJob) (*nl.Job, error) { return known[told.ID], nil })
+	cfg := Config{Random: func() float64 { return 0 }, Jobs: new(Jobs)}
 	for range lifeNodes {
 		n := New(cfg)
 		l.nodes = append(l.nodes, n)
@@ -52,10 +50,6 @@ func newLife(b *testing.B) *life {
 		l.step(n, Changes{&query.NodeAllocChanges{Reset: true}})
 	}
 	return l
-}
-
-func (l *life) config(job func(*query.NodeJob) (*nl.Job, error)) Config {
-	return Config{Random: func() float64 { return 0 }, Job: job, Groups: new(Groups)}
 }
 
 // step feeds an event, and answers what the node calls for.

@@ -6,11 +6,11 @@
 package node
 
 import (
+	"bytes"
+	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"time"
-	"unique"
 
 	"github.com/nomadlike/nomadlike/client/assign"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -31,6 +31,9 @@ const (
 	stoppedEarly = "stopped before it was started"
 	// jobsSpare is how many job versions without allocations a node keeps.
 	jobsSpare = 32
+	// agendaSpare is how many appointments that are not meant any more an agenda
+	// holds, beside one for each allocation.
+	agendaSpare = 32
 )
 
 // CallKind is what a call does.
@@ -95,20 +98,19 @@ type Config struct {
 	Lifetime time.Duration
 	// Random is uniform in [0, 1).
 	Random func() float64
-	// Job gives a job that the servers sent; nil decodes it.
-	Job func(*query.NodeJob) (*nl.Job, error)
-	// Groups may be shared by nodes that share jobs; nil shares with nobody.
-	Groups *Groups
+	// Jobs may be shared by nodes that are sent the same; nil shares with nobody.
+	Jobs *Jobs
 }
 
 // Node is one simulated node.
 type Node struct {
 	cfg     Config
-	allocs  map[string]*allocation
-	due     schedule
+	allocs  map[key]*allocation // that are awake
+	resting map[key]resting
+	agenda  schedule
 	touched []*allocation // that were given something since the last reports
 	running int           // allocations that were reported as running
-	jobs    map[unique.Handle[JobKey]]*nl.Job
+	jobs    []uint32      // numbers of those that the servers sent, in order
 
 	seen       uint64    // how new the state is that servers have shown
 	known      bool      // the servers have the node
@@ -122,21 +124,12 @@ type Node struct {
 	updateWait time.Duration
 }
 
-// JobKey names a version of a job.
-type JobKey struct {
-	Namespace, ID string
-	Version       uint64
-}
-
 // New makes a node that waits for Start.
 func New(cfg Config) *Node {
-	if cfg.Job == nil {
-		cfg.Job = (*query.NodeJob).Job
+	if cfg.Jobs == nil {
+		cfg.Jobs = new(Jobs)
 	}
-	if cfg.Groups == nil {
-		cfg.Groups = new(Groups)
-	}
-	return &Node{cfg: cfg, allocs: map[string]*allocation{}, jobs: map[unique.Handle[JobKey]]*nl.Job{}}
+	return &Node{cfg: cfg, allocs: map[key]*allocation{}, resting: map[key]resting{}}
 }
 
 // Step takes one event.
@@ -173,18 +166,65 @@ func (n *Node) touch(a *allocation) {
 		a.touched = true
 		n.touched = append(n.touched, a)
 	}
-	n.due.set(a, a.next())
+	if next := a.next(); next != a.due {
+		a.due = next
+		n.appoint(appointment{next, a.key})
+	}
+}
+
+// appoint puts an appointment into the agenda, unless it is for never. Those
+// that are not meant any more are thrown out once they are many.
+func (n *Node) appoint(one appointment) {
+	if one.at == 0 {
+		return
+	}
+	n.agenda.add(one)
+	if len(n.agenda) <= 2*(len(n.allocs)+len(n.resting))+agendaSpare {
+		return
+	}
+	kept := make([]appointment, 0, len(n.allocs)+len(n.resting))
+	for k, a := range n.allocs {
+		kept = append(kept, appointment{a.due, k})
+	}
+	for k, r := range n.resting {
+		kept = append(kept, appointment{r.due, k})
+	}
+	n.agenda.keep(slices.DeleteFunc(kept, func(one appointment) bool { return one.at == 0 }))
+}
+
+// first is when the first allocation is due.
+func (n *Node) first() moment {
+	for {
+		one, ok := n.agenda.first()
+		if !ok || one.at == n.due(one.of) {
+			return one.at
+		}
+		n.agenda.drop()
+	}
 }
 
 // tick lets due allocations go on, in the order of their IDs.
 func (n *Node) tick(now time.Time) {
-	list := n.due.pop(now)
-	slices.SortFunc(list, func(a, b *allocation) int { return strings.Compare(a.id, b.id) })
-	for _, a := range list {
+	var list []key
+	for {
+		one, ok := n.agenda.pop(now)
+		if !ok {
+			break
+		}
+		if one.at == n.due(one.of) {
+			list = append(list, one.of)
+		}
+	}
+	slices.SortFunc(list, compareKeys)
+	for _, k := range slices.Compact(list) {
+		a := n.find(k)
+		a.due = 0
 		a.tick(now)
 		n.touch(a)
 	}
 }
+
+func compareKeys(a, b key) int { return bytes.Compare(a[:], b[:]) }
 
 // answered takes the outcome of a call, and tells whether to open the stream.
 func (n *Node) answered(now time.Time, ev Answered) (follow bool) {
@@ -211,7 +251,7 @@ func (n *Node) failed(now time.Time, ev Answered) {
 	gone := nl.CodeOf(ev.Err) == nl.CodeNotFound
 	if ev.Call.Kind == CallUpdate {
 		for _, u := range ev.Call.Updates {
-			if n.allocs[u.ID] != nil || u.ClientDescription == stoppedEarly {
+			if k, _ := keyOf(u.ID); n.has(k) || u.ClientDescription == stoppedEarly {
 				n.pending.giveBack(u)
 			}
 		}
@@ -241,20 +281,23 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 	}
 	n.seen = max(n.seen, m.Index)
 	for _, told := range m.Jobs {
-		j, err := n.cfg.Job(told)
+		number, err := n.cfg.Jobs.learn(told)
 		if err != nil {
 			return true
 		}
-		n.jobs[unique.Make(JobKey{j.Namespace, j.ID, j.Version})] = j
+		at, found := slices.BinarySearch(n.jobs, number)
+		if found {
+			n.cfg.Jobs.forget([]uint32{number})
+			continue
+		}
+		n.jobs = slices.Insert(n.jobs, at, number)
 	}
 	known := func(id string) (assign.Known, bool) {
-		a := n.allocs[id]
-		if a == nil {
-			return assign.Known{}, false
-		}
-		return assign.Known{ModifyIndex: a.modified}, true
+		k, _ := keyOf(id)
+		modified, found := n.modified(k)
+		return assign.Known{ModifyIndex: modified}, found
 	}
-	d := assign.Compare(known, maps.Keys(n.allocs), m)
+	d := assign.Compare(known, n.ids(), m)
 	for _, a := range d.Start {
 		h, ok := n.keep(a)
 		if !ok {
@@ -262,7 +305,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 			return true
 		}
 		own := newAllocation(h, now, &n.cfg)
-		n.allocs[own.id] = own
+		n.allocs[own.key] = own
 		n.touch(own)
 	}
 	for _, a := range d.Update {
@@ -270,7 +313,7 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		if !ok {
 			return true
 		}
-		own := n.allocs[a.ID]
+		own := n.find(h.key)
 		own.update(now, h)
 		n.touch(own)
 	}
@@ -287,7 +330,9 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		}
 		// What the servers may have missed while they were away, or do not believe
 		// any more, is told again.
-		if own := n.allocs[a.ID]; own != nil && own.told.status != "" && own.told.status != a.ClientStatus {
+		k, _ := keyOf(a.ID)
+		if told := n.told(k); told != "" && told != a.ClientStatus {
+			own := n.find(k)
 			if own.reportedRunning() {
 				n.running--
 			}
@@ -299,19 +344,34 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 	return false
 }
 
+// ids are the IDs of all allocations.
+func (n *Node) ids() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for k := range n.allocs {
+			if !yield(k.String()) {
+				return
+			}
+		}
+		for k := range n.resting {
+			if !yield(k.String()) {
+				return
+			}
+		}
+	}
+}
+
 // remove forgets an allocation.
 func (n *Node) remove(id string) {
 	n.pending.drop(id)
-	a := n.allocs[id]
-	if a == nil {
-		return
-	}
-	if a.reportedRunning() {
+	k, _ := keyOf(id)
+	if n.told(k) == nl.AllocClientRunning {
 		n.running--
 	}
-	a.dirty = false
-	n.due.set(a, 0)
-	delete(n.allocs, id)
+	if a := n.allocs[k]; a != nil {
+		a.gone = true
+	}
+	delete(n.allocs, k)
+	delete(n.resting, k)
 }
 
 // restarted goes on with what is on disk.
@@ -319,8 +379,9 @@ func (n *Node) restarted(now time.Time) {
 	n.known, n.following, n.contacting, n.updating = false, false, false, false
 	n.contactAt, n.pause, n.updateWait, n.sendAt = now, 0, 0, time.Time{}
 	n.pending = nil
-	for _, id := range slices.Sorted(maps.Keys(n.allocs)) {
-		a := n.allocs[id]
+	n.rouse()
+	for _, k := range slices.SortedFunc(maps.Keys(n.allocs), compareKeys) {
+		a := n.allocs[k]
 		a.restarted(now)
 		n.touch(a)
 	}
@@ -329,6 +390,7 @@ func (n *Node) restarted(now time.Time) {
 
 // PowerOff ends every process on the node. The agent must be down.
 func (n *Node) PowerOff() {
+	n.rouse()
 	for _, a := range n.allocs {
 		a.powerOff()
 	}
@@ -337,49 +399,67 @@ func (n *Node) PowerOff() {
 // Runs tells which allocations have a process on the node.
 func (n *Node) Runs() map[string]bool {
 	out := map[string]bool{}
-	for id, a := range n.allocs {
+	for _, a := range n.allocs {
 		if a.live() {
-			out[id] = true
+			out[a.id] = true
+		}
+	}
+	for k, r := range n.resting {
+		if g, _ := n.cfg.Jobs.woken(r.job, r.group, r.deployment); g.first.live() {
+			out[k.String()] = true
 		}
 	}
 	return out
 }
 
-// keep takes of an allocation what is needed; false when its job is not known or
-// lacks its group.
+// keep takes of an allocation what is needed; false when its ID is none, or its
+// job is not known or lacks its group.
 func (n *Node) keep(a *nl.Alloc) (held, bool) {
-	job := n.jobs[unique.Make(JobKey{a.Namespace, a.JobID, a.JobVersion})]
-	if job == nil {
+	k, ok := keyOf(a.ID)
+	if !ok {
 		return held{}, false
 	}
-	g := n.cfg.Groups.of(job, a.TaskGroup)
+	g := n.cfg.Jobs.group(JobKey{a.Namespace, a.JobID, a.JobVersion}, n.jobs, a.TaskGroup)
 	if g == nil {
 		return held{}, false
 	}
-	return keep(a, g), true
+	return keep(k, a, g), true
 }
 
 // forgetJobs drops jobs that no allocation needs, once there are many.
 func (n *Node) forgetJobs() {
-	if len(n.jobs) <= len(n.allocs)+jobsSpare {
+	if len(n.jobs) <= len(n.allocs)+len(n.resting)+jobsSpare {
 		return
 	}
-	used := map[unique.Handle[JobKey]]bool{}
+	used := map[uint32]bool{}
 	for _, a := range n.allocs {
-		j := a.group.job
-		used[unique.Make(JobKey{j.Namespace, j.ID, j.Version})] = true
+		used[a.group.number] = true
 	}
-	maps.DeleteFunc(n.jobs, func(k unique.Handle[JobKey], _ *nl.Job) bool { return !used[k] })
+	for _, r := range n.resting {
+		used[r.job] = true
+	}
+	var unused []uint32
+	n.jobs = slices.DeleteFunc(n.jobs, func(number uint32) bool {
+		if !used[number] {
+			unused = append(unused, number)
+		}
+		return !used[number]
+	})
+	n.cfg.Jobs.forget(unused)
 }
 
 // collect queues what is new about allocations.
 func (n *Node) collect(now time.Time) {
 	for i, a := range n.touched {
 		n.touched[i], a.touched = nil, false
+		if a.gone {
+			continue
+		}
 		if a.dirty {
 			n.tell(now, a)
 		}
 		a.park(now)
+		n.rest(a)
 	}
 	n.touched = n.touched[:0]
 }
@@ -437,7 +517,7 @@ func (n *Node) take(now time.Time) []*nl.AllocUpdate {
 // wake is when something is due. What waits for the call under way needs no
 // timer: its answer is an event.
 func (n *Node) wake() time.Time {
-	at := n.due.first().time()
+	at := n.first().time()
 	if !n.contacting {
 		at = earliest(at, n.contactAt)
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -123,7 +124,23 @@ func (w *world) job(l script.Line) {
 	w.jobs[j.ID] = j
 }
 
-// message reads what servers send: allocations as ID=job:flags.
+// idOf is the ID of an allocation that a script calls so, nameOf what the script
+// calls it.
+func idOf(name string) string {
+	var k key
+	copy(k[:], name)
+	return k.String()
+}
+
+func nameOf(t *testing.T, id string) string {
+	k, ok := keyOf(id)
+	if !ok {
+		t.Fatalf("%q is no ID", id)
+	}
+	return string(bytes.TrimRight(k[:], "\x00"))
+}
+
+// message reads what servers send: allocations as name=job:flags.
 func (w *world) message(l script.Line) *query.NodeAllocChanges {
 	w.index++
 	m := &query.NodeAllocChanges{Index: w.index}
@@ -131,18 +148,18 @@ func (w *world) message(l script.Line) *query.NodeAllocChanges {
 	for _, a := range l.Args {
 		switch name, ok := strings.CutPrefix(a, "-"); {
 		case ok:
-			m.Removed = append(m.Removed, name)
+			m.Removed = append(m.Removed, idOf(name))
 		case a == "reset":
 			m.Reset = true
 		case a == "nojobs":
 			silent = true
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(l.Set)) {
-		parts := strings.Split(l.Set[id], ":")
+	for _, name := range slices.Sorted(maps.Keys(l.Set)) {
+		parts := strings.Split(l.Set[name], ":")
 		j := w.jobs[parts[0]]
 		a := &nl.Alloc{
-			ID: id, Namespace: j.Namespace, JobID: j.ID, JobVersion: j.Version, TaskGroup: "g",
+			ID: idOf(name), Namespace: j.Namespace, JobID: j.ID, JobVersion: j.Version, TaskGroup: "g",
 			DesiredStatus: nl.AllocDesiredRun, ClientStatus: nl.AllocClientPending, AllocModifyIndex: w.index,
 		}
 		for _, p := range parts[1:] {
@@ -238,7 +255,7 @@ func (w *world) step(ev Event) string {
 			say("heartbeat")
 		case CallUpdate:
 			for _, u := range call.Updates {
-				say("%s (%d running)", describe(u), o.Running)
+				say("%s %s (%d running)", nameOf(w.t, u.ID), describe(u), o.Running)
 			}
 		}
 	}
@@ -246,7 +263,7 @@ func (w *world) step(ev Event) string {
 }
 
 func describe(u *nl.AllocUpdate) string {
-	text := u.ID + " " + u.ClientStatus
+	text := u.ClientStatus
 	if h := u.DeploymentStatus; h != nil && *h.Healthy {
 		text += " healthy"
 	} else if h != nil {

@@ -1,65 +1,55 @@
 package node
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
-// schedule is when allocations have something to do: a heap that holds each at
-// most once. Their moments stand in it beside each other, and it is no
-// heap.Interface, since there are several changes for each of millions.
+// schedule is when allocations have something to do: a heap. An allocation that
+// has got something else to do meanwhile is in it more than once; who takes one
+// out looks whether it still is meant. So appointments hold no pointers and
+// nothing points at them: there are several for each of millions of allocations.
 type schedule []appointment
 
 type appointment struct {
 	at moment
-	of *allocation
+	of key
 }
 
-// set makes an allocation due at that moment, or never.
-func (s *schedule) set(a *allocation, at moment) {
-	switch {
-	case a.slot < 0 && at == 0:
-	case a.slot < 0:
-		*s = append(*s, appointment{})
-		s.fix(len(*s)-1, appointment{at, a})
-	case at == 0:
-		s.remove(a.slot)
-	case at != (*s)[a.slot].at:
-		s.fix(a.slot, appointment{at, a})
-	}
-}
-
-// first is when the first is due.
-func (s schedule) first() moment {
-	if len(s) == 0 {
-		return 0
-	}
-	return s[0].at
-}
-
-// pop takes out those whose moment has come.
-func (s *schedule) pop(now time.Time) (out []*allocation) {
-	for at := momentOf(now); len(*s) > 0 && (*s)[0].at <= at; {
-		out = append(out, (*s)[0].of)
-		s.remove(0)
-	}
-	return out
-}
-
-func (s *schedule) remove(i int) {
-	(*s)[i].of.slot = -1
-	last := len(*s) - 1
-	moved := (*s)[last]
-	(*s)[last] = appointment{}
-	*s = (*s)[:last]
-	if i < last {
-		s.fix(i, moved)
-	}
-}
-
-// fix finds the place of what is to be at i, from there up or down.
-func (s schedule) fix(i int, one appointment) {
-	for i > 0 && one.at < s[(i-1)/2].at {
-		s.put(i, s[(i-1)/2])
+// add makes an allocation due at that moment.
+func (s *schedule) add(one appointment) {
+	*s = append(*s, appointment{})
+	list := *s
+	i := len(list) - 1
+	for i > 0 && one.at < list[(i-1)/2].at {
+		list[i] = list[(i-1)/2]
 		i = (i - 1) / 2
 	}
+	list[i] = one
+}
+
+// first is the first; false when there is none.
+func (s schedule) first() (appointment, bool) {
+	if len(s) == 0 {
+		return appointment{}, false
+	}
+	return s[0], true
+}
+
+// drop takes out the first.
+func (s *schedule) drop() {
+	last := len(*s) - 1
+	one := (*s)[last]
+	*s = (*s)[:last]
+	if last > 0 {
+		s.sink(one)
+	}
+}
+
+// sink finds the place of what is to take that of the first.
+func (s schedule) sink(one appointment) {
+	i := 0
 	for {
 		next := 2*i + 1
 		if next+1 < len(s) && s[next+1].at < s[next].at {
@@ -68,13 +58,23 @@ func (s schedule) fix(i int, one appointment) {
 		if next >= len(s) || one.at <= s[next].at {
 			break
 		}
-		s.put(i, s[next])
+		s[i] = s[next]
 		i = next
 	}
-	s.put(i, one)
+	s[i] = one
 }
 
-func (s schedule) put(i int, one appointment) {
-	s[i] = one
-	one.of.slot = i
+// pop takes out the first if its moment has come.
+func (s *schedule) pop(now time.Time) (one appointment, ok bool) {
+	if one, ok = s.first(); !ok || one.at > momentOf(now) {
+		return appointment{}, false
+	}
+	s.drop()
+	return one, true
+}
+
+// keep makes the list all there is.
+func (s *schedule) keep(list []appointment) {
+	slices.SortFunc(list, func(a, b appointment) int { return cmp.Compare(a.at, b.at) })
+	*s = list // what is in order is a heap
 }

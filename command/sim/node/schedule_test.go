@@ -2,42 +2,53 @@ package node
 
 import (
 	"math/rand/v2"
-	"slices"
 	"testing"
 )
 
 func TestSchedule(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	var s schedule
-	all := make([]*allocation, 50)
-	for i := range all {
-		all[i] = &allocation{slot: -1}
-	}
-	want := map[*allocation]moment{}
+	want := map[appointment]int{}
+	total := 0
 	for range 5000 {
-		a, at := all[random.IntN(len(all))], moment(random.IntN(200)) // 0 is never
-		s.set(a, at)
-		if want[a] = at; at == 0 {
-			delete(want, a)
-		}
-		if random.IntN(20) == 0 {
-			now := moment(random.IntN(50))
-			for _, a := range s.pop(now.time()) {
-				if at := want[a]; at == 0 || at > now || a.slot != -1 {
-					t.Fatalf("popped at %d what is due at %d, in slot %d", now, at, a.slot)
+		one := appointment{moment(random.IntN(200) + 1), key{byte(random.IntN(50))}}
+		s.add(one)
+		want[one]++
+		total++
+		switch random.IntN(40) {
+		case 0:
+			now := moment(random.IntN(50) + 1)
+			for last := moment(0); ; {
+				one, ok := s.pop(now.time())
+				if !ok {
+					break
 				}
-				delete(want, a)
+				if one.at < last || one.at > now || want[one] == 0 {
+					t.Fatalf("popped %+v at %d, after one of %d", one, now, last)
+				}
+				last = one.at
+				want[one]--
+				total--
 			}
+		case 1:
+			var list []appointment
+			clear(want)
+			for total = range random.IntN(100) {
+				one := appointment{moment(random.IntN(200) + 1), key{byte(total)}}
+				list = append(list, one)
+				want[one]++
+			}
+			total = len(list)
+			s.keep(list)
 		}
 		var first moment
-		for _, at := range want {
-			first = sooner(first, at)
+		for one, n := range want {
+			if n > 0 {
+				first = sooner(first, one.at)
+			}
 		}
-		if len(s) != len(want) || s.first() != first {
-			t.Fatalf("%d are due from %d on, want %d from %d on", len(s), s.first(), len(want), first)
-		}
-		if at := slices.IndexFunc(s, func(p appointment) bool { return s[p.of.slot] != p || want[p.of] != p.at }); at >= 0 {
-			t.Fatalf("%d holds %+v", at, s[at])
+		if got, ok := s.first(); len(s) != total || got.at != first || ok != (total > 0) {
+			t.Fatalf("%d are due from %d on, want %d from %d on", len(s), got.at, total, first)
 		}
 	}
 }

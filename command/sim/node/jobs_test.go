@@ -39,7 +39,7 @@ func TestFirst(t *testing.T) {
 			job := &nl.Job{ID: "j", Type: nl.JobTypeService, TaskGroups: []*nl.Group{{
 				Name: "g", Tasks: c.tasks, RestartPolicy: &nl.RestartPolicy{Attempts: 1, Interval: time.Hour, Mode: "fail"},
 			}}}
-			g := new(Groups).of(job, "g")
+			g := newGroup(job, job.TaskGroups[0])
 			if (g.first != nil) != c.first {
 				t.Fatalf("begins alike: %v", !c.first)
 			}
@@ -47,7 +47,7 @@ func TestFirst(t *testing.T) {
 				return
 			}
 			now := time.Unix(1_000_000, 123)
-			a := newAllocation(keep(&nl.Alloc{ID: "a"}, g), now, &Config{Lifetime: time.Hour, Random: func() float64 { return 0 }})
+			a := newAllocation(keep(key{}, &nl.Alloc{}, g), now, &Config{Lifetime: time.Hour, Random: func() float64 { return 0 }})
 			if a.machine != nil {
 				t.Fatal("it has a machine")
 			}
