@@ -16,8 +16,13 @@ import (
 // every is how often the pace is looked at.
 const every = time.Second
 
-// liveHeap is the runtime's name of the bytes that the last collection kept.
-const liveHeap = "/gc/heap/live:bytes"
+// Names of the runtime: liveHeap is the bytes that the last collection kept,
+// stacks and globals those that it looked through beside them.
+const (
+	liveHeap = "/gc/heap/live:bytes"
+	stacks   = "/gc/scan/stack:bytes"
+	globals  = "/gc/scan/globals:bytes"
+)
 
 const mb = 1 << 20
 
@@ -60,35 +65,49 @@ func memory() uint64 {
 	return info.Totalram * uint64(info.Unit)
 }
 
-// spareShare is the part of a machine's memory beyond which KeepSpare lends no
-// spare.
-const spareShare = 32
+// A process that has a spare uses it unless that is more than one in spareShare
+// of the machine's memory, and lets sparePercent of what it holds gather at
+// least.
+const (
+	spareShare   = 32
+	sparePercent = 15
+)
 
-// withSpare is the percentage at which so much garbage may gather as spare, if
-// the machine can bear that, and never less than percent.
-func withSpare(live, machine, spare uint64) int {
+// ofSpare is the percentage at which so much garbage gathers as spare beside
+// what each collection looks through.
+func ofSpare(looked, machine, spare uint64) int {
 	spare = min(spare, machine/spareShare)
-	return max(percent(live, machine), int(spare*100/max(live, mb)))
+	return max(sparePercent, int(spare*100/max(looked, mb)))
 }
 
 // Keep follows the size of the heap until ctx ends. Whoever sets GOGC decides
 // for themselves; a GOMEMLIMIT holds beside it.
-func Keep(ctx context.Context) error { return KeepSpare(ctx, 0) }
+func Keep(ctx context.Context) error {
+	machine := memory()
+	return follow(ctx, func(live, _ uint64) int { return percent(live, machine) })
+}
 
-// KeepSpare is Keep for a process that makes much garbage for what it holds, and
-// has many stacks to look through for each collection: the garbage of spare
-// bytes is let gather however little the process holds.
+// KeepSpare is Keep for a process that makes much garbage for what it holds, of
+// which little has pointers to follow: the garbage of spare bytes gathers,
+// however much or little the process holds.
 func KeepSpare(ctx context.Context, spare uint64) error {
+	machine := memory()
+	return follow(ctx, func(live, roots uint64) int { return ofSpare(live+roots, machine, spare) })
+}
+
+// follow sets the percentage for what the last collection kept, and what it
+// looked through beside that, until ctx ends.
+func follow(ctx context.Context, percent func(live, roots uint64) int) error {
 	if os.Getenv("GOGC") != "" {
 		return nil
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	sample := []metrics.Sample{{Name: liveHeap}}
-	set, machine := math.MinInt, memory()
+	samples := []metrics.Sample{{Name: liveHeap}, {Name: stacks}, {Name: globals}}
+	set := math.MinInt
 	for {
-		metrics.Read(sample)
-		if next := withSpare(sample[0].Value.Uint64(), machine, spare); next != set {
+		metrics.Read(samples)
+		if next := percent(samples[0].Value.Uint64(), samples[1].Value.Uint64()+samples[2].Value.Uint64()); next != set {
 			debug.SetGCPercent(next)
 			set = next
 		}

@@ -30,21 +30,22 @@ func TestPercent(t *testing.T) {
 	}
 }
 
-func TestWithSpare(t *testing.T) {
+// What gathers is as much, whatever the process holds.
+func TestOfSpare(t *testing.T) {
 	const gb = 1024 * mb
 	for _, c := range []struct {
-		live, machine, spare uint64
-		want                 int
+		looked, machine, spare uint64
+		want                   int
 	}{
-		{100 * mb, 24 * gb, 0, 200},
-		{100 * mb, 24 * gb, 512 * mb, 512},
-		{gb, 24 * gb, 512 * mb, 242},
-		{100 * mb, 8 * gb, 512 * mb, 256},
-		{0, 24 * gb, 512 * mb, 51200},
-		{100 * mb, 0, 512 * mb, 200},
+		{100 * mb, 24 * gb, 128 * mb, 128},
+		{400 * mb, 24 * gb, 128 * mb, 32},
+		{8 * gb, 24 * gb, 128 * mb, 15},
+		{100 * mb, 2 * gb, 128 * mb, 64},
+		{0, 24 * gb, 128 * mb, 12800},
+		{100 * mb, 0, 128 * mb, 15},
 	} {
-		if got := withSpare(c.live, c.machine, c.spare); got != c.want {
-			t.Errorf("%d MB live on %d MB, %d MB spare: %d, want %d", c.live/mb, c.machine/mb, c.spare/mb, got, c.want)
+		if got := ofSpare(c.looked, c.machine, c.spare); got != c.want {
+			t.Errorf("%d MB to look through on %d MB, %d MB spare: %d, want %d", c.looked/mb, c.machine/mb, c.spare/mb, got, c.want)
 		}
 	}
 }

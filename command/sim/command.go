@@ -24,10 +24,11 @@ import (
 // progressEvery is how often the line of progress is drawn.
 const progressEvery = 500 * time.Millisecond
 
-// spareBytes is the garbage that a fleet lets gather at least: a node holds
-// little, but has a stack that every collection must look through, and each
-// allocation leaves some kilobytes of messages behind.
-const spareBytes = 512 << 20
+// spareBytes is the garbage that a fleet lets gather: each allocation leaves some
+// kilobytes of messages behind, and a collection looks through thousands of
+// stacks and little else. More would cost more to touch for the first time than
+// to collect.
+const spareBytes = 128 << 20
 
 // Commands are the commands of this package.
 func Commands(m *meta.Meta) map[string]cli.CommandFactory {

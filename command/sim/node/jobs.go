@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"slices"
 	"strings"
@@ -207,9 +208,7 @@ func (g *group) plan(name string) *plan {
 type first struct {
 	machine *alloc.Machine // only to be looked at
 	runs    []run
-
-	mu    sync.Mutex
-	tasks map[string]*nl.TaskState // copies of the machine's, to be dated
+	packed  []string // states of its tasks, between the places where that moment is
 }
 
 // rehearsed is when allocations begin that are never run: before any other, as
@@ -226,32 +225,47 @@ func rehearse(g *group) *first {
 	if drawn || waits || a.deregAt != 0 {
 		return nil
 	}
-	f := &first{machine: a.machine, runs: a.runs, tasks: a.machine.States()}
-	for name, state := range f.tasks {
-		own := *state
-		own.Events = nil
-		for _, e := range state.Events {
-			dated := *e
-			own.Events = append(own.Events, &dated)
-		}
-		f.tasks[name] = &own
+	f := &first{machine: a.machine, runs: a.runs}
+	const some = moment(0x1234_5678_9abc_def1) // whose bytes are nowhere else
+	f.packed = strings.Split(f.pack(some).Packed(), string(binary.AppendVarint(nil, int64(some))))
+	if other := momentOf(rehearsed); f.states(other) != f.pack(other) {
+		return nil
 	}
 	return f
 }
 
-// states are those of an allocation that began at that moment.
-func (f *first) states(began moment) nl.TaskStates {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, s := range f.tasks {
-		if !s.StartedAt.IsZero() {
-			s.StartedAt = nl.Time{Time: began.time().UTC()}
+// pack packs the states as they are of an allocation that began then.
+func (f *first) pack(began moment) nl.TaskStates {
+	at := nl.Time{Time: began.time().UTC()}
+	tasks := map[string]*nl.TaskState{}
+	for name, state := range f.machine.States() {
+		own := *state
+		if !own.StartedAt.IsZero() {
+			own.StartedAt = at
 		}
-		for _, e := range s.Events {
-			e.Time = int64(began)
+		own.Events = nil
+		for _, e := range state.Events {
+			then := *e
+			then.Time = int64(began)
+			own.Events = append(own.Events, &then)
 		}
+		tasks[name] = &own
 	}
-	return nl.PackTaskStates(f.tasks)
+	return nl.PackTaskStates(tasks)
+}
+
+// states are those of an allocation that began then: pack for each of millions.
+func (f *first) states(began moment) nl.TaskStates {
+	const typical = 256 // bytes, which stay on the stack
+	b := append(make([]byte, 0, typical), f.packed[0]...)
+	for _, part := range f.packed[1:] {
+		b = append(binary.AppendVarint(b, int64(began)), part...)
+	}
+	states, err := nl.UnpackTaskStates(string(b))
+	if err != nil {
+		return f.pack(began)
+	}
+	return states
 }
 
 // live tells whether there is a process.
