@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,7 +29,13 @@ const progressEvery = 500 * time.Millisecond
 // kilobytes of messages behind, and a collection looks through thousands of
 // stacks and little else. More would cost more to touch for the first time than
 // to collect.
-const spareBytes = 128 << 20
+const spareBytes = 256 << 20
+
+// processorsShare is which part of the processors a fleet uses, unless GOMAXPROCS
+// says otherwise. The servers that it is for are often on the same machine, and
+// its thousands of short turns cost less on few processors: none is woken to
+// look for work that is done before it comes.
+const processorsShare = 2
 
 // Commands are the commands of this package.
 func Commands(m *meta.Meta) map[string]cli.CommandFactory {
@@ -111,6 +118,11 @@ func (o *options) do(ctx context.Context, c *meta.Call) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if os.Getenv("GOMAXPROCS") == "" {
+		all := runtime.GOMAXPROCS(0)
+		defer runtime.GOMAXPROCS(all)
+		runtime.GOMAXPROCS(max(1, all/processorsShare))
+	}
 	var beside sync.WaitGroup
 	beside.Go(func() { pace.KeepSpare(ctx, spareBytes) })
 	beside.Go(func() {

@@ -27,8 +27,8 @@ type allocation struct {
 	machine *alloc.Machine // nil while it is fresh
 	runs    []run          // of the machine's tasks, in their order
 
-	health   *alloc.Health // nil when nobody asks, or the answer is known
-	since    moment        // of the verdict; 0 when it is the servers' own
+	health   alloc.Health // of an allocation that is watched
+	since    moment       // of the verdict; 0 when it is the servers' own
 	healthAt moment
 	expireAt moment // max_run_duration
 	deregAt  moment // end of the group's shutdown delay
@@ -37,6 +37,7 @@ type allocation struct {
 	states  nl.TaskStates // at the latest report, even one that is to be repeated
 	verdict opinion
 	stepped bool // states are out of date
+	watched bool // its health is being found out
 	parked  bool // the machine's tasks have no states
 	dirty   bool // there may be something to report
 	touched bool // it is in the node's list of these
@@ -93,6 +94,9 @@ func (o opinion) status() *nl.AllocDeploymentStatus {
 	return &nl.AllocDeploymentStatus{Healthy: &is}
 }
 
+// statuses are those of the opinions, only to be looked at.
+var statuses = [...]*nl.AllocDeploymentStatus{healthy: healthy.status(), unhealthy: unhealthy.status()}
+
 // keep takes what is needed.
 func keep(k key, a *nl.Alloc, g *group) held {
 	h := held{
@@ -139,7 +143,7 @@ func (a *allocation) begin(now time.Time) {
 // park lets go of what is not needed for a while. It is called after a report,
 // which has packed the states.
 func (a *allocation) park(now time.Time) {
-	if a.machine == nil || a.parked || a.stepped || a.health != nil {
+	if a.machine == nil || a.parked || a.stepped || a.watched {
 		return
 	}
 	if next := a.next(); next != 0 && next < after(now, parkedFor) {
@@ -366,9 +370,9 @@ func (a *allocation) update(now time.Time, next held) {
 		a.told.health = unknown
 		a.follow(now)
 	}
-	if next.healthy != unknown && a.health != nil {
+	if next.healthy != unknown && a.watched {
 		// Somebody else has decided about its health.
-		a.verdict, a.health, a.healthAt = next.healthy, nil, 0
+		a.verdict, a.watched, a.healthAt = next.healthy, false, 0
 	}
 	if next.terminal && !old.terminal {
 		a.step(now, alloc.Stop{NoDelay: next.noDelay})
@@ -377,9 +381,9 @@ func (a *allocation) update(now time.Time, next held) {
 
 // follow begins to find out the allocation's health, if anybody asks.
 func (a *allocation) follow(now time.Time) {
-	a.health, a.healthAt = nil, 0
+	a.watched, a.healthAt = false, 0
 	if rules, ok := a.rules(); ok && a.verdict == unknown {
-		a.health = &alloc.Health{Rules: rules, Began: now}
+		a.watched, a.health = true, alloc.Health{Rules: rules, Began: now}
 		a.judge(now)
 	}
 }
@@ -387,7 +391,7 @@ func (a *allocation) follow(now time.Time) {
 // judge looks whether the health is known now. Checks of services pass: there
 // are none to fail.
 func (a *allocation) judge(now time.Time) {
-	if a.health == nil {
+	if !a.watched {
 		return
 	}
 	m := a.look()
@@ -399,7 +403,7 @@ func (a *allocation) judge(now time.Time) {
 		a.healthAt = momentOf(v.Wake)
 		return
 	}
-	a.health, a.healthAt = nil, 0
+	a.watched, a.healthAt = false, 0
 	if !v.Healthy {
 		a.wake()
 		for _, m := range a.machine.Tasks {
@@ -429,7 +433,7 @@ func (a *allocation) report() (u *nl.AllocUpdate, urgent bool) {
 	a.states = a.packed()
 	var before *nl.AllocUpdate
 	if a.told.status != "" {
-		before = &nl.AllocUpdate{ClientStatus: a.told.status, DeploymentStatus: a.told.health.status(), TaskStates: a.states}
+		before = &nl.AllocUpdate{ClientStatus: a.told.status, DeploymentStatus: statuses[a.told.health], TaskStates: a.states}
 	}
 	if a.stepped {
 		a.states, a.stepped = nl.PackTaskStates(m.States()), false

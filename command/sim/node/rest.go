@@ -12,7 +12,7 @@ import (
 // which collections of garbage would follow.
 type resting struct {
 	began, due               moment
-	since                    moment
+	since                    moment // of the verdict; while watched, when to look again
 	modified, healthModified uint64
 	job                      uint32 // number
 	group                    uint16 // place in the job
@@ -45,17 +45,21 @@ func (n *Node) rest(a *allocation) {
 	switch {
 	case a.machine != nil, a.dirty, a.terminal, a.noDelay, !a.reportedRunning(), a.expireAt != a.group.expiry(a.began):
 		return
-	case a.health != nil && (a.since != 0 || momentOf(a.health.Began) != a.began):
+	case a.watched && (a.since != 0 || momentOf(a.health.Began) != a.began):
 		return
 	}
 	deployment, ok := n.cfg.Jobs.deployment(a.group, a.deployment)
 	if !ok {
 		return
 	}
+	since := a.since
+	if a.watched {
+		since = a.healthAt
+	}
 	n.resting[a.key] = resting{
-		began: a.began, due: a.due, since: a.since, modified: a.modified, healthModified: a.healthModified,
+		began: a.began, due: a.due, since: since, modified: a.modified, healthModified: a.healthModified,
 		job: a.group.number, group: a.group.place, deployment: deployment,
-		healthy: a.healthy, verdict: a.verdict, toldHealth: a.told.health, canary: a.canary, watched: a.health != nil,
+		healthy: a.healthy, verdict: a.verdict, toldHealth: a.told.health, canary: a.canary, watched: a.watched,
 	}
 	delete(n.allocs, a.key)
 	*a = allocation{}
@@ -83,8 +87,9 @@ func (n *Node) find(k key) *allocation {
 	a.group, a.deployment = n.cfg.Jobs.woken(r.job, r.group, r.deployment)
 	a.expireAt = a.group.expiry(a.began)
 	if r.watched {
-		// Nothing has happened since: the verdict is as far away as it was.
-		a.follow(r.began.time())
+		a.since, a.healthAt, a.watched = 0, r.since, true
+		a.health.Rules, _ = a.rules()
+		a.health.Began = r.began.time()
 	}
 	n.allocs[k] = a
 	return a
