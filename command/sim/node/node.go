@@ -106,7 +106,7 @@ type Config struct {
 type Node struct {
 	cfg     Config
 	allocs  map[key]*allocation // that are awake
-	resting map[key]resting
+	resting map[key]resting     // newer is what allocs has
 	agenda  schedule
 	touched []*allocation // that were given something since the last reports
 	running int           // allocations that were reported as running
@@ -186,7 +186,7 @@ func (n *Node) appoint(one appointment) {
 	for k, a := range n.allocs {
 		kept = append(kept, appointment{a.due, k})
 	}
-	for k, r := range n.resting {
+	for k, r := range n.atRest() {
 		kept = append(kept, appointment{r.due, k})
 	}
 	n.agenda.keep(slices.DeleteFunc(kept, func(one appointment) bool { return one.at == 0 }))
@@ -252,7 +252,7 @@ func (n *Node) failed(now time.Time, ev Answered) {
 	if ev.Call.Kind == CallUpdate {
 		for _, u := range ev.Call.Updates {
 			if k, _ := keyOf(u.ID); n.has(k) || u.ClientDescription == stoppedEarly {
-				n.pending.giveBack(u)
+				n.pending.giveBack(k, u)
 			}
 		}
 		n.updateWait = backoff(n.updateWait)
@@ -321,7 +321,11 @@ func (n *Node) changes(now time.Time, m *query.NodeAllocChanges) (reopen bool) {
 		n.remove(id)
 	}
 	for _, a := range d.Over {
-		n.pending.put(&nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: stoppedEarly})
+		k, ok := keyOf(a.ID)
+		if !ok {
+			return true
+		}
+		n.pending.put(k, &nl.AllocUpdate{ID: a.ID, ClientStatus: nl.AllocClientComplete, ClientDescription: stoppedEarly})
 		n.sendAt = earliest(n.sendAt, now)
 	}
 	for _, a := range m.Allocs {
@@ -352,7 +356,7 @@ func (n *Node) ids() iter.Seq[string] {
 				return
 			}
 		}
-		for k := range n.resting {
+		for k := range n.atRest() {
 			if !yield(k.String()) {
 				return
 			}
@@ -362,8 +366,8 @@ func (n *Node) ids() iter.Seq[string] {
 
 // remove forgets an allocation.
 func (n *Node) remove(id string) {
-	n.pending.drop(id)
 	k, _ := keyOf(id)
+	n.pending.drop(k)
 	if n.told(k) == nl.AllocClientRunning {
 		n.running--
 	}
@@ -404,7 +408,7 @@ func (n *Node) Runs() map[string]bool {
 			out[a.id] = true
 		}
 	}
-	for k, r := range n.resting {
+	for k, r := range n.atRest() {
 		if g, _ := n.cfg.Jobs.woken(r.job, r.group, r.deployment); g.first.live() {
 			out[k.String()] = true
 		}
@@ -435,7 +439,7 @@ func (n *Node) forgetJobs() {
 	for _, a := range n.allocs {
 		used[a.group.number] = true
 	}
-	for _, r := range n.resting {
+	for _, r := range n.atRest() {
 		used[r.job] = true
 	}
 	var unused []uint32
@@ -477,7 +481,7 @@ func (n *Node) tell(now time.Time, a *allocation) {
 	case ran && !runs:
 		n.running--
 	}
-	n.pending.put(u)
+	n.pending.put(a.key, u)
 	at := now
 	if !urgent {
 		at = now.Add(lazyDelay)

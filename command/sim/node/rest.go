@@ -1,6 +1,7 @@
 package node
 
 import (
+	"iter"
 	"sync"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -26,6 +27,18 @@ type resting struct {
 // allocations are those that went to rest, to be used for others: most rest a
 // moment after they were made or woken.
 var allocations = sync.Pool{New: func() any { return new(allocation) }}
+
+// atRest are the allocations that rest. One that was woken keeps its place, which
+// mostly it needs again in a moment.
+func (n *Node) atRest() iter.Seq2[key, resting] {
+	return func(yield func(key, resting) bool) {
+		for k, r := range n.resting {
+			if n.allocs[k] == nil && !yield(k, r) {
+				return
+			}
+		}
+	}
+}
 
 // rouse wakes all.
 func (n *Node) rouse() {
@@ -75,7 +88,6 @@ func (n *Node) find(k key) *allocation {
 	if !found {
 		return nil
 	}
-	delete(n.resting, k)
 	a := allocations.Get().(*allocation)
 	*a = allocation{
 		cfg: &n.cfg, began: r.began, due: r.due, since: r.since, verdict: r.verdict,
