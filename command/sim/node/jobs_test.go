@@ -1,77 +1,87 @@
 package node
 
 import (
+	"strings"
 	"testing"
-	"time"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/query"
 )
 
-// What an allocation is said to be while it has no machine is what its machine
-// would be.
-func TestFirst(t *testing.T) {
-	mock := func(name string, config map[string]any) *nl.Task {
-		return &nl.Task{Name: name, Driver: mockDriver, Config: config, KillTimeout: time.Second}
+// Nodes share jobs until the last of them has forgotten one, and a job that came
+// back is another.
+func TestJobs(t *testing.T) {
+	js := new(Jobs)
+	send := func(modified uint64, group string) *query.NodeJob {
+		told, err := query.NewNodeJob(&nl.Job{ID: "j", JobModifyIndex: modified, TaskGroups: []*nl.Group{{Name: group}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return told
 	}
-	hooked := func(hook string, sidecar bool, task *nl.Task) *nl.Task {
-		task.Lifecycle = &nl.Lifecycle{Hook: hook, Sidecar: sidecar}
-		return task
+	learn := func(told *query.NodeJob, want uint32) {
+		t.Helper()
+		if number, err := js.learn(told); err != nil || number != want {
+			t.Fatalf("learned as %d, %v; want %d", number, err, want)
+		}
 	}
-	runs := map[string]any{"run_for": "90s"}
+	names := func(has ...uint32) (out string) {
+		for _, name := range []string{"old", "new", "other"} {
+			if g := js.group(JobKey{ID: "j"}, has, name); g != nil && g.Name == name {
+				out += name
+			}
+		}
+		return out
+	}
+	learn(send(5, "old"), 0)
+	learn(send(5, "old"), 0)
+	learn(send(8, "new"), 1)
+	learn(send(8, "other"), 2) // the state was put back
 	for _, c := range []struct {
-		name   string
-		tasks  []*nl.Task
-		first  bool
-		runFor time.Duration
-	}{
-		{"one that runs", []*nl.Task{mock("t", runs)}, true, 90 * time.Second},
-		{"one of another driver", []*nl.Task{{Name: "t", Driver: "raw_exec"}}, true, time.Hour},
-		{"two, one shorter", []*nl.Task{mock("a", runs), mock("b", map[string]any{"run_for": "45s"})}, true, 45 * time.Second},
-		{"a sidecar before, one afterwards", []*nl.Task{
-			hooked("prestart", true, mock("a", runs)), mock("b", runs), hooked("poststop", false, mock("c", runs)),
-		}, true, 90 * time.Second},
-		{"one that others wait for", []*nl.Task{hooked("prestart", false, mock("a", runs)), mock("b", runs)}, true, 90 * time.Second},
-		{"one that starts slowly", []*nl.Task{mock("t", map[string]any{"start_block_for": "1s"})}, false, 0},
-		{"one that does not start", []*nl.Task{mock("t", map[string]any{"start_error": "broken"})}, false, 0},
-		{"one that cannot be read", []*nl.Task{mock("t", map[string]any{"run_for": "soon"})}, false, 0},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			job := &nl.Job{ID: "j", Type: nl.JobTypeService, TaskGroups: []*nl.Group{{
-				Name: "g", Tasks: c.tasks, RestartPolicy: &nl.RestartPolicy{Attempts: 1, Interval: time.Hour, Mode: "fail"},
-			}}}
-			g := newGroup(job, job.TaskGroups[0])
-			if (g.first != nil) != c.first {
-				t.Fatalf("begins alike: %v", !c.first)
+		has  []uint32
+		want string
+	}{{nil, ""}, {[]uint32{0}, "old"}, {[]uint32{0, 1}, "new"}, {[]uint32{0, 2}, "other"}, {[]uint32{1}, "new"}} {
+		if got := names(c.has...); got != c.want {
+			t.Errorf("who has %v takes %q, want %q", c.has, got, c.want)
+		}
+	}
+	js.forget([]uint32{0, 1})
+	if names(0) != "old" || names(1) != "" || names(2) != "other" {
+		t.Errorf("after one was forgotten: %q, %q, %q", names(0), names(1), names(2))
+	}
+	learn(send(9, "new"), 1)
+	js.forget([]uint32{0, 1, 2})
+	if len(js.known) > 0 {
+		t.Errorf("all are forgotten, but %v", js.known)
+	}
+	if _, err := js.learn(&query.NodeJob{ID: "j", Encoded: []byte("x")}); err == nil {
+		t.Error("learned what is no job")
+	}
+}
+
+// Deployments of a job whose allocations rest have numbers, until they are too
+// many.
+func TestDeployments(t *testing.T) {
+	js := new(Jobs)
+	told, err := query.NewNodeJob(&nl.Job{ID: "j", TaskGroups: []*nl.Group{{Name: "g"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := js.learn(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := js.group(JobKey{ID: "j"}, []uint32{number}, "g")
+	for range 2 {
+		for i := range deploymentsMax + 2 {
+			id := strings.Repeat("x", i) // "" is none
+			d, ok := js.deployment(g, id)
+			if ok != (i <= deploymentsMax) {
+				t.Fatalf("deployment %d has a number: %v", i, ok)
 			}
-			if !c.first {
-				return
+			if got, back := js.woken(g.number, g.place, d); ok && (got != g || back != id) {
+				t.Fatalf("deployment %d is %q", i, back)
 			}
-			now := time.Unix(1_000_000, 123)
-			a := newAllocation(keep(key{}, &nl.Alloc{}, g), now, &Config{Lifetime: time.Hour, Random: func() float64 { return 0 }})
-			if a.machine != nil {
-				t.Fatal("it has a machine")
-			}
-			status, _ := a.look().Status()
-			next, live, states := a.next(), a.live(), a.packed()
-			if want := after(now, c.runFor); next != want {
-				t.Errorf("due at %v, want %v", next.time(), want.time())
-			}
-			a.wake()
-			if got := nl.PackTaskStates(a.machine.States()); !got.Equal(states) {
-				t.Errorf("states are said to be\n%+v, but are\n%+v", states.Map(), got.Map())
-			}
-			if got, _ := a.machine.Status(); status != got || next != a.next() || live != a.live() {
-				t.Errorf("said to be %s, due %v, live %v; is %s, due %v, live %v", status, next, live, got, a.next(), a.live())
-			}
-			a.report()
-			a.park(now)
-			if !a.parked || a.machine.Tasks[0].State != nil {
-				t.Fatal("it is not parked")
-			}
-			a.wake()
-			if got := nl.PackTaskStates(a.machine.States()); !got.Equal(states) {
-				t.Errorf("states were\n%+v, and after they were parked\n%+v", states.Map(), got.Map())
-			}
-		})
+		}
 	}
 }
