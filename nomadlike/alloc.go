@@ -62,7 +62,8 @@ type AllocHistory struct {
 // noHistory is that of most allocations.
 var noHistory AllocHistory
 
-func (a *Alloc) history() *AllocHistory {
+// History is that of the allocation, to be read only; never nil.
+func (a *Alloc) History() *AllocHistory {
 	if a.AllocHistory == nil {
 		return &noHistory
 	}
@@ -72,37 +73,37 @@ func (a *Alloc) history() *AllocHistory {
 // Amend gives the allocation a history of its own, to be changed until the
 // allocation is shown to others.
 func (a *Alloc) Amend() *AllocHistory {
-	own := *a.history()
+	own := *a.History()
 	a.AllocHistory = &own
 	return &own
 }
 
 // DesiredDescription says why servers want what DesiredStatus is.
-func (a *Alloc) DesiredDescription() string { return a.history().DesiredDescription }
+func (a *Alloc) DesiredDescription() string { return a.History().DesiredDescription }
 
 // DesiredTransition is what servers want to happen to it next.
-func (a *Alloc) DesiredTransition() DesiredTransition { return a.history().DesiredTransition }
+func (a *Alloc) DesiredTransition() DesiredTransition { return a.History().DesiredTransition }
 
 // AllocStates are the changes of the client status that reconnecting is decided by, oldest first.
-func (a *Alloc) AllocStates() []*AllocState { return a.history().AllocStates }
+func (a *Alloc) AllocStates() []*AllocState { return a.History().AllocStates }
 
 // PreviousAllocation is the ID of the allocation that it replaces, if any.
-func (a *Alloc) PreviousAllocation() string { return a.history().PreviousAllocation }
+func (a *Alloc) PreviousAllocation() string { return a.History().PreviousAllocation }
 
 // NextAllocation is the ID of the allocation that replaces it, if any.
-func (a *Alloc) NextAllocation() string { return a.history().NextAllocation }
+func (a *Alloc) NextAllocation() string { return a.History().NextAllocation }
 
 // RescheduleTracker tells how often it was placed anew before; nil: never.
-func (a *Alloc) RescheduleTracker() *RescheduleTracker { return a.history().RescheduleTracker }
+func (a *Alloc) RescheduleTracker() *RescheduleTracker { return a.History().RescheduleTracker }
 
 // FollowupEvalID is the evaluation that will decide about it later, if any.
-func (a *Alloc) FollowupEvalID() string { return a.history().FollowupEvalID }
+func (a *Alloc) FollowupEvalID() string { return a.History().FollowupEvalID }
 
 // PreemptedAllocations are the IDs of those that had to leave for it.
-func (a *Alloc) PreemptedAllocations() []string { return a.history().PreemptedAllocations }
+func (a *Alloc) PreemptedAllocations() []string { return a.History().PreemptedAllocations }
 
 // PreemptedByAllocation is the ID of the allocation that it had to leave for, if any.
-func (a *Alloc) PreemptedByAllocation() string { return a.history().PreemptedByAllocation }
+func (a *Alloc) PreemptedByAllocation() string { return a.History().PreemptedByAllocation }
 
 // AllocStub is what the HTTP API shows as AllocListStub.
 type AllocStub struct {

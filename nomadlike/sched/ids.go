@@ -1,6 +1,9 @@
 package sched
 
-import "strconv"
+import (
+	"encoding/hex"
+	"strconv"
+)
 
 const (
 	// idsTogetherFrom is how many placements make a plan large.
@@ -14,8 +17,8 @@ const (
 
 // ids names the allocations of a large plan so that they lie together in every
 // index by ID and come in its order: they share their first four digits, and the
-// next four ascend. To find one of two million at random costs more than all
-// else that is done to place it. The zero value leaves IDs as they are.
+// next four ascend. Entered at random among two million, each has a leaf of the
+// index to itself, which is read from memory and copied for it alone. The zero value leaves IDs as they are.
 type ids struct {
 	first string // digits
 	next  int    // of the block
@@ -54,10 +57,7 @@ func (b *ids) place(id string) string {
 	b.next += b.step
 	var out [idLength]byte
 	copy(out[:], b.first)
-	const digits = "0123456789abcdef"
-	for i, shift := 4, 12; i < 8; i, shift = i+1, shift-4 {
-		out[i] = digits[at>>shift&0xf]
-	}
+	hex.Encode(out[4:8], []byte{byte(at >> 8), byte(at)})
 	copy(out[8:], id[8:])
 	return string(out[:])
 }

@@ -148,10 +148,7 @@ func (e *blockEncoder) reset() {
 func (e *blockEncoder) add(b []byte, a *nl.Alloc) (_ []byte, err error) {
 	f := &e.form
 	*f = allocForm{ID: a.ID, Name: a.Name}
-	h := a.AllocHistory
-	if h == nil {
-		h = &noHistory
-	}
+	h := a.History()
 	for i, s := range shared(f, a, h) {
 		// Most of what an allocation has, the one before it had as well.
 		last := &e.last[i]
@@ -189,9 +186,6 @@ func hasMore(h *nl.AllocHistory) bool {
 	return h.AllocStates != nil || h.DesiredTransition != (nl.DesiredTransition{}) ||
 		h.FollowupEvalID != "" || h.PreemptedAllocations != nil || h.PreemptedByAllocation != ""
 }
-
-// noHistory is that of most allocations.
-var noHistory nl.AllocHistory
 
 // text is the position of s among the block's strings.
 func (e *blockEncoder) text(s string) uint32 {
