@@ -104,7 +104,7 @@ func count(s *store.Snapshot, j *nl.Job, g *nl.Group) error {
 			if j.Type == nl.JobTypeService && a.JobVersion != j.Version && a.DesiredStatus == nl.AllocDesiredRun && a.Job.JobModifyIndex < j.JobModifyIndex && !inPlace(a.Job, j, g.Name) {
 				return fmt.Errorf("allocation %s of job %s runs version %d, and version %d is wanted", a.ID, j.ID, a.JobVersion, j.Version)
 			}
-		case a.ClientStatus == nl.AllocClientFailed && !a.TerminalDesired() && (a.NextAllocation() == "" || a.JobVersion == j.Version && recalled(s, a)):
+		case a.ClientStatus == nl.AllocClientFailed && !a.TerminalDesired() && (a.NextAllocation() == "" || recalled(s, a) && inPlace(a.Job, j, g.Name)):
 			have++ // it has been tried as often as it may
 		case j.Type == nl.JobTypeBatch && a.ClientStatus == nl.AllocClientComplete && !seen[a.Name]:
 			seen[a.Name] = true
