@@ -45,11 +45,19 @@ func TestNodeAllocChangesForm(t *testing.T) {
 			if err := wire.Decode(got, &back); err != nil {
 				t.Fatal(err)
 			}
+			var own NodeAllocChanges
+			lent := bytes.Clone(got)
+			if err := own.UnmarshalCBOR(lent); err != nil {
+				t.Fatal(err)
+			}
+			clear(lent) // the bytes are another's once they were read
 			if m.Allocs == nil {
 				m.Allocs = wire.AllocList{} // the form of a list has no null
 			}
-			if d := cmp.Diff(m, &back); d != "" {
-				t.Error(d)
+			for _, read := range []*NodeAllocChanges{&back, &own} {
+				if d := cmp.Diff(m, read); d != "" {
+					t.Error(d)
+				}
 			}
 			for cut := range got {
 				if err := back.UnmarshalCBOR(got[:cut]); err == nil {
@@ -91,8 +99,16 @@ func TestNodeAllocUpdatesForm(t *testing.T) {
 			if err := wire.Decode(got, &back); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(m, &back); d != "" {
-				t.Error(d)
+			var own NodeAllocUpdates
+			lent := bytes.Clone(got)
+			if err := own.UnmarshalCBOR(lent); err != nil {
+				t.Fatal(err)
+			}
+			clear(lent) // the bytes are another's once they were read
+			for _, read := range []*NodeAllocUpdates{&back, &own} {
+				if d := cmp.Diff(m, read); d != "" {
+					t.Error(d)
+				}
 			}
 			for cut := range got {
 				if err := back.UnmarshalCBOR(got[:cut]); err == nil {

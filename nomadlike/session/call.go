@@ -17,7 +17,8 @@ type Caller interface {
 	// changed until it returns.
 	Call(ctx context.Context, method string, req, reply any) error
 	// Stream opens a call whose messages flow until either side ends it or
-	// ctx ends. The caller closes the stream.
+	// ctx ends. The request must not be changed until it returns. The caller
+	// closes the stream.
 	Stream(ctx context.Context, method string, req any) (Stream, error)
 }
 
@@ -44,20 +45,29 @@ func (e *LostError) Error() string {
 // Unwrap gives the cause.
 func (e *LostError) Unwrap() error { return e.Cause }
 
-// acquire takes a call's slot.
-func (s *Session) acquire(ctx context.Context, method string) error {
+// slots bound calls: one is taken for each that is made and has not ended.
+type slots chan struct{}
+
+func (c slots) free() { <-c }
+
+// acquire takes a call's slot. Urgent calls have some of their own.
+func (s *Session) acquire(ctx context.Context, method string) (slots, error) {
+	from := s.slots
+	if Urgent(ctx) {
+		from = s.urgentSlots
+	}
 	select {
-	case s.slots <- struct{}{}:
-		return nil
+	case from <- struct{}{}:
+		return from, nil
 	default:
 	}
 	select {
-	case s.slots <- struct{}{}:
-		return nil
+	case from <- struct{}{}:
+		return from, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	case <-s.done:
-		return &LostError{Method: method, Cause: s.reason()}
+		return nil, &LostError{Method: method, Cause: s.reason()}
 	}
 }
 
@@ -81,7 +91,7 @@ func (s *Session) begin(stream bool) (*link, error) {
 
 // open opens a call: header and request leave as one message.
 func (s *Session) open(ctx context.Context, method string, req any, stream bool) (*link, error) {
-	h := header{method: method, stream: stream, meta: outgoingMeta(ctx)}
+	h := header{method: method, stream: stream, urgent: Urgent(ctx), meta: outgoingMeta(ctx)}
 	if deadline, ok := ctx.Deadline(); ok {
 		h.timeout = max(time.Until(deadline), 1)
 	}
@@ -104,7 +114,7 @@ func (s *Session) open(ctx context.Context, method string, req any, stream bool)
 	if err != nil {
 		return nil, &LostError{Method: method, Cause: err}
 	}
-	if err := s.out.message(l.id, frameCall, b); err != nil {
+	if err := s.out.message(l.id, frameCall, b, h.urgent); err != nil {
 		s.forget(l)
 		return nil, &LostError{Method: method, Sent: true, Cause: err}
 	}
@@ -123,10 +133,11 @@ func (s *Session) giveUp(l *link) {
 
 // Call makes one call over the session.
 func (s *Session) Call(ctx context.Context, method string, req, reply any) error {
-	if err := s.acquire(ctx, method); err != nil {
+	slot, err := s.acquire(ctx, method)
+	if err != nil {
 		return err
 	}
-	defer func() { <-s.slots }()
+	defer slot.free()
 	l, err := s.open(ctx, method, req, false)
 	if err != nil {
 		return err
@@ -138,7 +149,7 @@ func (s *Session) Call(ctx context.Context, method string, req, reply any) error
 	}
 	switch m.kind {
 	case frameData:
-		if err := decode(m.payload, reply); err != nil {
+		if err := m.decode(reply); err != nil {
 			return fmt.Errorf("decoding the reply of %s: %w", method, err)
 		}
 		return nil
@@ -165,15 +176,16 @@ func callError(ctx context.Context, method string, err error) error {
 
 // Stream opens a streaming call over the session.
 func (s *Session) Stream(ctx context.Context, method string, req any) (Stream, error) {
-	if err := s.acquire(ctx, method); err != nil {
+	slot, err := s.acquire(ctx, method)
+	if err != nil {
 		return nil, err
 	}
 	l, err := s.open(ctx, method, req, true)
 	if err != nil {
-		<-s.slots
+		slot.free()
 		return nil, err
 	}
-	cs := &calledStream{link: l, ctx: ctx, method: method}
+	cs := &calledStream{link: l, ctx: ctx, method: method, slot: slot}
 	// ctx may end at once: Close must not look at unwatch before it is set.
 	set := make(chan struct{})
 	cs.unwatch = context.AfterFunc(ctx, func() { <-set; cs.Close() })
@@ -186,6 +198,7 @@ type calledStream struct {
 	link    *link
 	ctx     context.Context // of the call: one call is its whole life
 	method  string
+	slot    slots
 	unwatch func() bool
 	once    sync.Once
 	end     error // once received, stays; only the receiver touches it
@@ -207,7 +220,7 @@ func (c *calledStream) Recv(v any) error {
 	case err != nil:
 		c.end = callError(c.ctx, c.method, err)
 	case m.kind == frameData:
-		if err := decode(m.payload, v); err != nil {
+		if err := m.decode(v); err != nil {
 			return fmt.Errorf("decoding a message of %s: %w", c.method, err)
 		}
 		return nil
@@ -225,7 +238,7 @@ func (c *calledStream) Recv(v any) error {
 func (c *calledStream) CloseSend() error {
 	c.link.sending.Lock()
 	defer c.link.sending.Unlock()
-	return c.link.s.out.message(c.link.id, frameEnd, nil)
+	return c.link.s.out.message(c.link.id, frameEnd, nil, false)
 }
 
 func (c *calledStream) Close() error {
@@ -233,7 +246,7 @@ func (c *calledStream) Close() error {
 		c.unwatch()
 		c.link.s.giveUp(c.link)
 		c.link.leave()
-		<-c.link.s.slots
+		c.slot.free()
 	})
 	return nil
 }

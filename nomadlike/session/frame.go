@@ -53,13 +53,45 @@ const (
 	creditBytes     = 4
 )
 
-// message is a whole message as it came.
+// message is a whole message as it came. Whoever takes it from its call owns
+// it, until decode or release end that: its bytes are those of another message
+// then. One that is dropped is left to the collector of garbage.
 type message struct {
 	kind    frameKind
 	payload []byte
+	lent    *buffer // payload lies in it; nil: in memory of its own
 }
 
 func (m *message) cost() int { return messageCost + len(m.payload) }
+
+// borrow makes room for the payload.
+func (m *message) borrow(n int) {
+	if n > 0 {
+		m.lent = arrivals.get(n)
+		m.payload = m.lent.b
+	}
+}
+
+// release ends the use of a message.
+func (m *message) release() {
+	if m.lent != nil {
+		arrivals.put(m.lent)
+	}
+	*m = message{kind: m.kind}
+}
+
+// decode reads a message into v, and ends its use: what was decoded refers to
+// none of its bytes (see wire.Form). A *Raw is given the bytes themselves, which
+// are its own from then on.
+func (m *message) decode(v any) error {
+	if raw, ok := v.(*Raw); ok {
+		*raw = m.payload
+		*m = message{kind: m.kind}
+		return nil
+	}
+	defer m.release()
+	return decode(m.payload, v)
+}
 
 func appendFrame(buf []byte, call uint32, k frameKind, payload []byte) []byte {
 	var h [frameHeadBytes]byte
@@ -97,8 +129,12 @@ type header struct {
 	method  string
 	timeout time.Duration // left at the caller; 0 is none
 	stream  bool
+	urgent  bool
 	meta    map[string]string
 }
+
+// headerUrgent is a bit of the last byte of a header.
+const headerUrgent = 1
 
 // append writes the header, with its length before it: what a later version
 // adds at its end is passed over.
@@ -116,6 +152,11 @@ func (h *header) append(b []byte) []byte {
 	for k, v := range h.meta {
 		b = appendText(appendText(b, k), v)
 	}
+	var flags byte
+	if h.urgent {
+		flags = headerUrgent
+	}
+	b = append(b, flags)
 	binary.BigEndian.PutUint32(b[at:], uint32(len(b)-at-4))
 	return b
 }
@@ -146,6 +187,9 @@ func readHeader(b []byte) (h header, body []byte, err error) {
 	}
 	if r.bad {
 		return h, nil, errBadFrame
+	}
+	if len(r.left) > 0 { // earlier versions have no flags
+		h.urgent = r.byte()&headerUrgent != 0
 	}
 	return h, b[end:], nil
 }
@@ -211,7 +255,9 @@ func remoteError(payload []byte) error {
 }
 
 // Raw is a message in its encoded form. As a request or reply it passes
-// through unread, which is how calls are forwarded.
+// through unread, which is how calls are forwarded. What is received into a Raw
+// belongs to the receiver; a request that came as one is the session's, and is
+// not to be kept, nor a part of it, once its call has been answered.
 type Raw []byte
 
 // encode gives the wire form of a message.
@@ -236,7 +282,8 @@ func appendMessage(buf []byte, v any) ([]byte, error) {
 	return append(buf, b...), err
 }
 
-// decode reads a message into v; a nil v takes nothing. No bytes leave v as it is.
+// decode reads a message into v; a nil v takes nothing. No bytes leave v as it
+// is. Only a *Raw refers to the bytes afterwards.
 func decode(b []byte, v any) error {
 	switch v := v.(type) {
 	case nil:

@@ -20,6 +20,7 @@ type link struct {
 	stream bool
 
 	sending sync.Mutex // keeps the frames of a message together, and what is counted before each
+	size    int        // of the last message that wrote itself; the next is likely no larger. Guarded by sending
 
 	// Only the session's reader has these.
 	begun   frameKind // of a message that has not come whole; 0: none
@@ -82,7 +83,7 @@ func (l *link) read(r *bufio.Reader, h head) (m message, whole bool, err error) 
 		_, err = r.Discard(h.length)
 		return m, !h.more, err
 	case at == 0 && !h.more:
-		m.payload = make([]byte, h.length)
+		m.borrow(h.length)
 	default:
 		l.partial = slices.Grow(l.partial, h.length)[:at+h.length]
 		m.payload = l.partial
@@ -223,8 +224,9 @@ func (l *link) send(ctx context.Context, v any) error {
 		if err := l.room(ctx); err != nil {
 			return err
 		}
-		size, err := l.s.out.own(l.id, frameData, own)
+		size, err := l.s.out.own(l.id, frameData, own, l.size)
 		l.spend(size)
+		l.size = size
 		return err
 	}
 	b, err := encode(v)
@@ -238,7 +240,7 @@ func (l *link) send(ctx context.Context, v any) error {
 		return err
 	}
 	l.spend(len(b))
-	return l.s.out.message(l.id, frameData, b)
+	return l.s.out.message(l.id, frameData, b, false)
 }
 
 // spend counts a message that is sent.

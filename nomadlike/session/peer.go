@@ -14,10 +14,11 @@ type PeerInfo struct {
 	Addr   net.Addr
 }
 
-// callKey and metaKey hold what a call carries in its context.
+// These hold what a call carries in its context.
 type (
-	callKey struct{}
-	metaKey struct{}
+	callKey   struct{}
+	metaKey   struct{}
+	urgentKey struct{}
 )
 
 // callInfo is what a served call's context knows about how it arrived.
@@ -25,6 +26,7 @@ type callInfo struct {
 	session *Session
 	back    Caller
 	done    <-chan struct{}
+	urgent  bool
 	meta    map[string]string
 }
 
@@ -86,4 +88,22 @@ func Meta(ctx context.Context, key string) string {
 		return c.meta[key]
 	}
 	return ""
+}
+
+// WithUrgent marks calls made under ctx as urgent: on a session they and their
+// replies go before all others, as long as they are small, and they have slots
+// of their own. It is for what tells that somebody is alive, which must not wait
+// for what somebody has to tell.
+func WithUrgent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, urgentKey{}, true)
+}
+
+// Urgent tells whether calls made under ctx are urgent: so are those made on
+// behalf of an urgent call, as when it is passed on.
+func Urgent(ctx context.Context) bool {
+	if c, ok := ctx.Value(callKey{}).(*callInfo); ok && c.urgent {
+		return true
+	}
+	urgent, _ := ctx.Value(urgentKey{}).(bool)
+	return urgent
 }

@@ -12,7 +12,8 @@ import (
 type served struct {
 	*link
 	header
-	body []byte
+	body Raw     // the request
+	came message // that body is part of
 }
 
 // worker answers a call, and goes on with others for a while: the stack of a
@@ -48,6 +49,8 @@ func (s *Session) serve(c *served) {
 	} else {
 		kind = frameData
 		reply, err = s.answer(ctx, c.method, c.body)
+		c.body = nil
+		c.came.release()
 	}
 	if err == nil {
 		err = checkSize(len(reply))
@@ -58,12 +61,13 @@ func (s *Session) serve(c *served) {
 	s.forget(c.link)
 	c.sending.Lock() // a message of the stream may be on its way still
 	defer c.sending.Unlock()
-	s.out.message(c.id, kind, reply) // fails when nobody is there to be told
+	// Messages of a stream may be on their way: its end does not overtake them.
+	s.out.message(c.id, kind, reply, c.urgent && !c.header.stream) // fails when nobody is there to be told
 }
 
 // callContext is what a handler sees of the call.
 func (s *Session) callContext(h *header) (context.Context, context.CancelFunc) {
-	ctx := context.WithValue(s.ctx, callKey{}, &callInfo{session: s, meta: h.meta})
+	ctx := context.WithValue(s.ctx, callKey{}, &callInfo{session: s, urgent: h.urgent, meta: h.meta})
 	if h.timeout > 0 {
 		return context.WithTimeout(ctx, h.timeout)
 	}
@@ -71,10 +75,10 @@ func (s *Session) callContext(h *header) (context.Context, context.CancelFunc) {
 }
 
 // answer runs the handler of a unary call.
-func (s *Session) answer(ctx context.Context, method string, body []byte) (reply []byte, err error) {
+func (s *Session) answer(ctx context.Context, method string, body Raw) (reply []byte, err error) {
 	defer s.survive(method, &err)
 	var raw Raw
-	if err := s.mux.Call(ctx, method, Raw(body), &raw); err != nil {
+	if err := s.mux.Call(ctx, method, body, &raw); err != nil {
 		return nil, err
 	}
 	return raw, nil
@@ -83,7 +87,7 @@ func (s *Session) answer(ctx context.Context, method string, body []byte) (reply
 // serveStream runs the handler of a stream.
 func (s *Session) serveStream(ctx context.Context, c *served) (err error) {
 	defer s.survive(c.method, &err)
-	return s.mux.ServeStream(ctx, c.method, Raw(c.body), &servedStream{link: c.link, ctx: ctx})
+	return s.mux.ServeStream(ctx, c.method, c.body, &servedStream{link: c.link, ctx: ctx})
 }
 
 // survive turns a handler's panic into an error: one bad call must not end
@@ -114,7 +118,7 @@ func (s *servedStream) Recv(v any) error {
 	case err != nil:
 		return err
 	case m.kind == frameData:
-		return decode(m.payload, v)
+		return m.decode(v)
 	default:
 		return io.EOF
 	}

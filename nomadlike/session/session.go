@@ -9,16 +9,19 @@
 // to. A unary call is one message each way. The messages of a stream wait at
 // the receiver up to a window, and then at the sender, so that one that is not
 // read holds up no other. What many calls send at the same time is written at
-// once (see writer.go).
+// once (see writer.go). Calls that their maker calls urgent, with their replies,
+// go before all others.
 package session
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +36,10 @@ const (
 	// callsMax bounds the calls under way in each direction. Blocking reads
 	// of a whole agent share one session, so it is generous.
 	callsMax = 8192
+	// urgentCallsMax is how many of them are left to urgent calls. A session has
+	// seldom more than one, and one that hundreds of simulated nodes share some
+	// dozens.
+	urgentCallsMax = 256
 	// workersMax bounds the goroutines that wait for further calls: more would
 	// only hold memory.
 	workersMax = 16
@@ -60,12 +67,13 @@ type Config struct {
 // Session is one connection with calls in both directions: a Caller to the
 // peer that serves a Mux to it.
 type Session struct {
-	mux   *Mux
-	conn  net.Conn
-	log   hclog.Logger
-	peer  atomic.Pointer[PeerInfo]
-	slots chan struct{} // one per call made and not ended
-	out   writer
+	mux  *Mux
+	conn net.Conn
+	log  hclog.Logger
+	peer atomic.Pointer[PeerInfo]
+	out  writer
+
+	slots, urgentSlots slots
 
 	mu       sync.Mutex
 	links    map[uint32]*link // calls of both sides that have not ended
@@ -109,7 +117,7 @@ func start(conn net.Conn, mux *Mux, cfg Config, first uint32) *Session {
 		keepAlive = keepAliveDefault
 	}
 	s := &Session{
-		mux: mux, conn: conn, log: log, slots: make(chan struct{}, callsMax), links: map[uint32]*link{}, last: first,
+		mux: mux, conn: conn, log: log, slots: make(slots, callsMax-urgentCallsMax), urgentSlots: make(slots, urgentCallsMax), links: map[uint32]*link{}, last: first,
 		done: make(chan struct{}), work: make(chan *served),
 		// A look finds out about the time since the last: twice as often, and no
 		// silence is longer.
@@ -191,7 +199,7 @@ func (s *Session) listen() {
 	default:
 		s.asked = true
 		s.look.Reset(answerTimeout)
-		gone = s.out.control(0, framePing, nil) != nil
+		gone = s.out.alive(framePing) != nil
 	}
 	s.mu.Unlock()
 	if gone {
@@ -230,7 +238,7 @@ func (s *Session) next(r *bufio.Reader) error {
 			return errBadFrame
 		}
 		if h.kind == framePing {
-			return s.out.control(0, framePong, nil)
+			return s.out.alive(framePong)
 		}
 		return nil
 	case frameCall:
@@ -310,14 +318,23 @@ func (s *Session) opening(r *bufio.Reader, h head) error {
 	if err != nil {
 		return err
 	}
+	c := &served{link: l, header: head, body: body, came: m}
 	if head.stream {
 		l.open()
+		// It may last for days, and the buffer is for others.
+		c.body = bytes.Clone(body)
+		c.came.release()
 	}
-	c := &served{link: l, header: head, body: body}
 	select {
 	case s.work <- c:
 	default:
 		s.serving.Go(func() { s.worker(c) })
+	}
+	if c.urgent {
+		// Whoever was woken last goes on first: it goes before all that wait for a
+		// processor, which on a busy server are thousands, and before who is woken
+		// by the frames behind this one.
+		runtime.Gosched()
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -36,7 +37,8 @@ type Appender interface {
 }
 
 // Form is a message that also reads itself, all of the bytes, whatever they are:
-// the library need not look through them beforehand.
+// the library need not look through them beforehand. As with Decode, what was
+// read refers to none of the bytes, which are another message's afterwards.
 type Form interface {
 	Appender
 	UnmarshalCBOR(b []byte) error
@@ -121,7 +123,8 @@ var (
 )
 
 // Reader reads what the functions above wrote, whatever the bytes. After the
-// first error everything it reads is zero.
+// first error everything it reads is zero. What it gives is a copy: only this
+// package looks at the bytes themselves.
 type Reader struct {
 	b   []byte
 	err error
@@ -246,8 +249,11 @@ func (r *Reader) Texts() (first, second string) {
 // text reads a text, whose bytes stay those of the input.
 func (r *Reader) text() []byte { return r.take(r.head(majorText)) }
 
-// Bytes reads a string of bytes, which stay those of the input; null is nil.
-func (r *Reader) Bytes() []byte {
+// Bytes reads a string of bytes; null is nil.
+func (r *Reader) Bytes() []byte { return bytes.Clone(r.bytes()) }
+
+// bytes reads a string of bytes, which stay those of the input; null is nil.
+func (r *Reader) bytes() []byte {
 	if r.Null() {
 		return nil
 	}

@@ -38,7 +38,7 @@ func (f *allocForm) append(b []byte) (_ []byte, err error) {
 
 // readTaskStates reads them; errors are the reader's.
 func readTaskStates(r *Reader) nl.TaskStates {
-	states, err := nl.UnpackTaskStates(string(r.Bytes()))
+	states, err := nl.UnpackTaskStates(string(r.bytes()))
 	if err != nil {
 		r.fail(err)
 	}

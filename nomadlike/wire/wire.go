@@ -60,6 +60,6 @@ var modes = func() (m struct {
 func Encode(v any) ([]byte, error) { return modes.enc.Marshal(v) }
 
 // Decode reads all of b into v, which points to a zero value of what Encode
-// was given. In fields of type any, integers become int64, maps
-// map[string]any and lists []any.
+// was given, and refers to none of b afterwards. In fields of type any, integers
+// become int64, maps map[string]any and lists []any.
 func Decode(b []byte, v any) error { return modes.dec.Unmarshal(b, v) }

@@ -1,0 +1,169 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestArrivalSizes(t *testing.T) {
+	var p sizedPool
+	for _, tt := range []struct{ n, room int }{
+		{0, 128}, {1, 128}, {128, 128}, {129, 256}, {1000, 1024}, {1024, 1024}, {frameBytesMax/2 + 1, frameBytesMax}, {frameBytesMax, frameBytesMax},
+	} {
+		b := p.get(tt.n)
+		if len(b.b) != tt.n || cap(b.b) != tt.room {
+			t.Errorf("for %d bytes: %d, with room for %d", tt.n, len(b.b), cap(b.b))
+		}
+		p.put(b)
+		if b = p.get(tt.n); len(b.b) != tt.n || cap(b.b) != tt.room {
+			t.Errorf("for %d bytes again: %d, with room for %d", tt.n, len(b.b), cap(b.b))
+		}
+	}
+}
+
+// A message is not to be read once it was decoded or released.
+func TestMessageIsReadOnce(t *testing.T) {
+	lent := func() *message {
+		m := &message{kind: frameData}
+		m.borrow(4)
+		copy(m.payload, "news")
+		return m
+	}
+	var kept Raw
+	for name, use := range map[string]func(*message){
+		"decode":  func(m *message) { m.decode(nil) },
+		"release": (*message).release,
+		"raw":     func(m *message) { m.decode(&kept) },
+	} {
+		m := lent()
+		if use(m); m.payload != nil || m.lent != nil {
+			t.Errorf("%s leaves %q", name, m.payload)
+		}
+	}
+	for range 10 {
+		m := lent()
+		copy(m.payload, "late")
+		m.release()
+	}
+	if string(kept) != "news" {
+		t.Errorf("what was given away became %q", kept)
+	}
+}
+
+// What was received stays as it is while later messages come, on this stream and
+// on others, and so does what a handler keeps of its request.
+func TestReceivedStays(t *testing.T) {
+	const streams, count = 16, 200
+	text := func(stream, n int) string {
+		return strings.Repeat(fmt.Sprintf("%d.%d ", stream, n), 1+n*n%2000)
+	}
+	var mu sync.Mutex
+	asked := map[int]string{}
+	m := NewMux()
+	Handle(m, "Ask", func(_ context.Context, req *ping, reply *pong) error {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[req.N] = req.Text
+		reply.Text = req.Text
+		return nil
+	})
+	HandleStream(m, "News", func(_ context.Context, req *ping, s Stream) error {
+		for n := range count {
+			if err := s.Send(&ping{Text: text(req.N, n), N: n}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	a, _ := connect(t, nil, m)
+	var all sync.WaitGroup
+	for i := range streams {
+		all.Go(func() {
+			s, err := a.Stream(t.Context(), "News", &ping{N: i})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+			var texts, replies [count]string
+			var raws [count]Raw
+			for n := range count {
+				if n%2 == 0 {
+					err = s.Recv(&raws[n])
+				} else {
+					var p ping
+					err = s.Recv(&p)
+					texts[n] = p.Text
+				}
+				var reply pong
+				if err == nil {
+					err = a.Call(t.Context(), "Ask", &ping{Text: text(i, n), N: i*count + n}, &reply)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				replies[n] = reply.Text
+			}
+			for n := range count {
+				if n%2 == 0 {
+					var p ping
+					if err := decode(raws[n], &p); err != nil {
+						t.Error(err)
+					}
+					texts[n] = p.Text
+				}
+				if want := text(i, n); texts[n] != want || replies[n] != want {
+					t.Errorf("message %d of stream %d became %.20q, and a reply %.20q", n, i, texts[n], replies[n])
+				}
+			}
+		})
+	}
+	all.Wait()
+	for i := range streams {
+		for n := range count {
+			if got := asked[i*count+n]; got != text(i, n) {
+				t.Errorf("request %d.%d became %.20q", i, n, got)
+			}
+		}
+	}
+}
+
+// Messages of a stream cost no memory of their own.
+func TestStreamsReuseBuffers(t *testing.T) {
+	if scribble {
+		t.Skip("the race detector has pools lose some of what they hold")
+	}
+	told := testing.Benchmark(func(b *testing.B) {
+		m := NewMux()
+		HandleStream(m, "News", func(_ context.Context, _ *ping, s Stream) error {
+			var wanted Raw
+			for news := Raw(strings.Repeat("x", 1000)); s.Recv(&wanted) == nil; {
+				if err := s.Send(news); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		a, _ := connect(b, nil, m)
+		s, err := a.Stream(b.Context(), "News", &ping{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.Close()
+		for b.Loop() {
+			if err := s.Send(Raw(nil)); err != nil {
+				b.Fatal(err)
+			}
+			if err := s.Recv(nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	if got := told.AllocedBytesPerOp(); got > 200 {
+		t.Errorf("a message of 1000 bytes took %d bytes of memory", got)
+	}
+}
