@@ -352,7 +352,9 @@ func (c *Client) endRunners() {
 
 func (c *Client) sendUpdates(ctx context.Context, updates []*nl.AllocUpdate) error {
 	n := c.node.get()
-	return c.conn.Call(ctx, "Node.UpdateAllocs", &query.NodeAllocUpdates{NodeID: n.ID, SecretID: n.SecretID, Updates: updates}, &query.Written{})
+	err := c.conn.Call(ctx, "Node.UpdateAllocs", &query.NodeAllocUpdates{NodeID: n.ID, SecretID: n.SecretID, Updates: updates}, &query.Written{})
+	c.refused(err)
+	return err
 }
 
 func (c *Client) sendServices(ctx context.Context, upsert []*nl.ServiceRegistration, remove []string) error {

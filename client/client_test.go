@@ -645,7 +645,7 @@ func TestOldState(t *testing.T) {
 			t.Errorf("%+v is behind: %v", test.m, got)
 		}
 	}
-	c.answered(&query.NodeUpdate{Index: 30})
+	c.answered(&query.NodeUpdate{Index: 30}, time.Now())
 	if !c.behind(&query.NodeAllocChanges{Reset: true, Index: 29}) {
 		t.Error("what a heartbeat has shown does not count")
 	}

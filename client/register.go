@@ -8,6 +8,7 @@ import (
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/query"
+	"github.com/nomadlike/nomadlike/nomadlike/session"
 )
 
 const (
@@ -29,15 +30,24 @@ const (
 
 // heartbeats is what is known of the contact with the servers.
 type heartbeats struct {
-	mu   sync.Mutex
-	last time.Time // successful one
-	ttl  time.Duration
+	mu    sync.Mutex
+	last  time.Time // successful one
+	ttl   time.Duration
+	pause time.Duration // from last to the next
 }
 
-func (h *heartbeats) ok(at time.Time, ttl time.Duration) {
+// ok takes an answer that came at such a time, after so long.
+func (h *heartbeats) ok(at time.Time, took, ttl time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.last, h.ttl = at, ttl
+	h.last, h.ttl, h.pause = at, ttl, query.BeatPause(ttl, took)
+}
+
+// next is how long after the last the next is due.
+func (h *heartbeats) next() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pause
 }
 
 func (h *heartbeats) get() (last time.Time, ttl time.Duration) {
@@ -97,8 +107,7 @@ func (c *Client) register(ctx context.Context) error {
 	}
 	close(c.contacted)
 	c.log.Info("node registered", "node_id", c.NodeID())
-	_, ttl := c.beat.get()
-	timer := time.NewTimer(ttl)
+	timer := time.NewTimer(c.beat.next())
 	defer timer.Stop()
 	for {
 		select {
@@ -109,8 +118,7 @@ func (c *Client) register(ctx context.Context) error {
 				return ctx.Err()
 			}
 			if c.registerOnce(ctx) {
-				_, ttl = c.beat.get()
-				timer.Reset(ttl)
+				timer.Reset(c.beat.next())
 			} else {
 				timer.Reset(registerRetry)
 				c.node.edit(func(*nl.Node) {})
@@ -140,9 +148,10 @@ func (c *Client) registerOnce(ctx context.Context) bool {
 	}
 	n := *c.node.get()
 	n.Status = nl.NodeStatusReady
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(session.WithUrgent(ctx), callTimeout)
 	defer cancel()
 	var reply query.NodeUpdate
+	asked := c.cfg.Now()
 	if err := c.conn.Call(ctx, "Node.Register", &query.NodeRegister{Node: &n}, &reply); err != nil {
 		c.log.Warn("node cannot be registered", "error", err)
 		return false
@@ -151,7 +160,7 @@ func (c *Client) registerOnce(ctx context.Context) bool {
 	c.mu.Lock()
 	c.seen = reply.Index
 	c.mu.Unlock()
-	c.answered(&reply)
+	c.answered(&reply, asked)
 	if events := c.usage.take(); len(events) > 0 {
 		req := &query.NodeEvents{NodeID: n.ID, SecretID: n.SecretID, Events: events}
 		if err := c.conn.Call(ctx, "Node.AddEvents", req, &query.Written{}); err != nil {
@@ -161,7 +170,8 @@ func (c *Client) registerOnce(ctx context.Context) bool {
 	return true
 }
 
-func (c *Client) answered(reply *query.NodeUpdate) {
+// answered takes what the servers said to what they were asked at a time.
+func (c *Client) answered(reply *query.NodeUpdate, asked time.Time) {
 	ttl := reply.HeartbeatTTL
 	if ttl <= 0 {
 		ttl = beatRetryMax
@@ -169,21 +179,32 @@ func (c *Client) answered(reply *query.NodeUpdate) {
 	c.mu.Lock()
 	c.seen = max(c.seen, reply.Index)
 	c.mu.Unlock()
-	c.beat.ok(c.cfg.Now(), ttl)
+	now := c.cfg.Now()
+	c.beat.ok(now, now.Sub(asked), ttl)
 	c.conn.Learn(reply.Servers)
+}
+
+// refused looks at why the servers took no updates. When they hold the node for
+// gone they must hear of it before anything else, and not only when the next
+// heartbeat is due, which may be minutes away.
+func (c *Client) refused(err error) {
+	if nl.CodeOf(err) == nl.CodeConflict {
+		c.node.edit(func(*nl.Node) {})
+	}
 }
 
 // heartbeat tells that the node lives, and returns when to do so again.
 func (c *Client) heartbeat(ctx context.Context) time.Duration {
 	n := c.node.get()
 	_, ttl := c.beat.get()
-	call, cancel := context.WithTimeout(ctx, min(max(ttl, beatRetryMin), callTimeout))
+	call, cancel := context.WithTimeout(session.WithUrgent(ctx), min(max(ttl, beatRetryMin), callTimeout))
 	defer cancel()
 	var reply query.NodeUpdate
+	asked := c.cfg.Now()
 	err := c.conn.Call(call, "Node.Heartbeat", &query.NodeHeartbeat{NodeID: n.ID, SecretID: n.SecretID}, &reply)
 	if err == nil {
-		c.answered(&reply)
-		return max(reply.HeartbeatTTL, time.Millisecond)
+		c.answered(&reply, asked)
+		return c.beat.next()
 	}
 	if ctx.Err() != nil {
 		return beatRetryMax

@@ -244,6 +244,9 @@ func (f *Fleet) caller(ctx context.Context, work <-chan job) {
 func (f *Fleet) call(ctx context.Context, m *member, c *node.Call) (reply query.NodeUpdate, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	if c.Kind != node.CallUpdate {
+		ctx = session.WithUrgent(ctx) // as a node does
+	}
 	switch c.Kind {
 	case node.CallRegister:
 		n := f.cfg.Shape.Node(m.index, nl.Time{Time: f.cfg.Now().UTC()})

@@ -32,11 +32,19 @@ type NodeHeartbeat struct {
 // NodeUpdate answers registrations and heartbeats.
 type NodeUpdate struct {
 	Index        uint64
-	HeartbeatTTL time.Duration // beat again when it has passed; the server adds its grace
+	HeartbeatTTL time.Duration // see BeatPause; the server adds its grace
 	Servers      []Server
 	Eligibility  string
 	// Features are what every server supports, for nodes newer than servers.
 	Features uint64
+}
+
+// BeatPause is how long a node waits after an answer that came after took and
+// granted ttl. That began when the servers heard of the node, some time before:
+// a slow answer does not make the next heartbeat late. Servers that take longer
+// than what they grant are not asked without a pause.
+func BeatPause(ttl, took time.Duration) time.Duration {
+	return max(ttl-max(took, 0), ttl/2, time.Millisecond)
 }
 
 // Server is where a node may dial.

@@ -159,7 +159,7 @@ func TestUrgentCallsHaveSlots(t *testing.T) {
 		Handle(m, "Hang", func(ctx context.Context, _ *ping, _ *pong) error { <-ctx.Done(); return nil })
 		a, b := pair(t, m)
 		ctx, cancel := context.WithCancel(t.Context())
-		for range 2 * callsMax {
+		for range callsMax {
 			go a.Call(ctx, "Hang", &ping{}, nil)
 		}
 		synctest.Wait()

@@ -53,6 +53,9 @@ type NodeSessions interface {
 type Heartbeats interface {
 	// Beat renews the node's time to live and returns it.
 	Beat(nodeID string) time.Duration
+	// Heard notes that a node called that proved itself; one that is not watched
+	// stays so.
+	Heard(nodeID string)
 	// Forget ends watching the node, which has left.
 	Forget(nodeID string)
 }

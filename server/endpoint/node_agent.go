@@ -18,7 +18,8 @@ const nodeIdentityTTL = 24 * time.Hour
 // featuresNow is what this version of the servers supports beyond the first.
 const featuresNow = 0
 
-// authNode checks a node's secret and returns the node as state has it.
+// authNode checks a node's secret and returns the node as state has it. Whatever
+// the node came for, it is alive, and is known to be before that takes its time.
 func (e *Endpoints) authNode(nodeID, secret string) (*nl.Node, error) {
 	n := e.snapshot().Node(nodeID)
 	if n == nil {
@@ -27,6 +28,7 @@ func (e *Endpoints) authNode(nodeID, secret string) (*nl.Node, error) {
 	if subtle.ConstantTimeCompare([]byte(n.SecretID), []byte(secret)) != 1 {
 		return nil, nl.Errorf(nl.CodeDenied, "node secret ID does not match. Not registering node.")
 	}
+	e.cfg.Heartbeats.Heard(n.ID)
 	return n, nil
 }
 

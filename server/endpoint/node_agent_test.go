@@ -37,3 +37,31 @@ func TestUpdateAllocsOfSilentNode(t *testing.T) {
 		}
 	}
 }
+
+// A node that proves itself is heard of, whatever it calls for and whatever
+// comes of it; one that does not is not.
+func TestNodesAreHeardOf(t *testing.T) {
+	node := uuidOf(1)
+	for _, test := range []struct {
+		method     string
+		req, reply any
+		secret     string
+	}{
+		{"Node.UpdateAllocs", &query.NodeAllocUpdates{NodeID: node, SecretID: "s"}, &query.Written{}, "s"},
+		{"Node.UpdateAllocs", &query.NodeAllocUpdates{NodeID: node, SecretID: "x"}, &query.Written{}, "x"},
+		{"Node.UpdateServices", &query.NodeServices{NodeID: node, SecretID: "s"}, &query.Written{}, "s"},
+		{"Node.AddEvents", &query.NodeEvents{NodeID: node, SecretID: "s"}, &query.Written{}, "s"},
+		{"Node.Heartbeat", &query.NodeHeartbeat{NodeID: node, SecretID: "s", Status: "none such"}, &query.NodeUpdate{}, "s"},
+		{"Node.Heartbeat", &query.NodeHeartbeat{NodeID: node, SecretID: "x"}, &query.NodeUpdate{}, "x"},
+	} {
+		w := newRules(t)
+		w.apply(&op.RegisterNode{Node: &nl.Node{
+			ID: node, SecretID: "s", Name: "n", Datacenter: "dc1", NodePool: nl.NodePoolDefault, Status: nl.NodeStatusReady,
+			SchedulingEligibility: nl.NodeEligible, NodeResources: &nl.NodeResources{}, ReservedResources: &nl.NodeReservedResources{},
+		}})
+		w.e.Mux().Call(t.Context(), test.method, test.req, test.reply)
+		if got, want := len(w.heard) == 1 && w.heard[0] == node, test.secret == "s"; got != want {
+			t.Errorf("%s with secret %q: heard of %q", test.method, test.secret, w.heard)
+		}
+	}
+}

@@ -25,10 +25,13 @@ type rules struct {
 	st  *store.Store
 	e   *Endpoints
 	ids int
+	// heard are the nodes that were heard of otherwise than by heartbeats.
+	heard []string
 }
 
 func (w *rules) Bind(context.Context, string)         {}
 func (w *rules) Beat(string) time.Duration            { return 10 * time.Second }
+func (w *rules) Heard(nodeID string)                  { w.heard = append(w.heard, nodeID) }
 func (w *rules) Forget(string)                        {}
 func (w *rules) Renew(*nl.Variable)                   {}
 func (w *rules) Servers(string) []Member              { return nil }

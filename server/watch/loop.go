@@ -25,6 +25,8 @@ type Loop struct {
 	spacing time.Duration // least time between two looks
 	wake    chan struct{} // a table has changed
 	forget  func()        // drops memory of what was decided but refused; may be nil
+	// proposed is told when what was decided is in the log, or refused; may be nil.
+	proposed func(now time.Time)
 }
 
 func newLoop(name string, spacing time.Duration, decide func(time.Time, *store.Snapshot) ([]op.Op, time.Time), on ...store.Table) *Loop {
@@ -67,6 +69,9 @@ func (l *Loop) run(ctx context.Context, c *Config) {
 // changes.
 func (l *Loop) look(ctx context.Context, c *Config, start time.Time) (next time.Time) {
 	ops, next := l.decide(start, c.Store.Snapshot())
+	if len(ops) > 0 && l.proposed != nil {
+		defer func() { l.proposed(c.Now()) }()
+	}
 	for _, o := range ops {
 		if _, err := c.Propose(ctx, o); err != nil {
 			if ctx.Err() != nil {

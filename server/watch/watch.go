@@ -157,6 +157,7 @@ func (w *Watch) Begin() []*Loop {
 			return garbageStep(c, now, s)
 		}),
 	}
+	w.loops[0].proposed = w.beats.proposed
 	w.loops[1].forget = func() { deployments = rollout.New() }
 	return w.loops
 }
@@ -206,6 +207,9 @@ func (w *Watch) Beat(nodeID string) time.Duration {
 	}
 	return ttl
 }
+
+// Heard notes that a node that is watched was heard of otherwise.
+func (w *Watch) Heard(nodeID string) { w.beats.Heard(w.cfg.Now(), nodeID) }
 
 // Renew starts the time to live of the lock on a variable again.
 func (w *Watch) Renew(v *nl.Variable) { w.locks.renew(w.cfg.Now(), v) }

@@ -39,6 +39,13 @@ func TestScripts(t *testing.T) {
 type player struct {
 	*world.World
 	beats *Heartbeats
+	wake  time.Time // when the beats are to be looked at
+}
+
+// step looks at the heartbeats.
+func (p *player) step() (ops []op.Op) {
+	ops, p.wake = p.beats.Step(p.Now, p.S, p.NewID)
+	return ops
 }
 
 func (p *player) do(l script.Line) string {
@@ -58,12 +65,29 @@ func (p *player) do(l script.Line) string {
 		for i := range 1000 {
 			p.beats.Beat(p.Now, fmt.Sprintf("x%d", i), 0)
 		}
+	case l.Verb == "heard":
+		for _, id := range l.Args {
+			p.beats.Heard(p.Now, id)
+		}
 	case l.Verb == "forget":
 		p.beats.Forget(l.Args[0])
 	case l.Verb == "lead":
 		p.beats.Reset(p.Now, p.S)
 	case l.Verb == "step":
-		return p.Step(p.beats.Step(p.Now, p.S, p.NewID))
+		return p.Step(p.step(), p.wake)
+	case l.Verb == "held":
+		l.Verb = "at" // nobody looks until then
+		p.Do(l)
+	case l.Verb == "at":
+		p.Do(l)
+		to := p.Now
+		for !p.wake.IsZero() && p.wake.Before(to) {
+			p.Now = p.wake
+			if ops := p.step(); len(ops) > 0 {
+				p.T.Fatalf("%+v: there is something to do at %v", l, p.Now)
+			}
+		}
+		p.Now = to
 	case l.Verb == "evals":
 		return show(EvalsForNode(p.S, l.Args[0], nl.TriggerNodeUpdate, p.Now.UnixNano(), p.NewID))
 	case l.Verb == "told":

@@ -118,6 +118,7 @@ type Node struct {
 	contacting bool      // a registration or heartbeat is under way
 	updating   bool      // an update is
 	contactAt  time.Time // when to register or beat
+	contacted  time.Time // when that was done last
 	pause      time.Duration
 	pending    updates
 	sendAt     time.Time // when to tell of pending; zero when there is nothing
@@ -240,7 +241,7 @@ func (n *Node) answered(now time.Time, ev Answered) (follow bool) {
 		n.seen = ev.Index
 	}
 	n.known, n.pause = true, 0
-	n.contactAt = now.Add(max(ev.TTL, instant))
+	n.contactAt = now.Add(query.BeatPause(ev.TTL, now.Sub(n.contacted)))
 	follow = !n.following
 	n.following = true
 	return follow
@@ -257,6 +258,9 @@ func (n *Node) failed(now time.Time, ev Answered) {
 		}
 		n.updateWait = backoff(n.updateWait)
 		n.sendAt = now.Add(n.jitter(n.updateWait))
+		if nl.CodeOf(ev.Err) == nl.CodeConflict {
+			n.contactAt = now // the servers hold the node for gone
+		}
 	} else {
 		n.pause = backoff(n.pause)
 		n.contactAt = now.Add(n.jitter(n.pause))
@@ -494,7 +498,7 @@ func (n *Node) tell(now time.Time, a *allocation) {
 // calls picks the calls to make now.
 func (n *Node) calls(now time.Time) (out []Call) {
 	if !n.contacting && !n.contactAt.IsZero() && !now.Before(n.contactAt) {
-		n.contacting = true
+		n.contacting, n.contacted = true, now
 		kind := CallRegister
 		if n.known {
 			kind = CallHeartbeat

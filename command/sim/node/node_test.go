@@ -55,8 +55,12 @@ func (w *world) line(l script.Line) string {
 		return w.answer(w.duration(l.Set["ttl"]), nil)
 	case "fail":
 		err := errors.New("broken")
-		if l.Set["code"] == "404" {
-			err = nl.Errorf(nl.CodeNotFound, "node not found")
+		if code, set := l.Set["code"]; set {
+			n, failed := strconv.Atoi(code)
+			if failed != nil {
+				w.t.Fatal(failed)
+			}
+			err = nl.Errorf(nl.Code(n), "refused")
 		}
 		return w.answer(0, err)
 	case "allocs":
