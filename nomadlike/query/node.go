@@ -92,7 +92,7 @@ type NodeJob struct {
 	Namespace, ID  string
 	Version        uint64
 	JobModifyIndex uint64
-	Encoded        []byte
+	Encoded        []byte // shared with others: never changed
 }
 
 // NewNodeJob encodes a job.

@@ -69,9 +69,13 @@ var changesFields = [...]field[NodeAllocChanges]{
 	{"Removed", func(m *NodeAllocChanges, r *wire.Reader) { m.Removed = readList(r, (*wire.Reader).Text) }},
 }
 
+// jobsRead are jobs that were sent before: a node is sent the same again after it
+// has lost its stream, and simulated nodes are by the thousand.
+var jobsRead wire.Shared
+
 var jobFields = [...]field[NodeJob]{
 	{"ID", func(n *NodeJob, r *wire.Reader) { n.ID = r.Text() }},
-	{"Encoded", func(n *NodeJob, r *wire.Reader) { n.Encoded = r.Bytes() }},
+	{"Encoded", func(n *NodeJob, r *wire.Reader) { n.Encoded = jobsRead.Read(r) }},
 	{"Version", func(n *NodeJob, r *wire.Reader) { n.Version = r.Uint() }},
 	{"Namespace", func(n *NodeJob, r *wire.Reader) { n.Namespace = r.Text() }},
 	{"JobModifyIndex", func(n *NodeJob, r *wire.Reader) { n.JobModifyIndex = r.Uint() }},

@@ -15,12 +15,15 @@ const (
 	// bufferBytesMax is the largest of these buffers that is kept for the next
 	// who needs one.
 	bufferBytesMax = 4 * outBytesMax
-	// A message comes in a buffer of at least 1<<arrivalBitsMin bytes, and each
-	// further size is twice the one before: one that waits to be read takes no
-	// more than twice the room that it counts. The largest holds all that a frame
+	// A message comes in a buffer of at least 1<<arrivalBitsMin bytes, and there
+	// are arrivalSteps sizes up to twice that, and so on: one that waits to be read
+	// takes little more room than it counts. The largest holds all that a frame
 	// carries; messages of several frames are seldom, and have memory of their own.
 	arrivalBitsMin = 7
 	arrivalBitsMax = 16
+	arrivalSteps   = 1 << arrivalStepBits
+	// arrivalStepBits are the bits that tell one step from another.
+	arrivalStepBits = 2
 )
 
 // The largest buffer holds a frame.
@@ -59,16 +62,29 @@ func (p *pool) put(b *buffer) {
 }
 
 // sizedPool is buffers of a size, by the size.
-type sizedPool [arrivalBitsMax - arrivalBitsMin + 1]sync.Pool
+type sizedPool [(arrivalBitsMax-arrivalBitsMin)*arrivalSteps + 1]sync.Pool
+
+// arrivalSize is the size of the buffer that n bytes lie in, and its place among
+// the sizes.
+func arrivalSize(n int) (size, at int) {
+	if n <= 1<<arrivalBitsMin {
+		return 1 << arrivalBitsMin, 0
+	}
+	last := uint(n - 1)
+	doublings := bits.Len(last) - 1 - arrivalBitsMin
+	unit := arrivalBitsMin + doublings - arrivalStepBits // its bits
+	step := int(last>>unit) - arrivalSteps
+	return (arrivalSteps + step + 1) << unit, doublings*arrivalSteps + step + 1
+}
 
 // get is a buffer that n bytes lie in, 1<<arrivalBitsMax at most.
 func (p *sizedPool) get(n int) *buffer {
-	at := max(bits.Len(uint(max(n, 1)-1)), arrivalBitsMin) - arrivalBitsMin
+	size, at := arrivalSize(n)
 	if b, ok := p[at].Get().(*buffer); ok {
 		b.b = b.b[:n]
 		return b
 	}
-	return &buffer{b: make([]byte, n, 1<<(at+arrivalBitsMin))}
+	return &buffer{b: make([]byte, n, size)}
 }
 
 // put takes a buffer of get back; nobody may look at its bytes any more.
@@ -79,5 +95,6 @@ func (p *sizedPool) put(b *buffer) {
 			b.b[i] = 0xdb
 		}
 	}
-	p[bits.Len(uint(cap(b.b)-1))-arrivalBitsMin].Put(b)
+	_, at := arrivalSize(len(b.b))
+	p[at].Put(b)
 }

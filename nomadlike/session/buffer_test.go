@@ -11,7 +11,8 @@ import (
 func TestArrivalSizes(t *testing.T) {
 	var p sizedPool
 	for _, tt := range []struct{ n, room int }{
-		{0, 128}, {1, 128}, {128, 128}, {129, 256}, {1000, 1024}, {1024, 1024}, {frameBytesMax/2 + 1, frameBytesMax}, {frameBytesMax, frameBytesMax},
+		{0, 128}, {1, 128}, {128, 128}, {129, 160}, {160, 160}, {161, 192}, {224, 224}, {225, 256}, {256, 256}, {257, 320},
+		{1000, 1024}, {1024, 1024}, {1025, 1280}, {frameBytesMax/2 + 1, frameBytesMax * 5 / 8}, {frameBytesMax - 1, frameBytesMax}, {frameBytesMax, frameBytesMax},
 	} {
 		b := p.get(tt.n)
 		if len(b.b) != tt.n || cap(b.b) != tt.room {
@@ -21,6 +22,21 @@ func TestArrivalSizes(t *testing.T) {
 		if b = p.get(tt.n); len(b.b) != tt.n || cap(b.b) != tt.room {
 			t.Errorf("for %d bytes again: %d, with room for %d", tt.n, len(b.b), cap(b.b))
 		}
+	}
+}
+
+// Sizes and places grow together, and a place has one size.
+func TestArrivalPlaces(t *testing.T) {
+	size, at := arrivalSize(0)
+	for n := range frameBytesMax + 1 {
+		nextSize, nextAt := arrivalSize(n)
+		if nextSize < n || nextSize > max(n+n/arrivalSteps, 1<<arrivalBitsMin) || (nextSize != size) != (nextAt != at) || nextAt-at > 1 || nextSize < size {
+			t.Fatalf("%d bytes: size %d at %d, after %d at %d", n, nextSize, nextAt, size, at)
+		}
+		size, at = nextSize, nextAt
+	}
+	if at != len(sizedPool{})-1 {
+		t.Errorf("the largest is at %d of %d", at, len(sizedPool{}))
 	}
 }
 

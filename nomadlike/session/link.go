@@ -205,14 +205,23 @@ func (l *link) receive(ctx context.Context) (message, error) {
 		}
 		select {
 		case <-l.arrived:
+			continue
 		case <-ctx.Done():
-			return message{}, ctx.Err()
+		case <-l.s.done:
+		}
+		// A handler's context ends with the session, and what had come by then is
+		// still read.
+		select {
 		case <-l.s.done:
 			if m, ok, err := l.take(); ok || err != nil {
 				return m, err
 			}
-			return message{}, l.s.reason()
+		default:
 		}
+		if err := ctx.Err(); err != nil {
+			return message{}, err
+		}
+		return message{}, l.s.reason()
 	}
 }
 

@@ -126,6 +126,37 @@ func TestTextsShare(t *testing.T) {
 }
 
 // sameText tells whether two texts are one copy.
+// Equal strings of bytes are read into one copy, and there is a bound to what is
+// remembered.
+func TestShared(t *testing.T) {
+	var p Shared
+	read := func(b []byte) []byte {
+		form := AppendBytes(nil, b)
+		out := p.Read(NewReader(form))
+		clear(form)
+		return out
+	}
+	for _, want := range [][]byte{nil, {}, []byte("job")} {
+		if got := read(want); !bytes.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Errorf("%q became %q", want, got)
+		}
+	}
+	if first, second := read([]byte("job")), read([]byte("job")); unsafe.SliceData(first) != unsafe.SliceData(second) {
+		t.Error("equal bytes were copied twice")
+	}
+	for i := range 3 * sharedMax {
+		read(fmt.Appendf(nil, "%2000d", i))
+	}
+	read(make([]byte, sharedBytesMax+1))
+	held := 0
+	for _, b := range p.known {
+		held += len(b)
+	}
+	if held > sharedBytesMax || held != p.size {
+		t.Errorf("%d bytes are held, and %d counted", held, p.size)
+	}
+}
+
 func sameText(a, b string) bool { return unsafe.StringData(a) == unsafe.StringData(b) }
 
 // An event carries its older form in the log and in JSON as if it were part of

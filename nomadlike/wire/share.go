@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"sync"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -96,4 +97,45 @@ func (p *TextPool) one(b []byte) string {
 	}
 	p.known[s] = s
 	return s
+}
+
+const (
+	// sharedMax bounds how many strings of bytes a Shared remembers and
+	// sharedBytesMax their size together; then it starts over. They are the jobs of
+	// a node, or of the many that a simulation has in one process.
+	sharedMax      = 4096
+	sharedBytesMax = 4 << 20
+)
+
+// Shared gives equal strings of bytes one copy, which nobody may change. The
+// zero value is ready, and any number of goroutines may use it.
+type Shared struct {
+	mu    sync.RWMutex
+	known map[string][]byte
+	size  int
+}
+
+// Read reads a string of bytes; null is nil.
+func (p *Shared) Read(r *Reader) []byte {
+	b := r.bytes()
+	if len(b) == 0 {
+		return bytes.Clone(b)
+	}
+	p.mu.RLock()
+	known := p.known[string(b)]
+	p.mu.RUnlock()
+	if known != nil {
+		return known
+	}
+	own := bytes.Clone(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil || len(p.known) >= sharedMax || p.size+len(own) > sharedBytesMax {
+		p.known, p.size = map[string][]byte{}, 0
+	}
+	if len(own) <= sharedBytesMax {
+		p.known[string(own)] = own
+		p.size += len(own)
+	}
+	return own
 }
