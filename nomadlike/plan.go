@@ -71,7 +71,7 @@ type DeploymentStatusUpdate struct {
 // PlanResult is what became of a plan.
 type PlanResult struct {
 	Index         uint64   // of the commit; 0 when nothing was left to commit
-	RejectedNodes []string // nodes that had no room for their part; none when a quota or the end of the job forbade all of it
+	RejectedNodes []string // nodes that had no room for their part; none when a quota, a volume or the end of the job forbade it
 	RefreshIndex  uint64   // reschedule the rest on a snapshot at least this new; 0 when nothing was dropped
 }
 

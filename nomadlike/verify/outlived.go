@@ -5,10 +5,10 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
-// Outlived tells whether the job that a plan places for was purged since it was
+// outlived tells whether the job that a plan places for was purged since it was
 // decided on, whether or not one of that name was registered again: nothing new
-// of it may run. That is no fault of the nodes.
-func Outlived(s *store.Snapshot, p *nl.Plan) bool {
+// of it may run.
+func outlived(s *store.Snapshot, p *nl.Plan) bool {
 	for _, a := range p.Place {
 		if s.Alloc(a.ID) != nil {
 			continue

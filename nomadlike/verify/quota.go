@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"slices"
-
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/quota"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
@@ -88,14 +86,4 @@ func pool(s *store.Snapshot, node string) string {
 		return n.NodePool
 	}
 	return ""
-}
-
-// nodesOf are the nodes on which the plan places something, sorted.
-func nodesOf(p *nl.Plan) []string {
-	var out []string
-	for _, a := range p.Place {
-		out = append(out, a.NodeID)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -115,8 +115,8 @@ func TestPlan_Quota(t *testing.T) {
 				}
 				return
 			}
-			if len(accepted.Place)+len(accepted.Stop)+len(accepted.Evals) > 0 || len(rejected) == 0 {
-				t.Errorf("something is left of the plan: %+v, rejected %v", accepted, rejected)
+			if len(accepted.Place)+len(accepted.Stop)+len(accepted.Evals)+len(rejected) > 0 {
+				t.Errorf("something is left of the plan or a node is at fault: %+v, rejected %v", accepted, rejected)
 			}
 			if !slices.Equal(accepted.QuotaExceeded, []string{test.exceeded}) {
 				t.Error(fmt.Sprint("exceeded ", accepted.QuotaExceeded))

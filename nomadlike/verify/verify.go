@@ -12,21 +12,22 @@ import (
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
-// Plan returns what of the plan can be committed beside what is ahead of it, and
-// the nodes whose part was left out. Without rejected nodes the plan itself is
-// returned. Otherwise it carries no evaluations, since the work is not done, but
-// those that what is left of it refers to, and nothing of gangs that lost a
-// member; one that wants all at once comes back
-// empty, and so does one whose job is gone, and one that exceeds a quota: then
-// all its nodes count as rejected, and QuotaExceeded says why.
+// Plan returns what of the plan can be committed beside what is ahead of it:
+// the plan itself when that is all of it. Otherwise it carries no evaluations,
+// since the work is not done, but those that what is left of it refers to, and
+// nothing of gangs that lost a member; one that wants all at once comes back
+// empty, and so does one whose job is gone, and one that exceeds a quota, of
+// which QuotaExceeded tells. Rejected are the nodes that have no room for their
+// part: what a quota or a volume forbids is no fault of theirs.
 func Plan(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
-	if Outlived(s, p) {
-		return nothing(p), nodesOf(p)
+	if outlived(s, p) {
+		return nothing(p), nil
 	}
 	accepted, rejected = fitting(s, ahead, p)
 	if over := overQuota(s, ahead, accepted); len(over) > 0 {
-		accepted, rejected = nothing(p), nodesOf(p)
+		accepted = nothing(p)
 		accepted.QuotaExceeded = over
+		return accepted, nil
 	}
 	return accepted, rejected
 }
@@ -41,8 +42,8 @@ func nothing(p *nl.Plan) *nl.Plan {
 
 // fitting is what of the plan its nodes have room for.
 func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string) {
-	rejected = misfits(s, ahead, p)
-	if len(rejected) == 0 {
+	left, rejected := misfits(s, ahead, p)
+	if len(left) == 0 {
 		return p, nil
 	}
 	if p.AllAtOnce {
@@ -50,12 +51,13 @@ func fitting(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (accepted *nl.Plan, 
 	}
 	out := *p
 	out.Place = slices.Clone(p.Place)
-	for more := rejected; len(more) > 0; {
-		dropNodes(&out, more)
+	for len(left) > 0 {
+		dropNodes(&out, left)
 		dropGangs(s, p, &out)
 		// What keeps running after all may be in the way of others.
-		more = misfits(s, ahead, &out)
-		rejected = append(rejected, more...)
+		var full []string
+		left, full = misfits(s, ahead, &out)
+		rejected = append(rejected, full...)
 	}
 	slices.Sort(rejected)
 	out.Evals = Followups(&out)
@@ -84,20 +86,25 @@ func Followups(p *nl.Plan) []*nl.Eval {
 	return out
 }
 
-// misfits lists the nodes that cannot take their part of the plan, sorted.
-func misfits(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) []string {
-	var out []string
+// misfits lists the nodes whose part of the plan is left out, and those of them
+// that cannot take it, sorted.
+func misfits(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) (left, full []string) {
 	c := newCheck(s, ahead, p)
 	claims := checkClaims(s, ahead, p)
 	parts := c.split()
 	for i := range parts {
 		n := &parts[i]
-		if !c.fits(n) || claims.refused[n.node] {
-			out = append(out, n.node)
+		fits := c.fits(n)
+		if !fits {
+			full = append(full, n.node)
+		}
+		if !fits || claims.refused[n.node] {
+			left = append(left, n.node)
 		}
 	}
-	slices.Sort(out)
-	return out
+	slices.Sort(left)
+	slices.Sort(full)
+	return left, full
 }
 
 // dropNodes takes the parts of the nodes out of the plan.

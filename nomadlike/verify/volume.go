@@ -13,7 +13,7 @@ type claims struct {
 	plan    *nl.Plan
 	leaves  map[string]bool // allocations that the plan stops; nil until asked for
 	taken   map[string][]fit.Holder
-	refused map[string]bool // nodes
+	refused map[string]bool // nodes of what claims in vain
 }
 
 func checkClaims(s *store.Snapshot, ahead []*Ahead, p *nl.Plan) *claims {
@@ -40,7 +40,8 @@ func (c *claims) leaving(id string) bool {
 	return c.leaves[id]
 }
 
-// place claims the volumes of a new allocation, or refuses its node.
+// place claims the volumes of a new allocation, or refuses it. Where it would be
+// makes no difference to its volumes: the node is no worse than others.
 func (c *claims) place(a *nl.Alloc, g *nl.Group) {
 	for _, r := range g.VolumesOf(nl.VolumeTypeCSI) {
 		v := c.s.CSIVolume(a.Namespace, r.SourceOf(a.Name))

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"slices"
 	"testing"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -22,8 +23,8 @@ func (c *cluster) withVolume(kind, mode string) {
 
 func (c *cluster) rejects(p *nl.Plan, ahead ...*verify.Ahead) bool {
 	p.SnapshotIndex = c.s.Index()
-	_, rejected := verify.Plan(c.s, ahead, p)
-	return len(rejected) > 0
+	accepted, _ := verify.Plan(c.s, ahead, p)
+	return accepted != p
 }
 
 // TestPlan_Volumes decides plans on a state in which others have come first:
@@ -73,5 +74,29 @@ func TestPlan_VolumeGone(t *testing.T) {
 	c.apply(&op.DeregisterCSIVolume{Namespace: "default", ID: "vol"})
 	if !c.rejects(p) {
 		t.Error("an allocation of a volume that is gone is accepted")
+	}
+}
+
+// That a volume is in use elsewhere is no fault of the node; that it has no room
+// is.
+func TestPlan_VolumeIsNoFaultOfNodes(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		memory int64
+		want   []string
+	}{{"in use", 10, nil}, {"in use, and no room", 2000, []string{"n2"}}} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCluster(t)
+			c.withVolume(nl.VolumeTypeCSI, nl.AccessNodesWriter)
+			c.commit(c.plan(c.alloc("first", "n1", 10)))
+			p := c.plan(c.alloc("a", "n2", test.memory))
+			accepted, rejected := verify.Plan(c.s, nil, p)
+			if accepted == p || len(accepted.Place)+len(accepted.Evals) > 0 {
+				t.Errorf("something is left of the plan: %+v", accepted)
+			}
+			if !slices.Equal(rejected, test.want) {
+				t.Errorf("rejected %q, want %q", rejected, test.want)
+			}
+		})
 	}
 }

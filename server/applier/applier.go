@@ -45,8 +45,9 @@ type Config struct {
 	Store *store.Store
 	// Propose puts an op into the log and returns the index of its commit.
 	Propose func(ctx context.Context, o op.Op) (uint64, error)
-	// Verify gives the part of a plan that fits beside what is ahead of it, and
-	// the nodes whose part does not.
+	// Verify gives the part of a plan that fits beside what is ahead of it, the
+	// plan itself when that is all of it, and the nodes that have no room for
+	// their part.
 	Verify func(s *store.Snapshot, ahead []*verify.Ahead, p *nl.Plan) (accepted *nl.Plan, rejected []string)
 	// Outstanding is an error unless the evaluation is with the worker that
 	// has token: plans of those that were given up on are refused.

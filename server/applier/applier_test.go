@@ -115,6 +115,9 @@ func verifyOnePerNode(s *store.Snapshot, ahead []*verify.Ahead, p *nl.Plan) (*nl
 		}
 		accepted.Place = append(accepted.Place, a)
 	}
+	if len(rejected) == 0 {
+		return p, nil
+	}
 	return &accepted, rejected
 }
 
@@ -351,7 +354,7 @@ func TestRejections_WaitForBudget(t *testing.T) {
 func TestApplier_QuotaIsNoFaultOfNodes(t *testing.T) {
 	tracker := NewRejections(1, time.Minute)
 	over := func(_ *store.Snapshot, _ []*verify.Ahead, p *nl.Plan) (*nl.Plan, []string) {
-		return &nl.Plan{EvalID: p.EvalID, QuotaExceeded: []string{"cpu exhausted"}}, []string{"n1"}
+		return &nl.Plan{EvalID: p.EvalID, QuotaExceeded: []string{"cpu exhausted"}}, nil
 	}
 	inBubble(t, func(c *Config) { c.Rejections, c.Verify = tracker, over }, func(b *bench) {
 		b.expect(b.submit(plan("a", 50, "n1")), "rejected [], committed false, fresh true")

@@ -64,12 +64,9 @@ func (a *Applier) verify(batch []*submission) *Entry {
 
 func (a *Applier) verifyPlan(s *store.Snapshot, ahead []*verify.Ahead, from *submission, now int64) *part {
 	accepted, rejected := a.cfg.Verify(s, ahead, from.plan)
-	p := &part{from: from, partial: len(rejected) > 0}
+	p := &part{from: from, partial: accepted != from.plan, rejected: rejected}
 	if p.partial {
-		if accepted == nil || len(accepted.QuotaExceeded) == 0 && !verify.Outlived(s, from.plan) {
-			p.rejected = rejected // neither a quota nor a job that is gone is a fault of the nodes
-			a.reject(rejected)
-		}
+		a.reject(rejected)
 		if accepted != nil {
 			// The evaluation is not finished: its worker goes on with the rest.
 			left := *accepted

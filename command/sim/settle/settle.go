@@ -168,9 +168,9 @@ func (c *Cluster) evaluate(e *nl.Eval) error {
 	if err != nil {
 		return fmt.Errorf("scheduling job %s of namespace %s: %w", e.JobID, e.Namespace, err)
 	}
-	if accepted, rejected := verify.Plan(c.s, nil, out.Plan); len(rejected) > 0 {
-		return fmt.Errorf("plan for job %s of namespace %s: %d of its nodes were rejected on the state it was made on, %d placements are left; this is a fault of the scheduler",
-			e.JobID, e.Namespace, len(rejected), len(accepted.Place))
+	if accepted, rejected := verify.Plan(c.s, nil, out.Plan); accepted != out.Plan {
+		return fmt.Errorf("plan for job %s of namespace %s: %d of %d placements are left on the state it was made on, rejected by nodes %v; this is a fault of the scheduler",
+			e.JobID, e.Namespace, len(accepted.Place), len(out.Plan.Place), rejected)
 	}
 	if _, err := c.Do(&op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(out.Plan, c.now.UnixNano())}}); err != nil {
 		return err
