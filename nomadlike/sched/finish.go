@@ -37,13 +37,29 @@ func (r *run) finish(result *reconcile.Result) *Outcome {
 	r.plan.Annotations = annotations
 	r.plan.Gangs = r.gangs()
 	evals := []*nl.Eval{done}
-	evals = append(evals, result.Later...)
+	evals = append(evals, r.followups(result.Later)...)
 	if len(r.failures) > 0 {
 		done.FailedTGAllocs = r.failures
 		evals = append(evals, r.block(done)...)
 	}
 	r.plan.Evals = append(evals, r.preemptionEvals()...)
 	return &Outcome{Plan: r.plan, Eval: done}
+}
+
+// followups are those delayed evaluations that an allocation names: one that was to
+// be looked at later may have been replaced after all.
+func (r *run) followups(later []*nl.Eval) []*nl.Eval {
+	if len(later) == 0 {
+		return nil
+	}
+	named := map[string]bool{}
+	for i := range r.plan.Stop {
+		named[r.plan.Stop[i].FollowupEvalID] = true
+	}
+	for _, a := range r.plan.Place {
+		named[a.FollowupEvalID()] = true
+	}
+	return slices.DeleteFunc(later, func(e *nl.Eval) bool { return !named[e.ID] })
 }
 
 // deployment is the one the evaluation worked on.

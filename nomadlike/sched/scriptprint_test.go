@@ -50,7 +50,7 @@ func (w *world) stopLine(before *store.Snapshot, s *nl.AllocStop) string {
 func (w *world) placeLine(before *store.Snapshot, a *nl.Alloc) string {
 	if old := before.Alloc(a.ID); old != nil {
 		switch {
-		case old.JobVersion != a.JobVersion:
+		case old.JobVersion != a.JobVersion || old.Job.CreateIndex != a.Job.CreateIndex:
 			return fmt.Sprintf("update %s in place to v%d", w.called(old), a.JobVersion)
 		case a.FollowupEvalID() == "" && old.FollowupEvalID() != "":
 			return "reconnect " + w.called(old)

@@ -187,6 +187,9 @@ func (r *round) writeNoted() {
 	for _, a := range r.untainted {
 		if noted := r.noted[a.ID]; noted != nil {
 			r.out.Rewrite = append(r.out.Rewrite, noted)
+			if noted.FollowupEvalID() != "" {
+				r.u.RescheduleLater++
+			}
 		}
 	}
 }

@@ -160,6 +160,5 @@ func (s *state) due(a *nl.Alloc) (at time.Time, may bool) {
 func (r *round) rescheduleLater() {
 	for _, f := range r.later {
 		r.note(f.a, r.state.later(f.at, nl.TriggerRetryFailedAlloc, descReschedule))
-		r.u.RescheduleLater++
 	}
 }
