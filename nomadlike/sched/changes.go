@@ -10,9 +10,11 @@ type change struct {
 
 // moved notes a change. The placer at work learns of it by catchUp, the others
 // when they are asked again: a job may have thousands of groups.
-func (r *run) moved(a *nl.Alloc, by int) {
-	r.addCount(a.NodeID, a.TaskGroup, by)
-	r.changes = append(r.changes, change{a.NodeID, a.TaskGroup, by})
+func (r *run) moved(a *nl.Alloc, by int) { r.changed(change{a.NodeID, a.TaskGroup, by}) }
+
+func (r *run) changed(c change) {
+	r.addCount(c.node, c.group, c.by)
+	r.changes = append(r.changes, c)
 }
 
 // catchUp looks again at the nodes that have changed since the placer was asked

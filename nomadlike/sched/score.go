@@ -58,17 +58,22 @@ func (p *placer) affinity(n *nl.Node) float64 {
 	return sum / p.weights
 }
 
-// distinct tests what depends on the job's other allocations.
+// distinct tests what depends on other allocations.
 func (p *placer) distinct(c *candidate) string {
+	if reason := p.apart(c); reason != "" {
+		return reason
+	}
+	if reason := p.alone(c.node.Info.ID); reason != "" {
+		return reason
+	}
+	return p.volumes(c, "")
+}
+
+// apart tests what keeps the job's allocations apart.
+func (p *placer) apart(c *candidate) string {
 	id := c.node.Info.ID
 	if p.checks.HostsJob && p.run.jobCount(id) > 0 || p.checks.HostsGroup && p.run.count(p.ask.Group.Name, id) > 0 {
 		return feasible.DistinctHosts
-	}
-	if reason := p.alone(id); reason != "" {
-		return reason
-	}
-	if reason := p.volumes(c, ""); reason != "" {
-		return reason
 	}
 	for _, d := range p.properties {
 		value, ok := d.Target.Resolve(c.node.Info)

@@ -10,26 +10,12 @@ func (r *run) system() (*Outcome, error) {
 	if r.template() {
 		return r.finish(&reconcile.Result{}), nil
 	}
-	var failed error
-	nodes := func(g *nl.Group) []*nl.Node {
-		p, err := r.placer(r.job, g)
-		if err != nil {
-			failed = err
-			return nil
-		}
-		p.prepare()
-		var out []*nl.Node
-		for n := range r.snapshot.Nodes() {
-			if c := p.at(n.ID); c != nil && r.wanted(p, c) {
-				out = append(out, n)
-			}
-		}
-		return out
+	e, err := r.everywhere()
+	if err != nil {
+		return nil, err
 	}
-	result := reconcile.RunSystem(reconcile.SystemInput{Input: r.reconcileInput(), Nodes: nodes})
-	if failed != nil {
-		return nil, failed
-	}
+	result := reconcile.RunSystem(reconcile.SystemInput{Input: r.reconcileInput(), Nodes: e.nodes})
+	e.undo()
 	r.applyResult(result)
 	if r.job != nil && !r.job.Stop {
 		for _, g := range r.job.TaskGroups {
@@ -46,13 +32,6 @@ func (r *run) system() (*Outcome, error) {
 	}
 	r.explainNowhere()
 	return r.finish(result), nil
-}
-
-// wanted tells whether a node should run the group: it may, and what else is
-// there suits it. Where the group runs already that is not asked again.
-func (r *run) wanted(p *placer, c *candidate) bool {
-	id := c.node.Info.ID
-	return c.static == "" && (p.alone(id) == "" || r.count(p.ask.Group.Name, id) > 0)
 }
 
 // placeOnNode places an allocation on the node it must go to.
@@ -72,9 +51,14 @@ func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
 		}
 		return nil
 	}
+	apart := p.apart(c) != ""
 	if place.Replaces != nil {
 		r.comeBack(place.Previous)
 		p.catchUp()
+	}
+	if apart { // by something that the plan has placed: it is not wanted here
+		r.queued[place.Group.Name]--
+		return nil
 	}
 	if p.quotaAlone {
 		r.quotaFailed(p)
@@ -90,6 +74,9 @@ func (r *run) placeOnNode(place *reconcile.Placement, d *nl.Deployment) error {
 }
 
 func (r *run) putOnNode(p *placer, c *candidate, place *reconcile.Placement, d *nl.Deployment) bool {
+	if c.filtered == "" {
+		c.filtered = p.distinct(c) // what is placed elsewhere may matter
+	}
 	if c.filtered != "" || !r.allowance.leaves(p) {
 		return false
 	}
@@ -155,7 +142,7 @@ func (r *run) explainNowhere() {
 		}
 		somewhere := false
 		for _, c := range p.candidates {
-			somewhere = somewhere || r.wanted(p, c)
+			somewhere = somewhere || p.mayBeOn(c)
 		}
 		if !somewhere {
 			r.failures[g.Name] = p.metric(nil)

@@ -9,13 +9,15 @@ import (
 )
 
 // Changed tells whether an allocation of the old version must be replaced to
-// run the group of the new one. What it does not look at is changed in place.
+// run the group of the new one. What it does not look at is changed in place. A
+// job that was purged and registered again is another job: what runs of the first
+// is to stop, and its versions have the same numbers.
 func Changed(old, job *nl.Job, group string) bool {
 	if old == job {
 		return false
 	}
 	a, b := old.Group(group), job.Group(group)
-	if a == nil || b == nil || len(a.Tasks) != len(b.Tasks) {
+	if old.CreateIndex != job.CreateIndex || a == nil || b == nil || len(a.Tasks) != len(b.Tasks) {
 		return true
 	}
 	if !same(a.EphemeralDisk, b.EphemeralDisk) || !same(a.Volumes, b.Volumes) ||

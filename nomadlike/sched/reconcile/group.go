@@ -41,7 +41,7 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	r.takeFollowed()
 	r.notePromoted()
 	back := s.reconnect(g, r.sets)
-	replace := s.disconnect(g, r.sets)
+	replace := r.counted(s.disconnect(g, r.sets)) // others stand in for canaries
 	r.untainted, r.now, r.later = s.failures(r.untainted, r.migrate)
 	r.settleCanaries()
 
