@@ -43,10 +43,10 @@ func (s *state) group(g *nl.Group, allocs []*nl.Alloc) bool {
 	back := s.reconnect(g, r.sets)
 	replace := r.counted(s.disconnect(g, r.sets)) // others stand in for canaries
 	r.untainted, r.now, r.later = s.failures(r.untainted, r.migrate)
+	r.stopLost()
 	r.settleCanaries()
 
-	r.names = newNames(s.ID, g.Name, r.counted(r.untainted), r.migrate, r.now, r.lost, replace, r.waiting)
-	r.stopLost()
+	r.names = newNames(s.ID, g.Name, r.counted(r.untainted), r.migrate, r.now, r.lost, replace, r.counted(r.waiting))
 	r.scaleDown()
 	for _, a := range back {
 		r.note(a, "")
@@ -99,17 +99,14 @@ func (r *round) settleCanaries() {
 	if !r.canarying() {
 		return
 	}
-	drop := func(list []*nl.Alloc, description string) []*nl.Alloc {
-		for _, a := range list {
-			if r.canaries[a.ID] {
-				r.stop(a, description)
-				r.u.Stop++
-			}
+	r.lost = without(r.lost, r.canaries)
+	for _, a := range r.migrate {
+		if r.canaries[a.ID] {
+			r.stop(a, DescMigrating)
+			r.u.Stop++
 		}
-		return without(list, r.canaries)
 	}
-	r.lost = drop(r.lost, DescLost)
-	r.migrate = drop(r.migrate, DescMigrating)
+	r.migrate = without(r.migrate, r.canaries)
 }
 
 // stopLost ends what is lost. Where the node stops by itself only later, so is
@@ -117,6 +114,10 @@ func (r *round) settleCanaries() {
 func (r *round) stopLost() {
 	var now []*nl.Alloc
 	for _, a := range r.lost {
+		if a.TerminalDesired() { // its node has stopped it by now
+			now = append(now, a)
+			continue
+		}
 		stop := r.stopOf(a, DescLost)
 		stop.ClientStatus = nl.AllocClientLost
 		if after := stopOnClientAfter(r.groupOf(a)); after > 0 && r.nodeGone(a) {
@@ -231,7 +232,7 @@ func (r *round) placeCanaries() {
 	}
 	have := map[string]bool{}
 	count := 0
-	for _, list := range [2][]*nl.Alloc{r.untainted, r.now} {
+	for _, list := range [3][]*nl.Alloc{r.untainted, r.now, r.waiting} {
 		for _, a := range list {
 			if r.canaries[a.ID] {
 				have[a.Name] = true
@@ -286,7 +287,7 @@ func (r *round) limit() int {
 // gone is replaced.
 func (r *round) place(replace []*nl.Alloc) int {
 	ready := !r.paused && !r.failed && !r.canarying()
-	have := len(r.counted(r.untainted)) + len(r.migrate) + len(r.waiting)
+	have := len(r.counted(r.untainted)) + len(r.migrate) + len(r.counted(r.waiting))
 	placed := 0
 	add := func(p Placement) {
 		r.out.Place = append(r.out.Place, p)

@@ -13,7 +13,9 @@ type sets struct {
 	// untainted are where they should be, or over.
 	untainted []*nl.Alloc
 	migrate   []*nl.Alloc // to be moved off a draining node, or by wish
-	lost      []*nl.Alloc
+	// lost are those whose node is gone, and those whose node has stopped them by
+	// now.
+	lost []*nl.Alloc
 	// disconnecting are on a node that cannot be reached but may come back.
 	disconnecting []*nl.Alloc
 	// unknown are that already, and were replaced.
@@ -74,6 +76,8 @@ func (s *state) sortOver(t *sets, a *nl.Alloc) {
 		if until, delayed := s.stopsLater(a); delayed {
 			if s.Now.Before(until) && a.FollowupEvalID() != s.EvalID {
 				t.waiting = append(t.waiting, a)
+			} else {
+				t.lost = append(t.lost, a)
 			}
 			return
 		}
