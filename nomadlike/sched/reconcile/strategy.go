@@ -13,40 +13,25 @@ const stateClientStatus = "ClientStatus"
 // lostAfter is how long an allocation on a disconnected node is unknown before
 // it is lost; 0: it is lost at once.
 func lostAfter(g *nl.Group) time.Duration {
-	switch {
-	case g == nil:
+	if g == nil || g.Disconnect == nil {
 		return 0
-	case g.Disconnect != nil:
-		return g.Disconnect.LostAfter
-	case g.MaxClientDisconnect != nil:
-		return *g.MaxClientDisconnect
 	}
-	return 0
+	return g.Disconnect.LostAfter
 }
 
 // replaces tells whether an allocation that cannot be reached gets a
 // replacement.
 func replaces(g *nl.Group) bool {
-	switch {
-	case g == nil:
-		return true
-	case g.Disconnect != nil:
-		return g.Disconnect.Replace == nil || *g.Disconnect.Replace
-	}
-	return !g.PreventRescheduleOnLost
+	return g == nil || g.Disconnect == nil || g.Disconnect.Replace == nil || *g.Disconnect.Replace
 }
 
 // stopOnClientAfter is when a node stops an allocation by itself after it lost
 // the servers; 0: it does not.
 func stopOnClientAfter(g *nl.Group) time.Duration {
-	switch {
-	case g == nil:
-	case g.Disconnect != nil && g.Disconnect.StopOnClientAfter != nil:
-		return *g.Disconnect.StopOnClientAfter
-	case g.StopAfterClientDisconnect != nil:
-		return *g.StopAfterClientDisconnect
+	if g == nil || g.Disconnect == nil || g.Disconnect.StopOnClientAfter == nil {
+		return 0
 	}
-	return 0
+	return *g.Disconnect.StopOnClientAfter
 }
 
 // unknownSince is when the allocation last became unknown; ok is false when it

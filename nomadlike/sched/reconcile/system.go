@@ -190,24 +190,20 @@ func (r *perNode) live(a *nl.Alloc) {
 }
 
 // unreachable looks at an allocation whose node cannot be reached: it is lost,
-// or unknown where its group can wait.
+// or unknown where its group can wait or wants no replacement.
 func (r *perNode) unreachable(a *nl.Alloc, n *nl.Node) {
 	own := r.groupOf(a)
 	after := lostAfter(own)
-	if n != nil && n.Status == nl.NodeStatusDisconnected && after > 0 {
+	if n != nil && (n.Status == nl.NodeStatusDisconnected && after > 0 || !replaces(own)) {
 		since, was := unknownSince(a)
 		switch {
-		case a.ClientStatus == nl.AllocClientUnknown && was && r.Now.Before(since.Add(after)):
+		case a.ClientStatus == nl.AllocClientUnknown && was && (after == 0 || r.Now.Before(since.Add(after))):
 			r.served[a.NodeID] = true
 			r.u.Ignore++
 			return
 		case a.ClientStatus == nl.AllocClientRunning:
 			r.served[a.NodeID] = true
-			r.out.Stop = append(r.out.Stop, nl.AllocStop{
-				AllocID: a.ID, NodeID: a.NodeID, Description: DescUnknown,
-				ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun,
-				FollowupEvalID: r.state.later(r.Now.Add(after), nl.TriggerMaxDisconnectTimeout, descDisconnect),
-			})
+			r.out.Stop = append(r.out.Stop, r.unknown(a))
 			r.u.Disconnect++
 			return
 		}
@@ -236,20 +232,28 @@ func (r *perNode) canaries() int {
 	return max(r.st.DesiredCanaries-have, 0)
 }
 
-// placeMissing places the group on nodes that lack it.
+// placeMissing places the group on nodes that lack it. While the deployment is
+// paused, only what was there before and is gone is replaced; what has failed as
+// part of one that must not go on, never.
 func (r *perNode) placeMissing(missing []*nl.Node) int {
-	if r.paused || r.failed {
-		return 0
-	}
+	placed := 0
 	for _, n := range missing {
+		old := r.last[n.ID]
+		switch halted := r.paused || r.failed; {
+		case r.paused && old == nil:
+			continue
+		case halted && old != nil && old.DeploymentID == r.deployment.ID && old.ClientStatus == nl.AllocClientFailed:
+			continue
+		}
 		p := Placement{Name: Name(r.ID, r.g.Name, 0), Group: r.g, NodeID: n.ID, Deployed: true}
-		if old := r.last[n.ID]; old != nil && old.NextAllocation() == "" {
+		if old != nil && old.NextAllocation() == "" {
 			p.Previous = old
 		}
 		r.out.Place = append(r.out.Place, p)
 		r.u.Place++
+		placed++
 	}
-	return len(missing)
+	return placed
 }
 
 // replace replaces as many allocations as the rollout allows.

@@ -224,22 +224,14 @@ func without(allocs []*nl.Alloc, ids map[string]bool) []*nl.Alloc {
 	return out
 }
 
-// disconnect marks allocations whose node cannot be reached as unknown, with
-// an evaluation for when they will be lost, and returns those to be replaced.
+// disconnect marks allocations whose node cannot be reached as unknown and
+// returns those to be replaced.
 func (s *state) disconnect(g *nl.Group, t *sets) (replace []*nl.Alloc) {
 	u := s.updates(g.Name)
 	for _, a := range t.disconnecting {
-		own := s.groupOf(a)
-		stop := nl.AllocStop{
-			AllocID: a.ID, NodeID: a.NodeID, Description: DescUnknown,
-			ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun,
-		}
-		if after := lostAfter(own); after > 0 {
-			stop.FollowupEvalID = s.later(s.Now.Add(after), nl.TriggerMaxDisconnectTimeout, descDisconnect)
-		}
-		s.out.Stop = append(s.out.Stop, stop)
+		s.out.Stop = append(s.out.Stop, s.unknown(a))
 		u.Disconnect++
-		if replaces(own) {
+		if replaces(s.groupOf(a)) {
 			replace = append(replace, a)
 		} else {
 			t.untainted = append(t.untainted, a)
@@ -251,4 +243,17 @@ func (s *state) disconnect(g *nl.Group, t *sets) (replace []*nl.Alloc) {
 		}
 	}
 	return replace
+}
+
+// unknown marks an allocation whose node cannot be reached, with an evaluation
+// for when it will be lost.
+func (s *state) unknown(a *nl.Alloc) nl.AllocStop {
+	stop := nl.AllocStop{
+		AllocID: a.ID, NodeID: a.NodeID, Description: DescUnknown,
+		ClientStatus: nl.AllocClientUnknown, Desired: nl.AllocDesiredRun,
+	}
+	if after := lostAfter(s.groupOf(a)); after > 0 {
+		stop.FollowupEvalID = s.later(s.Now.Add(after), nl.TriggerMaxDisconnectTimeout, descDisconnect)
+	}
+	return stop
 }
