@@ -171,7 +171,7 @@ func (p *pass) group(a *nl.Alloc) {
 			}
 			continue
 		}
-		if o.Healthy() {
+		if o.Healthy() && counts(o) {
 			healthy++
 		}
 		if p.draining[o.NodeID] {
@@ -190,12 +190,21 @@ func (p *pass) group(a *nl.Alloc) {
 		}
 	}
 	for _, o := range leaving {
-		if spare <= 0 {
-			return
+		switch {
+		case !counts(o):
+			p.mark(o, waits)
+		case spare > 0:
+			p.mark(o, waits)
+			spare--
 		}
-		p.mark(o, waits)
-		spare--
 	}
+}
+
+// counts tells whether the group is one less without the allocation: canaries
+// come on top, and what is not heard of may be gone.
+func counts(a *nl.Alloc) bool {
+	canary := a.DeploymentStatus != nil && a.DeploymentStatus.Canary
+	return !canary && a.ClientStatus != nl.AllocClientUnknown
 }
 
 func maxParallel(g *nl.Group) int {
