@@ -95,9 +95,13 @@ func (t *tx) setDeploymentStatus(u *nl.DeploymentStatusUpdate, time int64) {
 		return
 	}
 	d := t.editDeployment(u.DeploymentID)
+	resumed := d.Status == nl.DeploymentStatusPaused && u.Status == nl.DeploymentStatusRunning
 	d.Status, d.StatusDescription = u.Status, u.StatusDescription
 	if d.ModifyTime = time; u.UpdatedAt != 0 {
 		d.ModifyTime = u.UpdatedAt
+	}
+	if resumed {
+		timeAnew(d)
 	}
 	row := t.jobRow(d.Namespace, d.JobID)
 	if !d.Active() {
@@ -105,6 +109,16 @@ func (t *tx) setDeploymentStatus(u *nl.DeploymentStatusUpdate, time int64) {
 	}
 	if d.Status == nl.DeploymentStatusSuccessful && row.job != nil && row.job.CreateIndex == d.JobCreateIndex {
 		t.setStable(row, d.JobVersion, true)
+	}
+}
+
+// timeAnew gives the groups of a deployment that was paused all their time to
+// make progress: none could be made meanwhile.
+func timeAnew(d *nl.Deployment) {
+	for _, state := range d.TaskGroups {
+		if !state.RequireProgressBy.IsZero() {
+			state.RequireProgressBy = nl.Time{Time: timeOf(d.ModifyTime).Add(state.ProgressDeadline)}
+		}
 	}
 }
 
