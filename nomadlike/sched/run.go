@@ -104,8 +104,14 @@ type placerKey struct {
 }
 
 func newRun(s *store.Snapshot, e *nl.Eval, in Input) *run {
+	job := s.Job(e.Namespace, e.JobID)
+	if job != nil && !job.Stop && job.Type != e.Type {
+		// It was made for a job that was purged; another type has the name now.
+		e = e.Copy()
+		e.Type = job.Type
+	}
 	r := &run{
-		snapshot: s, eval: e, in: in, job: s.Job(e.Namespace, e.JobID), config: s.SchedulerConfig(),
+		snapshot: s, eval: e, in: in, job: job, config: s.SchedulerConfig(),
 		random:   rand.New(rand.NewPCG(in.Seed, portStream)),
 		nodes:    map[string]*onNode{},
 		clusters: map[string]*cluster{}, regions: map[string]*region{},
@@ -227,7 +233,7 @@ func (r *run) template() bool {
 func (r *run) reconcileInput() reconcile.Input {
 	return reconcile.Input{
 		Job: r.job, Namespace: r.eval.Namespace, ID: r.eval.JobID, Type: r.eval.Type,
-		Allocs: r.allocs, Node: r.info,
+		Allocs: r.allocs, Node: r.info, Eval: r.snapshot.Eval,
 		Deployment: r.snapshot.LatestDeployment(r.eval.Namespace, r.eval.JobID),
 		EvalID:     r.eval.ID, EvalPriority: r.eval.Priority, JobModifyIndex: r.eval.JobModifyIndex,
 		Now: r.in.Now, NewID: r.in.NewID, InPlace: r.inPlace,

@@ -94,9 +94,10 @@ func (a args) get(key string) string {
 //	                      "json job|group|task {...}" set fields as the API spells them
 //	stop|purgejob JOB
 //	config k=v...         scheduler configuration
-//	run JOB [trigger=T] [node=N] [namespace=N]   schedules, checks the relations, commits
+//	run JOB [trigger=T] [node=N] [namespace=N] [type=T]   schedules, checks the relations, commits
 //	again                 runs every blocked evaluation
 //	due                   runs every delayed evaluation whose time has come; "due early": those that wait, too, for clocks that are behind
+//	supersede JOB         cancels delayed evaluations, as when another one of the job came in the moment they were due
 //	plan JOB              schedules without committing
 //	set ALLOC k=v...      what a node tells; keys see setAlloc
 //	transition ALLOC migrate|start-first|stop-first|reschedule|force|gone
@@ -138,6 +139,14 @@ func (w *world) command(a args, below []string) {
 			early := len(rest) > 0
 			return e.Status == nl.EvalStatusPending && !e.WaitUntil.IsZero() && (early || !e.WaitUntil.After(w.now))
 		})
+	case "supersede":
+		for e := range w.state.EvalsByJob("default", rest[0]) {
+			if e.Status == nl.EvalStatusPending && !e.WaitUntil.IsZero() {
+				e = e.Copy()
+				e.Status = nl.EvalStatusCancelled
+				w.apply(&op.UpsertEvals{Evals: []*nl.Eval{e}})
+			}
+		}
 	case "plan":
 		w.plan(rest[0], a)
 	case "explain":

@@ -29,6 +29,9 @@ func (w *world) newEval(job string, a args) *nl.Eval {
 	if j := w.state.Job(namespace, job); j != nil {
 		e.Type, e.Priority, e.JobModifyIndex = j.Type, j.Priority, j.ModifyIndex
 	}
+	if kind := a.get("type"); kind != "" {
+		e.Type = kind
+	}
 	w.apply(&op.UpsertEvals{Evals: []*nl.Eval{e}})
 	return w.state.Eval(e.ID)
 }

@@ -61,9 +61,9 @@ func (s *state) failures(allocs, moving []*nl.Alloc) (stay, now []*nl.Alloc, lat
 			s.held = true
 		}
 		switch {
-		case may && !at.After(s.Now.Add(soonMax)), may && a.FollowupEvalID() == s.EvalID && s.EvalID != "":
+		case may && !at.After(s.Now.Add(soonMax)), may && s.retries(a) && s.arrived(a):
 			now = append(now, a)
-		case may && a.FollowupEvalID() == "":
+		case may && !s.retries(a):
 			stay = append(stay, a)
 			later = append(later, failedAlloc{a, at})
 		default:
@@ -72,6 +72,21 @@ func (s *state) failures(allocs, moving []*nl.Alloc) (stay, now []*nl.Alloc, lat
 	}
 	slices.SortStableFunc(later, func(x, y failedAlloc) int { return x.at.Compare(y.at) })
 	return stay, now, later
+}
+
+// arrived tells that the evaluation that was to look at the allocation later is
+// this one, or is over: another one took its place. That it was handed out counts
+// as the time, even if the clock of the server that works on it is behind.
+func (s *state) arrived(a *nl.Alloc) bool {
+	e := s.Eval(a.FollowupEvalID())
+	return e != nil && (e.ID == s.EvalID || e.Terminal())
+}
+
+// retries tells whether there is, or was, an evaluation to replace the allocation
+// later. One that was to give it up may be noted as well.
+func (s *state) retries(a *nl.Alloc) bool {
+	e := s.Eval(a.FollowupEvalID())
+	return e != nil && e.TriggeredBy == nl.TriggerRetryFailedAlloc
 }
 
 // standing tells whether an allocation still counts for its group, and whether

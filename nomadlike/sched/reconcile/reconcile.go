@@ -27,6 +27,7 @@ type Input struct {
 	Type           string
 	Allocs         []*nl.Alloc // of the job, in any order
 	Node           func(id string) *nl.Node
+	Eval           func(id string) *nl.Eval
 	Deployment     *nl.Deployment // newest of the job, nil when there is none
 	EvalID         string
 	EvalPriority   int

@@ -197,7 +197,7 @@ func (r *perNode) unreachable(a *nl.Alloc, n *nl.Node) {
 	if n != nil && (n.Status == nl.NodeStatusDisconnected && after > 0 || !replaces(own)) {
 		since, was := unknownSince(a)
 		switch {
-		case a.ClientStatus == nl.AllocClientUnknown && was && (after == 0 || r.Now.Before(since.Add(after))):
+		case a.ClientStatus == nl.AllocClientUnknown && was && (after == 0 || r.Now.Before(since.Add(after)) && !r.arrived(a)):
 			r.served[a.NodeID] = true
 			r.u.Ignore++
 			return

@@ -74,7 +74,7 @@ func (s *state) sortOut(allocs []*nl.Alloc) *sets {
 func (s *state) sortOver(t *sets, a *nl.Alloc) {
 	if a.ClientStatus == nl.AllocClientLost && a.FollowupEvalID() != "" && a.NextAllocation() == "" && a.TerminalDesired() {
 		if until, delayed := s.stopsLater(a); delayed {
-			if s.Now.Before(until) && a.FollowupEvalID() != s.EvalID {
+			if s.Now.Before(until) && !s.arrived(a) {
 				t.waiting = append(t.waiting, a)
 			} else {
 				t.lost = append(t.lost, a)
@@ -108,10 +108,8 @@ func (s *state) sortLive(t *sets, a *nl.Alloc) {
 	n := s.Node(a.NodeID)
 	g := s.groupOf(a)
 	unknown := a.ClientStatus == nl.AllocClientUnknown
-	// The evaluation that was to look at this time counts as in time, even if
-	// the clock of the server that works on it is behind.
 	if since, was := unknownSince(a); unknown && was && lostAfter(g) > 0 &&
-		(!s.Now.Before(since.Add(lostAfter(g))) || a.FollowupEvalID() == s.EvalID && s.EvalID != "") {
+		(!s.Now.Before(since.Add(lostAfter(g))) || s.arrived(a)) {
 		t.lost = append(t.lost, a)
 		return
 	}
