@@ -94,6 +94,7 @@ func (a args) get(key string) string {
 //	                      "json job|group|task {...}" set fields as the API spells them
 //	stop|purgejob JOB
 //	config k=v...         scheduler configuration
+//	pool NAME k=v...      scheduler configuration of a pool
 //	run JOB [trigger=T] [node=N] [namespace=N] [type=T]   schedules, checks the relations, commits
 //	again                 runs every blocked evaluation
 //	due                   runs every delayed evaluation whose time has come; "due early": those that wait, too, for clocks that are behind
@@ -130,6 +131,8 @@ func (w *world) command(a args, below []string) {
 		w.apply(&op.DeregisterJob{Namespace: "default", ID: rest[0], Purge: a.words[0] == "purgejob", SubmitTime: w.now.UnixNano()})
 	case "config":
 		w.configure(a)
+	case "pool":
+		w.configurePool(rest[0], a)
 	case "run":
 		w.run(rest[0], a)
 	case "again":
@@ -230,6 +233,15 @@ func (w *world) configure(a args) {
 		}
 	}
 	w.apply(&op.SetSchedulerConfig{Config: &c})
+}
+
+func (w *world) configurePool(name string, a args) {
+	c := &nl.NodePoolSchedulerConfiguration{SchedulerAlgorithm: a.get("algorithm")}
+	if over := a.get("oversubscription"); over != "" {
+		on := over == "true"
+		c.MemoryOversubscriptionEnabled = &on
+	}
+	w.apply(&op.UpsertNodePools{Pools: []*nl.NodePool{{Name: name, SchedulerConfiguration: c}}})
 }
 
 // matching are the allocations with that name, "*" for any index, newest life

@@ -83,6 +83,9 @@ func (w *world) placeLine(before *store.Snapshot, a *nl.Alloc) string {
 		if want := a.Job.Group(a.TaskGroup).Task(name); want != nil && want.Resources.CPUMillis > 0 {
 			line += fmt.Sprintf(" %s=%d MHz", name, t.Cpu.CpuShares)
 		}
+		if t.Memory.MemoryMaxMB > t.Memory.MemoryMB {
+			line += fmt.Sprintf(" %s up to %d MB", name, t.Memory.MemoryMaxMB)
+		}
 		for _, d := range t.Devices {
 			line += fmt.Sprintf(" %s=%s", d.Name, strings.Join(d.DeviceIDs, ","))
 		}
