@@ -74,6 +74,7 @@ func (e *everywhere) nodes(g *nl.Group) []*nl.Node {
 			}
 			wanted[n.ID] = true
 			// Where there is no room, the next one like it may have it.
+			p.look(c)
 			if e.run.count(g.Name, n.ID) == 0 && (e.there[here] || c.exhausted == "") {
 				e.count(here)
 				p.catchUp()

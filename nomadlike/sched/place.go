@@ -137,6 +137,9 @@ func (r *run) writeKept(place *reconcile.Placement) {
 	if place.Kept != nil {
 		r.plan.Place = append(r.plan.Place, place.Kept)
 	}
+	if place.Away != nil {
+		r.plan.Stop = append(r.plan.Stop, *place.Away)
+	}
 	a := place.Previous
 	if !place.Reschedule || a.RescheduleTracker() != nil && a.RescheduleTracker().LastReschedule == pendingReschedule {
 		return

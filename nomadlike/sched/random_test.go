@@ -3,7 +3,10 @@ package sched_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	nl "github.com/nomadlike/nomadlike/nomadlike"
 )
 
 // TestRandom plays random lives of a few jobs on a few nodes. There is nothing
@@ -24,6 +27,17 @@ var randomSpecs = []string{
 	" gang=true", " gang=true update=2 canary=2", ` constraint="${alloc.job} != j0"`, ` constraint="${alloc.job} is_set"`, ` affinity="-50:${alloc.job} set_contains_any j1,j2"`,
 }
 
+// randomSpec is one spec, or two that do not set the same thing.
+func randomSpec(r *rand.Rand) string {
+	a, b := randomSpecs[r.IntN(len(randomSpecs))], randomSpecs[r.IntN(len(randomSpecs))]
+	for _, key := range []string{"update=", "lost=", "stopafter", "gang", "constraint", "affinity"} {
+		if strings.Contains(a, key) && strings.Contains(b, key) || strings.Contains(a+b, "lost=") && strings.Contains(a+b, "stopafter") {
+			return a
+		}
+	}
+	return a + b
+}
+
 func randomLife(t *testing.T, r *rand.Rand) {
 	w := newWorld(t)
 	w.echo = true
@@ -37,15 +51,18 @@ func randomLife(t *testing.T, r *rand.Rand) {
 	if r.IntN(2) == 0 {
 		w.block([]string{"config preempt=service,system,batch"})
 	}
-	kinds := []string{"service", "service", "batch", "system"}
+	kinds := []string{"service", "service", "service", "batch", "system", "system", "sysbatch"}
 	spec := map[string]string{}
 	jobs := []string{"j0", "j1", "j2"}
 	for i, j := range jobs {
-		spec[j] = fmt.Sprintf("type=%s prio=%d%s", kinds[r.IntN(len(kinds))], 30+20*i, randomSpecs[r.IntN(len(randomSpecs))])
+		spec[j] = fmt.Sprintf("type=%s prio=%d%s", kinds[r.IntN(len(kinds))], 30+20*i, randomSpec(r))
+		if strings.HasPrefix(spec[j], "type=sys") {
+			spec[j] = strings.ReplaceAll(spec[j], " gang=true", "") // nothing runs everywhere together
+		}
 	}
 	register := func(j string) {
 		count := r.IntN(6)
-		if spec[j][:11] == "type=system" {
+		if strings.HasPrefix(spec[j], "type=sys") {
 			count = 1
 		}
 		w.block([]string{fmt.Sprintf("job %s %s count=%d env=e%d cpu=%d mem=%d", j, spec[j], count, r.IntN(3), 50+50*r.IntN(4), 50+100*r.IntN(4))})
@@ -67,8 +84,18 @@ func randomLife(t *testing.T, r *rand.Rand) {
 		case 5:
 			w.block([]string{fmt.Sprintf("time +%ds", r.IntN(400)), "due"})
 		case 6:
-			if d := w.state.LatestDeployment("default", jobs[0]); d != nil && d.Active() {
-				w.block([]string{[]string{"pause ", "resume ", "fail "}[r.IntN(3)] + jobs[0]})
+			j := jobs[r.IntN(len(jobs))]
+			if d := w.state.LatestDeployment("default", j); d != nil && d.Active() {
+				w.block([]string{[]string{"pause ", "resume ", "fail "}[r.IntN(3)] + j})
+			}
+		case 7:
+			j := jobs[r.IntN(len(jobs))]
+			switch d := w.state.LatestDeployment("default", j); {
+			case d != nil && d.Active() && w.promotable(d):
+				w.block([]string{"promote " + j})
+			case r.IntN(4) == 0:
+				w.block([]string{[]string{"stop ", "purgejob "}[r.IntN(2)] + j})
+				register(j)
 			}
 		default:
 			w.randomStatus(r, statuses[r.IntN(len(statuses))])
@@ -78,6 +105,24 @@ func randomLife(t *testing.T, r *rand.Rand) {
 			return
 		}
 	}
+}
+
+// promotable tells whether the deployment has canaries, and all it wants are healthy.
+func (w *world) promotable(d *nl.Deployment) bool {
+	canaries := false
+	for _, st := range d.TaskGroups {
+		healthy := 0
+		for _, id := range st.PlacedCanaries {
+			if a := w.state.Alloc(id); a != nil && !a.Terminal() && a.Healthy() {
+				healthy++
+			}
+		}
+		if healthy < st.DesiredCanaries {
+			return false
+		}
+		canaries = canaries || st.DesiredCanaries > 0 && !st.Promoted
+	}
+	return canaries
 }
 
 // randomStatus tells of one random live allocation.

@@ -72,6 +72,7 @@ func (w *world) process(e *nl.Eval) {
 	}
 	w.apply(&op.ApplyPlans{Plans: []*op.PlanDelta{store.PlanDelta(out.Plan, w.now.UnixNano())}})
 	w.checkCapacity(w.state)
+	w.checkShape(before, out.Plan)
 	w.checkQuotas(before, w.state)
 	w.checkStale(before, out.Plan)
 	w.printPlan(before, out)
@@ -198,6 +199,9 @@ func (w *world) checkMore(e *nl.Eval) {
 	for _, g := range job.TaskGroups {
 		if g.AllOrNothing {
 			return // one more may be one too many
+		}
+		if slices.ContainsFunc(g.Constraints, func(k *nl.Constraint) bool { return k.LTarget == "${alloc.job}" && k.Operand == "is_set" }) {
+			return // one more may be the company that lets another one move
 		}
 	}
 	// Both are new versions, by something that is changed in place.

@@ -182,10 +182,13 @@ func (r *round) note(a *nl.Alloc, followup string) {
 }
 
 func (r *round) writeNoted() {
-	if len(r.noted) == 0 {
+	if len(r.noted)+len(r.away) == 0 {
 		return
 	}
 	for _, a := range r.untainted {
+		if away := r.away[a.ID]; away != nil {
+			r.out.Stop = append(r.out.Stop, *away)
+		}
 		if noted := r.noted[a.ID]; noted != nil {
 			r.out.Rewrite = append(r.out.Rewrite, noted)
 			if noted.FollowupEvalID() != "" {
@@ -213,7 +216,7 @@ func (r *round) compareVersions() {
 			r.u.Ignore++
 		case a.Job == nil || replaced(a.Job):
 			r.destructive = append(r.destructive, a)
-		case a.Terminal() || a.ClientStatus == nl.AllocClientUnknown:
+		case a.Terminal() || a.ClientStatus == nl.AllocClientUnknown || r.away[a.ID] != nil:
 			r.u.Ignore++
 		case r.InPlace(a, r.g):
 			r.inPlace++
@@ -356,9 +359,10 @@ func (r *round) replaceOld(placed int) {
 		stops[i] = r.stopOf(a, DescUpdating)
 		r.u.DestructiveUpdate++
 		r.out.Place = append(r.out.Place, Placement{
-			Name: r.names.keep(a), Group: r.g, Previous: a, Replaces: &stops[i], Kept: r.noted[a.ID], Deployed: true,
+			Name: r.names.keep(a), Group: r.g, Previous: a, Replaces: &stops[i], Kept: r.noted[a.ID], Away: r.away[a.ID], Deployed: true,
 		})
 		delete(r.noted, a.ID)
+		delete(r.away, a.ID)
 	}
 }
 

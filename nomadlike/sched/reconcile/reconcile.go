@@ -54,9 +54,10 @@ type Placement struct {
 	Migrate    bool // Previous is moved
 	// Replaces is stopped when, and only when, the placement succeeds.
 	Replaces *nl.AllocStop
-	// Kept is how Previous is to be written when, and only when, the placement
-	// does not succeed; nil: not at all.
+	// Kept is how Previous is to be written, and Away that it is not heard of,
+	// when, and only when, the placement does not succeed; nil: not at all.
 	Kept *nl.Alloc
+	Away *nl.AllocStop
 	// Deployed tells that the placement belongs to the deployment.
 	Deployed bool
 }

@@ -154,6 +154,7 @@ func (r *perNode) live(a *nl.Alloc) {
 	case a.DesiredTransition().Migrate == nl.Yes:
 		r.stop(a, DescTainted)
 		r.u.Stop++
+		r.last[a.NodeID] = a // what follows, if the node may go on, waits for its end
 		return
 	case a.ClientStatus == nl.AllocClientUnknown:
 		r.served[a.NodeID] = true

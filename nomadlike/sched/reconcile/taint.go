@@ -18,6 +18,9 @@ type sets struct {
 	lost []*nl.Alloc
 	// disconnecting are on a node that cannot be reached but may come back.
 	disconnecting []*nl.Alloc
+	// away tells, by ID, that those of them are not heard of that get no
+	// replacement for it: they are untainted, and something else may become of them.
+	away map[string]*nl.AllocStop
 	// unknown are that already, and were replaced.
 	unknown []*nl.Alloc
 	// reconnecting are back from being unknown.
@@ -226,12 +229,15 @@ func without(allocs []*nl.Alloc, ids map[string]bool) []*nl.Alloc {
 // returns those to be replaced.
 func (s *state) disconnect(g *nl.Group, t *sets) (replace []*nl.Alloc) {
 	u := s.updates(g.Name)
+	t.away = map[string]*nl.AllocStop{}
 	for _, a := range t.disconnecting {
-		s.out.Stop = append(s.out.Stop, s.unknown(a))
+		stop := s.unknown(a)
 		u.Disconnect++
 		if replaces(s.groupOf(a)) {
+			s.out.Stop = append(s.out.Stop, stop)
 			replace = append(replace, a)
 		} else {
+			t.away[a.ID] = &stop
 			t.untainted = append(t.untainted, a)
 		}
 	}
