@@ -345,7 +345,9 @@ func TestCluster_PlansFitAfterVerification(t *testing.T) {
 		if n := len(c.b.BlockedEvals()); n != 7 {
 			c.t.Errorf("%d evaluations wait for room, want 7", n)
 		}
-		if _, rejected := verify.Plan(c.st.Snapshot(), nil, &nl.Plan{Place: []*nl.Alloc{c.copyOf("node-0")}}); len(rejected) != 1 {
+		s := c.st.Snapshot()
+		again := &nl.Plan{SnapshotIndex: s.Index(), Place: []*nl.Alloc{c.copyOf("node-0")}}
+		if _, rejected := verify.Plan(s, nil, again); len(rejected) != 1 {
 			c.t.Error("verification lets a second one in")
 		}
 	})
