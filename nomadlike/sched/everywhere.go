@@ -16,7 +16,7 @@ type everywhere struct {
 // current and stays: all else may be elsewhere or nowhere afterwards.
 func (r *run) everywhere() (*everywhere, error) {
 	e := &everywhere{run: r, there: map[change]bool{}}
-	if r.job == nil || r.job.Stop {
+	if r.job == nil || r.job.Stop || r.template() {
 		return e, nil
 	}
 	apart := false

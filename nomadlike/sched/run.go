@@ -211,9 +211,6 @@ func (r *run) preemption() bool {
 
 // generic decides for service and batch jobs.
 func (r *run) generic() (*Outcome, error) {
-	if r.template() {
-		return r.finish(&reconcile.Result{}), nil
-	}
 	result := reconcile.Run(r.reconcileInput())
 	r.applyResult(result)
 	if err := r.place(result); err != nil {
@@ -230,9 +227,20 @@ func (r *run) template() bool {
 	return r.job != nil && !r.job.Stop && (r.job.IsPeriodic() || r.job.IsParameterized())
 }
 
+// outlived tells that the evaluation was made for a job that was purged: what is
+// there now has evaluations of its own, and what this one placed would be
+// dropped. Only a template has none.
+func (r *run) outlived() bool {
+	return r.job != nil && !r.job.Stop && !r.template() && r.eval.CreateIndex > 0 && r.eval.CreateIndex < r.job.CreateIndex
+}
+
 func (r *run) reconcileInput() reconcile.Input {
+	job := r.job
+	if r.template() {
+		job = nil // what is there under its name is of a job that was purged
+	}
 	return reconcile.Input{
-		Job: r.job, Namespace: r.eval.Namespace, ID: r.eval.JobID, Type: r.eval.Type,
+		Job: job, Namespace: r.eval.Namespace, ID: r.eval.JobID, Type: r.eval.Type,
 		Allocs: r.allocs, Node: r.info, Eval: r.snapshot.Eval,
 		Deployment: r.snapshot.LatestDeployment(r.eval.Namespace, r.eval.JobID),
 		EvalID:     r.eval.ID, EvalPriority: r.eval.Priority, JobModifyIndex: r.eval.JobModifyIndex,

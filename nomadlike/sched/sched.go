@@ -22,6 +22,7 @@ const (
 	descBlocked     = "created to place remaining allocations"
 	descConflicts   = "created due to placement conflicts"
 	descMaxAttempts = "maximum attempts reached (%d)"
+	descOutlived    = "cancelled because the job was purged and registered again"
 )
 
 // Input is what Schedule needs beside state.
@@ -76,6 +77,13 @@ func Schedule(s *store.Snapshot, e *nl.Eval, in Input) (*Outcome, error) {
 }
 
 func (r *run) decide() (*Outcome, error) {
+	if r.outlived() {
+		done := r.eval.Copy()
+		done.Status, done.StatusDescription = nl.EvalStatusCancelled, descOutlived
+		done.ModifyTime, done.SnapshotIndex = r.in.Now.UnixNano(), r.snapshot.Index()
+		r.plan.Evals = []*nl.Eval{done}
+		return &Outcome{Plan: r.plan, Eval: done}, nil
+	}
 	switch e := r.eval; e.Type {
 	case nl.JobTypeService, nl.JobTypeBatch:
 		return r.generic()

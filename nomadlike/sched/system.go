@@ -7,9 +7,6 @@ import (
 
 // system decides for jobs that run once on every node.
 func (r *run) system() (*Outcome, error) {
-	if r.template() {
-		return r.finish(&reconcile.Result{}), nil
-	}
 	e, err := r.everywhere()
 	if err != nil {
 		return nil, err
