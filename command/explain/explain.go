@@ -22,6 +22,10 @@ const (
 	nearestShown = 3
 )
 
+// classIneligible is under what placement metrics count the nodes that were left
+// out because another node of their class had been.
+const classIneligible = "computed class ineligible"
+
 // View is how explanations are shown.
 type View struct {
 	Colour  render.Palette
@@ -41,7 +45,7 @@ func (v View) Job(x *nl.JobExplanation) string {
 		parts = append(parts, lines)
 	}
 	for _, g := range x.Groups {
-		parts = append(parts, v.group(g))
+		parts = append(parts, v.group(g, x.Summary))
 	}
 	if len(x.Preempts) > 0 {
 		t := render.NewTable("Allocation", "Job", "Namespace", "Node")
@@ -91,7 +95,8 @@ func (v View) reasons(list []*nl.ExplainReason, said string) string {
 	return strings.Join(lines, "\n")
 }
 
-func (v View) group(g *nl.GroupExplanation) string {
+// group explains a group, without what was said above it.
+func (v View) group(g *nl.GroupExplanation, said string) string {
 	title := v.Colour.Bold(fmt.Sprintf("Group %q: %s", g.Name, g.Summary))
 	var parts []string
 	add := func(text string) {
@@ -104,7 +109,7 @@ func (v View) group(g *nl.GroupExplanation) string {
 		facts.Add("Nodes", fmt.Sprintf("%d known, %d considered: %d filtered, %d full, %d usable", n.Known, n.Considered, n.Filtered, n.Exhausted, n.Usable))
 	}
 	add(wrapped(facts))
-	add(v.reasons(withoutNoPlace(g.Reasons), ""))
+	add(v.reasons(withoutNoPlace(g.Reasons), said))
 	if g.NoPlace > 0 && len(g.Quota) == 0 || v.Verbose {
 		add(v.obstacles(g.Nodes))
 	}
@@ -122,7 +127,7 @@ func (v View) group(g *nl.GroupExplanation) string {
 		add(v.placed(g.Placed, g.PlacedMore))
 	}
 	if v.Verbose && g.Nodes != nil && len(g.Nodes.All) > 0 {
-		add(v.Colour.Bold("Every node in the way of something") + "\n" + verdicts(g.Nodes.All, len(g.Nodes.All)))
+		add(v.Colour.Bold("Every node in the way of something") + "\n" + verdicts(g.Nodes.All, false))
 	}
 	return title + "\n" + strings.Join(parts, "\n\n")
 }
@@ -159,8 +164,16 @@ func (v View) failure(f *nl.PlacementFailure) string {
 	}
 	m := f.Metric
 	var why []string
+	if m.Reason != "" {
+		why = append(why, m.Reason)
+	}
 	for _, name := range render.Keys(m.ConstraintFiltered) {
-		why = append(why, fmt.Sprintf("%s (%d)", strings.TrimSpace(name), m.ConstraintFiltered[name]))
+		if name != classIneligible {
+			why = append(why, fmt.Sprintf("%s (%d)", strings.TrimSpace(name), m.ConstraintFiltered[name]))
+		}
+	}
+	if n := m.ConstraintFiltered[classIneligible]; n > 0 {
+		why = append(why, fmt.Sprintf("others of the same classes (%d)", n))
 	}
 	for _, name := range render.Keys(m.DimensionExhausted) {
 		why = append(why, fmt.Sprintf("%s (%d)", name, m.DimensionExhausted[name]))

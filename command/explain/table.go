@@ -148,28 +148,32 @@ func amount(n int64, unit string) string {
 	return fmt.Sprintf("%d %s", n, unit)
 }
 
-// countsShown is how many values are counted apart unless everything is shown.
-const countsShown = 3
+const (
+	// countsShown is how many values are counted apart unless everything is shown.
+	countsShown = 3
+	// others is under what servers count the nodes of rare values together.
+	others = "others"
+)
 
-// counts shows values with how many nodes have them, the most first. A value
-// that all have needs no count.
+// counts shows values with how many nodes have them, the most first and the rest
+// as others. A value that all have needs no count.
 func counts(m map[string]int, verbose bool, all int) string {
-	keys := render.Keys(m)
+	keys := slices.DeleteFunc(render.Keys(m), func(k string) bool { return k == others })
 	slices.SortStableFunc(keys, func(a, b string) int { return cmp.Compare(m[b], m[a]) })
-	shown := keys
-	if !verbose {
-		shown = keys[:min(len(keys), countsShown)]
-	}
+	rest := m[others]
 	var out []string
-	for _, k := range shown {
-		if m[k] == all {
+	for i, k := range keys {
+		switch {
+		case i >= countsShown && !verbose:
+			rest += m[k]
+		case m[k] == all:
 			out = append(out, k)
-			continue
+		default:
+			out = append(out, fmt.Sprintf("%s (%d)", k, m[k]))
 		}
-		out = append(out, fmt.Sprintf("%s (%d)", k, m[k]))
 	}
-	if more := len(keys) - len(shown); more > 0 {
-		out = append(out, fmt.Sprintf("%d more", more))
+	if rest > 0 {
+		out = append(out, fmt.Sprintf("%s (%d)", others, rest))
 	}
 	return strings.Join(out, ", ")
 }
@@ -199,7 +203,8 @@ func where(f *nl.NodeFold, verbose bool) string {
 	return "on " + f.Examples[0] + " and others"
 }
 
-// nearest is the table of the nodes that lack least.
+// nearest is the table of the nodes that lack least; those that lack the same
+// share a row.
 func (v View) nearest(n *nl.NodeSurvey) string {
 	if n == nil || len(n.Nearest) == 0 || !v.Verbose && plain(n.Nearest[0]) {
 		return ""
@@ -208,7 +213,7 @@ func (v View) nearest(n *nl.NodeSurvey) string {
 	if v.Verbose {
 		most = len(n.Nearest)
 	}
-	return "Nearest nodes, and what they lack\n" + verdicts(n.Nearest, most)
+	return "Nearest nodes, and what they lack\n" + verdicts(n.Nearest[:min(len(n.Nearest), most)], true)
 }
 
 // plain tells that the table of obstacles says all of a node already.
@@ -216,23 +221,36 @@ func plain(one *nl.NodeVerdict) bool {
 	return len(one.Obstacles) == 1 && one.Obstacles[0].Short == 0
 }
 
-func verdicts(list []*nl.NodeVerdict, most int) string {
+// verdicts has a row for each node; with fold for each kind of nodes in a row
+// that lack the same.
+func verdicts(list []*nl.NodeVerdict, fold bool) string {
 	t := &facts{}
-	for _, one := range list[:min(len(list), most)] {
-		var lacks []string
-		for _, o := range one.Obstacles {
-			lacks = append(lacks, lack(o))
+	for i := 0; i < len(list); {
+		text := lacks(list[i])
+		end := i + 1
+		for fold && end < len(list) && list[end].NodeClass == list[i].NodeClass && lacks(list[end]) == text {
+			end++
 		}
-		name := one.NodeName
-		if name == "" {
-			name = render.ID(one.NodeID, false)
+		name := node(list[i].NodeID, list[i].NodeName)
+		if more := end - i - 1; more > 0 {
+			name += fmt.Sprintf(" and %d like it", more)
 		}
-		if one.NodeClass != "" {
-			name += " (" + one.NodeClass + ")"
+		if list[i].NodeClass != "" {
+			name += " (" + list[i].NodeClass + ")"
 		}
-		t.Add(name, strings.Join(lacks, "; "))
+		t.Add(name, text)
+		i = end
 	}
 	return wrapped(t)
+}
+
+// lacks is everything that a node lacks.
+func lacks(one *nl.NodeVerdict) string {
+	var out []string
+	for _, o := range one.Obstacles {
+		out = append(out, lack(o))
+	}
+	return strings.Join(out, "; ")
 }
 
 func lack(o *nl.NodeObstacle) string {

@@ -130,7 +130,7 @@ func (o *planOptions) print(c *meta.Call, job *jobfile.Job, reply *nl.JobPlanRes
 	}
 	c.Print("\n" + c.Colour.Bold(fmt.Sprintf("Job Modify Index: %d", reply.JobModifyIndex)))
 	c.Print("To submit the job, provided that nobody changes it before, run:\n")
-	c.Printf("    %s job run -check-index %d %s%s", meta.Binary, reply.JobModifyIndex, job.Secrets.Mask(o.file.Hint()), c.Args[0])
+	c.Printf("    %s job run %s-check-index %d %s%s", meta.Binary, c.NamespaceFlag(), reply.JobModifyIndex, job.Secrets.Mask(o.file.Hint()), c.Args[0])
 }
 
 // dryRun tells what the scheduler would do.

@@ -23,7 +23,7 @@ func (o *statusOptions) printWork(c *meta.Call, s *jobState) {
 	}
 	if table := waiting(s.why); table != "" {
 		c.Section("Waiting", table)
-		c.Printf("\nFor more, run: %s job explain %s", meta.Binary, s.job.ID)
+		c.Printf("\nFor more, run: %s job explain %s%s", meta.Binary, c.NamespaceFlag(), s.job.ID)
 	}
 	if s.deployment != nil {
 		c.Section("Latest Deployment", latest(s.deployment, o.verbose))

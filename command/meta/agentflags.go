@@ -1,6 +1,8 @@
 package meta
 
 import (
+	"cmp"
+
 	"github.com/nomadlike/nomadlike/command/apiclient"
 )
 
@@ -92,14 +94,18 @@ func (c *Call) Within(region, namespace string) (*apiclient.Client, error) {
 }
 
 // Namespace is the namespace in effect, "default" when none is said.
-func (c *Call) Namespace() string {
-	if c.agent.namespace != "" {
-		return c.agent.namespace
+func (c *Call) Namespace() string { return cmp.Or(c.agent.namespace, c.usualNamespace()) }
+
+// usualNamespace is what a command works in that names no namespace.
+func (c *Call) usualNamespace() string { return cmp.Or(c.Getenv("NOMAD_NAMESPACE"), "default") }
+
+// NamespaceFlag is what a command that is shown to be run next needs to work in
+// the namespace in effect, with a space behind; "" when it does so anyway.
+func (c *Call) NamespaceFlag() string {
+	if c.Namespace() == c.usualNamespace() {
+		return ""
 	}
-	if ns := c.Getenv("NOMAD_NAMESPACE"); ns != "" {
-		return ns
-	}
-	return "default"
+	return "-namespace " + c.Namespace() + " "
 }
 
 // AllNamespaces tells whether lists span namespaces and should show them.

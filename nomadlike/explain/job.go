@@ -22,7 +22,8 @@ const (
 	// placedAllMax bounds that when everything is asked for, so that an answer
 	// stays below some 10 MB.
 	placedAllMax = 2000
-	// reasonsMax is how many allocations of a group a reason of one kind names.
+	// reasonsMax is how many allocations of a group, or evaluations of a job, are
+	// named for a reason of one kind: more would fill the screen with the same.
 	reasonsMax = 3
 )
 
@@ -141,11 +142,14 @@ func (j *subject) reasons() []*nl.ExplainReason {
 		add(&nl.ExplainReason{Kind: nl.ReasonComplete, Text: "the job has run to its end"})
 	}
 	if !j.job.Stop && !j.plan {
+		// A system job has an evaluation for each node without room.
+		var open []*nl.ExplainReason
 		for _, e := range j.evals {
 			if !e.Terminal() {
-				add(j.openEval(e))
+				open = append(open, j.openEval(e))
 			}
 		}
+		out = append(out, few(open)...)
 		if len(j.evals) > 0 && j.evals[0].Status == nl.EvalStatusFailed {
 			e := j.evals[0]
 			add(&nl.ExplainReason{Kind: nl.ReasonFailed, EvalID: e.ID, Text: "its last evaluation failed" + because(e.StatusDescription)})

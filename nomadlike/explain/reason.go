@@ -12,19 +12,28 @@ import (
 // few of each kind.
 func (j *subject) allocReasons(group string) []*nl.ExplainReason {
 	var out []*nl.ExplainReason
-	counts := map[string]int{}
 	for _, a := range j.allocs[group] {
-		r := j.allocReason(a)
-		if r == nil {
-			continue
-		}
-		if counts[r.Kind]++; counts[r.Kind] <= reasonsMax {
+		if r := j.allocReason(a); r != nil {
 			out = append(out, r)
 		}
 	}
-	for _, kind := range [...]string{nl.ReasonReschedule, nl.ReasonNode, nl.ReasonStarting} {
-		if more := counts[kind] - reasonsMax; more > 0 {
-			out = append(out, &nl.ExplainReason{Kind: kind, Text: fmt.Sprintf("and %d more like this", more)})
+	return few(out)
+}
+
+// few keeps the first of each kind and counts the others where those end.
+func few(list []*nl.ExplainReason) []*nl.ExplainReason {
+	counts, seen := map[string]int{}, map[string]int{}
+	for _, r := range list {
+		counts[r.Kind]++
+	}
+	var out []*nl.ExplainReason
+	for _, r := range list {
+		seen[r.Kind]++
+		if seen[r.Kind] <= reasonsMax {
+			out = append(out, r)
+		}
+		if more := counts[r.Kind] - reasonsMax; more > 0 && seen[r.Kind] == reasonsMax {
+			out = append(out, &nl.ExplainReason{Kind: r.Kind, Text: fmt.Sprintf("and %d more like this", more)})
 		}
 	}
 	return out
