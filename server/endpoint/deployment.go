@@ -66,6 +66,9 @@ func (e *Endpoints) deploymentAllocs(ctx context.Context, req *query.DeploymentG
 	if err := e.authorize(req.AuthToken, can(ns, "read-job")); err != nil {
 		return err
 	}
+	if err := checkUUID("alloc lookup failed", req.ID); err != nil {
+		return err
+	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		index := uint64(0)
 		reply.Allocs = []*nl.AllocStub{}
@@ -85,6 +88,9 @@ func (e *Endpoints) deploymentAllocs(ctx context.Context, req *query.DeploymentG
 func (e *Endpoints) changing(req *query.DeploymentChange, verb, capability string) (*nl.Deployment, *nl.Job, error) {
 	if req.ID == "" {
 		return nil, nil, fmt.Errorf("missing deployment ID")
+	}
+	if err := checkUUID("deployment lookup failed", req.ID); err != nil {
+		return nil, nil, err
 	}
 	s := e.snapshot()
 	d := s.Deployment(req.ID)

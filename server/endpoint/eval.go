@@ -67,6 +67,9 @@ func (e *Endpoints) evalCount(ctx context.Context, req *query.EvalList, reply *q
 	if err := e.authorize(req.AuthToken, can(ns, "read-job")); err != nil {
 		return err
 	}
+	if err := checkPrefix("eval lookup failed", req.Prefix); err != nil {
+		return err
+	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {
 		all, err := pager[*nl.Eval]{opts: &nl.QueryOptions{Filter: req.Filter}, token: func(ev *nl.Eval) string { return ev.ID }}.
 			page(e.evalSeq(s, req, ns), &nl.QueryMeta{})
@@ -134,6 +137,9 @@ func evalStub(ev *nl.Eval) *nl.EvalStub {
 func (e *Endpoints) evalAllocs(ctx context.Context, req *query.EvalGet, reply *query.AllocStubs) error {
 	ns := namespaceOf(req.Namespace)
 	if err := e.authorize(req.AuthToken, can(ns, "read-job")); err != nil {
+		return err
+	}
+	if err := checkUUID("alloc lookup failed", req.ID); err != nil {
 		return err
 	}
 	return e.read(ctx, &req.QueryOptions, &reply.QueryMeta, func(s *store.Snapshot) (uint64, []store.Key, error) {

@@ -149,6 +149,9 @@ func (e *Endpoints) changingNode(req *query.NodeChange) (*nl.Node, error) {
 	if req.ID == "" {
 		return nil, fmt.Errorf("missing node ID")
 	}
+	if err := checkUUID("node lookup failed", req.ID); err != nil {
+		return nil, err
+	}
 	n := e.snapshot().Node(req.ID)
 	if n == nil {
 		return nil, fmt.Errorf("node not found")
