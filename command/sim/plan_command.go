@@ -2,12 +2,14 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/nomadlike/nomadlike/command/jobfile"
 	"github.com/nomadlike/nomadlike/command/meta"
 	"github.com/nomadlike/nomadlike/command/sim/capacity"
+	"github.com/nomadlike/nomadlike/nomadlike/admit"
 	"github.com/nomadlike/nomadlike/nomadlike/spec"
 	"github.com/nomadlike/nomadlike/server/consensus"
 )
@@ -70,6 +72,7 @@ func (o *planOptions) do(ctx context.Context, c *meta.Call) error {
 		return meta.Usagef("Say which snapshot to start from with -snapshot")
 	}
 	q := capacity.Question{Seed: o.seed, Remove: o.remove, Add: o.add, Counts: o.counts, Fill: o.fill}
+	var files []*jobfile.Job
 	for _, path := range o.jobs {
 		read, err := o.files.Read(ctx, c.Meta, path)
 		if err != nil {
@@ -79,7 +82,7 @@ func (o *planOptions) do(ctx context.Context, c *meta.Call) error {
 		if err != nil {
 			return fmt.Errorf("job file %s: %w", path, err)
 		}
-		q.Jobs = append(q.Jobs, job)
+		q.Jobs, files = append(q.Jobs, job), append(files, read)
 	}
 	f, err := os.Open(o.snapshot)
 	if err != nil {
@@ -91,7 +94,7 @@ func (o *planOptions) do(ctx context.Context, c *meta.Call) error {
 	}
 	answer, err := capacity.Ask(q)
 	if err != nil {
-		return err
+		return o.refused(err, files)
 	}
 	if done, err := c.PrintStructured(answer); err != nil {
 		return err
@@ -102,4 +105,16 @@ func (o *planOptions) do(ctx context.Context, c *meta.Call) error {
 		return meta.Exit(exitUnplaced)
 	}
 	return nil
+}
+
+// refused is an error of the question, with where in its file a job is not valid.
+func (o *planOptions) refused(err error, files []*jobfile.Job) error {
+	var job *capacity.RefusedJobError
+	if !errors.As(err, &job) || job.At >= len(files) {
+		return err
+	}
+	if text := files[job.At].Refusal(admit.Located(job.Err)); text != "" {
+		return fmt.Errorf("job file %s: the job is not valid\n\n%s", o.jobs[job.At], text)
+	}
+	return err
 }

@@ -92,6 +92,7 @@ type engine struct {
 	queued  map[groupKey]int // without a place, as last decided
 	already map[groupKey]int // before anything was tried
 	planned []*nl.Job
+	barred  []map[string]bool // by group without a place: IDs of nodes that are not for it
 	answer  *Answer
 }
 
@@ -281,7 +282,7 @@ func (e *engine) explain() error {
 			}
 			s := e.c.Snapshot()
 			job := s.Job(j.Namespace, j.ID)
-			x, err := sched.Explain(s, e.c.Eval(job, nl.TriggerJobRegister), sched.Input{Now: e.c.Now(), NewID: e.c.NewID, Seed: e.q.Seed}, sched.Detail{})
+			x, err := sched.Explain(s, e.c.Eval(job, nl.TriggerJobRegister), sched.Input{Now: e.c.Now(), NewID: e.c.NewID, Seed: e.q.Seed}, sched.Detail{Nodes: true})
 			if err != nil {
 				return fmt.Errorf("explaining job %s: %w", j.ID, err)
 			}
@@ -289,6 +290,10 @@ func (e *engine) explain() error {
 				at := slices.IndexFunc(x.Groups, func(w *nl.GroupExplanation) bool { return w.Name == g.Name })
 				if g.Unplaced > 0 && at >= 0 {
 					g.Why = x.Groups[at]
+					if n := g.Why.Nodes; n != nil {
+						e.barred = append(e.barred, barredBy(n))
+						n.All = nil // one for each node is more than people read
+					}
 				}
 			}
 		}

@@ -15,15 +15,25 @@ import (
 // they are configured otherwise.
 const countMax = 50_000
 
+// RefusedJobError is why servers would not take a job.
+type RefusedJobError struct {
+	ID  string
+	At  int // where it is among the jobs of the question; beyond them for one that only gets another count
+	Err error
+}
+
+func (e *RefusedJobError) Error() string { return fmt.Sprintf("job %s: %s", e.ID, e.Err) }
+func (e *RefusedJobError) Unwrap() error { return e.Err }
+
 // register admits and registers the jobs of the question as servers do.
 func (e *engine) register() error {
 	jobs, err := e.counted()
 	if err != nil {
 		return err
 	}
-	for _, job := range jobs {
+	for i, job := range jobs {
 		if err := e.admit(job); err != nil {
-			return fmt.Errorf("job %s: %w", job.ID, err)
+			return &RefusedJobError{ID: job.ID, At: i, Err: err}
 		}
 		if job.IsPeriodic() || job.IsParameterized() {
 			job = e.launched(job)

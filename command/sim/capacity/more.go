@@ -4,17 +4,19 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/nomadlike/nomadlike/command/sim/settle"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
+	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
 )
 
 const (
 	// kindsMax is how many kinds of nodes are tried as additions, the commonest
-	// first.
+	// first: each try settles the whole cluster.
 	kindsMax = 4
-	// addTriesMax bounds the tries with one kind; each adds at least as many as
+	// addTriesMax bounds the steps with one kind; each adds at least as many as
 	// what is left needs. More than a few are only needed where work that waited
-	// before takes the new room.
+	// before takes the new room, or where each allocation wants a host of its own.
 	addTriesMax = 12
 )
 
@@ -32,7 +34,7 @@ func (e *engine) moreNodes() error {
 	if e.answer.Unplaced == 0 {
 		return nil
 	}
-	known := models(e.base)
+	known := e.candidates()
 	for _, m := range known[:min(len(known), kindsMax)] {
 		count, err := e.enough(m)
 		if err != nil {
@@ -46,41 +48,140 @@ func (e *engine) moreNodes() error {
 	return nil
 }
 
-// enough is how many nodes like m are needed, 0 when any number does not do.
-// Each step adds what the allocations without a place need at the very least, so
-// that it does not step over the answer.
-func (e *engine) enough(m *model) (int, error) {
-	left := maps.Clone(e.queued)
-	f := e.c.Fork()
-	queued := e.queued
-	f.OnOutcome = e.note
-	e.queued = left
-	defer func() { e.queued = queued }()
-	added := 0
-	for range addTriesMax {
-		if e.short() == 0 {
-			return added, nil
+// candidates are the kinds of nodes that some of what is without a place could
+// run on, one for each kind and capacity.
+func (e *engine) candidates() []*model {
+	type key struct {
+		Kind
+		capacity fit.Vector
+	}
+	seen := map[key]bool{}
+	return slices.DeleteFunc(models(e.base), func(m *model) bool {
+		barred := !slices.ContainsFunc(e.barred, func(by map[string]bool) bool { return !by[m.example.ID] })
+		k := key{m.Kind, m.capacity}
+		if barred || seen[k] {
+			return true
 		}
+		seen[k] = true
+		return false
+	})
+}
+
+// barredBy are the nodes of a survey on which more room would not help: out of
+// reach, or not what the group needs. A group that wants hosts of its own may
+// have new ones.
+func barredBy(n *nl.NodeSurvey) map[string]bool {
+	out := map[string]bool{}
+	for _, v := range n.All {
+		out[v.NodeID] = slices.ContainsFunc(v.Obstacles, func(o *nl.NodeObstacle) bool {
+			return o.Stage == nl.ObstacleReach || o.Stage == nl.ObstacleFilter && o.Reason != feasible.DistinctHosts
+		})
+	}
+	return out
+}
+
+// enough is how many nodes like m are needed, 0 when any number does not do.
+func (e *engine) enough(m *model) (int, error) {
+	if e.atLeast(m) == 0 {
+		return 0, nil
+	}
+	few := 0 // is known not to do
+	if !e.gang() {
+		added, done, err := e.stepwise(m)
+		if done || err != nil {
+			return added, err
+		}
+		few = added
+	}
+	// One for each allocation does if any number does.
+	most := min(e.short(), addMax)
+	if most <= few {
+		return 0, nil
+	}
+	if ok, err := e.suffice(m, most); !ok || err != nil {
+		return 0, err
+	}
+	for most-few > 1 {
+		n := (few + most) / 2
+		ok, err := e.suffice(m, n)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
+			most = n
+		} else {
+			few = n
+		}
+	}
+	return most, nil
+}
+
+// gang tells whether something without a place is placed as a whole or not at
+// all: less than enough changes nothing, and what it lacks is less than it wants.
+func (e *engine) gang() bool {
+	s := e.c.Snapshot()
+	for _, list := range [][]*JobAnswer{e.answer.Planned, e.answer.Others} {
+		for _, j := range list {
+			job := s.Job(j.Namespace, j.ID)
+			for _, g := range j.Groups {
+				if g.Unplaced > 0 && (job.AllOrNothing || job.Group(g.Name).AllOrNothing) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// trial is a copy of the cluster whose decisions are noted until end is called.
+func (e *engine) trial() (f *settle.Cluster, end func()) {
+	queued := e.queued
+	e.queued = maps.Clone(queued)
+	f = e.c.Fork()
+	f.OnOutcome = e.note
+	return f, func() { e.queued = queued }
+}
+
+// suffice tells whether n more nodes like m do.
+func (e *engine) suffice(m *model, n int) (bool, error) {
+	f, end := e.trial()
+	defer end()
+	if err := addNodes(f, m.example, n); err != nil {
+		return false, err
+	}
+	if err := f.Settle(); err != nil {
+		return false, err
+	}
+	return e.short() == 0, nil
+}
+
+// stepwise adds nodes like m until that does: each time what the allocations
+// without a place need at the very least, so that it does not step over the
+// answer. It gives up when that gets nowhere.
+func (e *engine) stepwise(m *model) (added int, done bool, err error) {
+	f, end := e.trial()
+	defer end()
+	for range addTriesMax {
 		before := e.waiting()
 		n := e.atLeast(m)
-		if n == 0 || added+n > addMax {
-			return 0, nil
+		if added+n > addMax {
+			return added, false, nil
 		}
 		if err := addNodes(f, m.example, n); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		added += n
 		if err := f.Settle(); err != nil {
-			return 0, err
+			return 0, false, err
+		}
+		if e.short() == 0 {
+			return added, true, nil
 		}
 		if e.waiting() >= before {
-			return 0, nil
+			return added, false, nil
 		}
 	}
-	if e.short() > 0 {
-		return 0, nil
-	}
-	return added, nil
+	return added, false, nil
 }
 
 // short is how many allocations are without a place that were not before the

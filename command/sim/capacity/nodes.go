@@ -42,19 +42,20 @@ type model struct {
 	count    int
 }
 
-// models are the usable nodes of a state by kind and capacity, the commonest
-// first.
+// models are the usable nodes of a state by kind, capacity and whatever else
+// constraints may tell apart, the commonest first.
 func models(s *store.Snapshot) []*model {
 	type key struct {
 		Kind
 		capacity fit.Vector
+		class    string // computed
 	}
 	by := map[key]*model{}
 	for n := range s.Nodes() {
 		if !n.Ready() {
 			continue
 		}
-		k := key{kindOf(n), fit.Capacity(n)}
+		k := key{kindOf(n), fit.Capacity(n), n.ComputedClass}
 		if by[k] == nil {
 			by[k] = &model{Kind: k.Kind, capacity: k.capacity, example: n}
 		}

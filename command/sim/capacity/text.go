@@ -150,6 +150,9 @@ func (p *printer) misfit(j *JobAnswer, g *GroupAnswer, explained bool) {
 	if ask := g.Why.Ask; ask != nil {
 		p.line("Each asks for %s.", askText(ask))
 	}
+	if g.Why.AllOrNothing != "" {
+		p.line("  %s", g.Why.AllOrNothing)
+	}
 	nodes := g.Why.Nodes
 	if nodes == nil {
 		return
@@ -168,8 +171,16 @@ func (p *printer) misfit(j *JobAnswer, g *GroupAnswer, explained bool) {
 	if !explained {
 		near = near[:min(len(near), nearestMax)]
 	}
-	for _, v := range near {
-		p.line("  nearest: %s lacks %s", v.NodeName, verdictText(v))
+	for len(near) > 0 {
+		text, names := verdictText(near[0]), []string{}
+		for len(near) > 0 && verdictText(near[0]) == text {
+			names, near = append(names, near[0].NodeName), near[1:]
+		}
+		verb := "lack"
+		if len(names) == 1 {
+			verb = "lacks"
+		}
+		p.line("  nearest: %s %s %s", strings.Join(names, ", "), verb, text)
 	}
 	if explained {
 		for _, h := range g.Why.Unblock {
@@ -233,7 +244,7 @@ func (p *printer) more(a *Answer) {
 	}
 	p.title("What would make it fit")
 	if len(a.More) == 0 {
-		p.line("More nodes of the commonest kinds do not.")
+		p.line("More nodes of any one kind that there is do not.")
 		return
 	}
 	for _, m := range a.More {
