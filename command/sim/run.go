@@ -108,7 +108,7 @@ func (o *runOptions) do(ctx context.Context, c *meta.Call) error {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(min(memoryMax, debug.SetMemoryLimit(-1))))
 	r := runner{o: o, opts: opts, out: out, began: c.Now(), now: c.Now, told: c.Now()}
 	r.all(ctx, first)
-	return r.report()
+	return r.report(ctx.Err() != nil)
 }
 
 func (o *runOptions) check() (campaign.Options, error) {
@@ -258,17 +258,32 @@ func (r *runner) progress() {
 // count tells what was run so far.
 func (r *runner) count() {
 	took := r.now().Sub(r.began)
-	fmt.Fprintf(r.out, "%d runs, %d failed, in %.1f s (%.0f ms each)", r.done, r.failures, took.Seconds(), took.Seconds()*1000/float64(max(r.done, 1)))
+	of := ""
+	if r.done < r.o.runs {
+		of = fmt.Sprintf(" of %d", r.o.runs)
+	}
+	fmt.Fprintf(r.out, "%d%s runs, %d failed, in %.1f s (%.0f ms each)", r.done, of, r.failures, took.Seconds(), took.Seconds()*1000/float64(max(r.done, 1)))
 }
 
-func (r *runner) report() error {
+// exitInterrupted is what shells take for the end by an interrupt.
+const exitInterrupted = 130
+
+// report tells the outcome; runs that an interrupt left out are no success.
+func (r *runner) report(interrupted bool) error {
 	r.count()
 	if !r.o.metamorphic {
 		fmt.Fprintf(r.out, "; %s of virtual time, %d entries of the log, history %016x", r.virtual.Round(time.Second), r.entries, cmp.Or(r.hash, 0))
 	}
+	interrupted = interrupted && r.done < r.o.runs
+	if interrupted {
+		fmt.Fprint(r.out, "; interrupted")
+	}
 	fmt.Fprintln(r.out)
-	if r.failures > 0 {
+	switch {
+	case r.failures > 0:
 		return meta.Exit(1)
+	case interrupted:
+		return meta.Exit(exitInterrupted)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func TestRunReport(t *testing.T) {
 	buffered := bufio.NewWriter(&out)
 	r := runner{o: o, opts: opts, out: buffered, told: now, began: now, now: func() time.Time { return now.Add(time.Second) }}
 	r.all(t.Context(), 1)
-	if err := r.report(); err != nil {
+	if err := r.report(false); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	buffered.Flush()
@@ -29,11 +29,21 @@ func TestRunReport(t *testing.T) {
 		t.Errorf("report: %s", &out)
 	}
 	out.Reset()
+	r.o.runs = 9
+	if code := r.report(true); code == nil {
+		t.Error("runs that were left out are no error")
+	}
+	buffered.Flush()
+	if got := out.String(); !strings.HasPrefix(got, "3 of 9 runs, 0 failed") || !strings.HasSuffix(got, "; interrupted\n") {
+		t.Errorf("interrupted: %s", got)
+	}
+	r.o.runs = 3
+	out.Reset()
 	r.note(7, cluster.Result{Err: errDisconnected}, "")
 	if want := "seed 7: there is no connection to a server\n  nomadlike sim run -seed 7 -runs 1 -faults all -time 20s\n"; out.String() != want {
 		t.Errorf("failure: %swant: %s", &out, want)
 	}
-	if r.report() == nil {
+	if r.report(false) == nil {
 		t.Error("a failure is no error")
 	}
 	out.Reset()
