@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// width is how wide text runs: what the smallest common terminal shows.
-	width = 79
+	// width is how wide text runs.
+	width = render.Narrow
 	// rowsMax is how many rows a table has unless everything is asked for.
 	rowsMax = 8
 	// nearestShown is how many near misses are shown unless everything is.

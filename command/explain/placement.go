@@ -12,7 +12,7 @@ import (
 
 // placed is the table of what has a place, with why it is there.
 func (v View) placed(list []*nl.PlacementExplanation, more int) string {
-	t := render.NewTable("Allocation", "Node", "Status", "Placed", "At index", "Why there, then")
+	t := render.NewTable("Allocation", "Node", "Status", "Placed", "At index", "Why there, then").WrapLast(width - 2)
 	for _, p := range list {
 		t.Row(render.ID(p.AllocID, v.Verbose), node(p.NodeID, p.NodeName), p.ClientStatus, render.Since(p.Time.Time, v.Now), fmt.Sprint(p.Index), p.Why)
 	}
@@ -28,7 +28,7 @@ func (v View) placed(list []*nl.PlacementExplanation, more int) string {
 
 // planned is the table of what a dry run would place.
 func (v View) planned(list []*nl.PlacementExplanation, more int) string {
-	t := render.NewTable("Would be placed", "Node", "Why there")
+	t := render.NewTable("Would be placed", "Node", "Why there").WrapLast(width - 2)
 	for _, p := range list {
 		t.Row(p.Name, node(p.NodeID, p.NodeName), p.Why)
 	}

@@ -59,7 +59,7 @@ func waiting(x *nl.JobExplanation) string {
 	if x == nil {
 		return ""
 	}
-	t := render.NewTable("Task Group", "Allocations", "Why")
+	t := render.NewTable("Task Group", "Allocations", "Why").WrapLast(render.Narrow)
 	for _, g := range x.Groups {
 		reasons := append(slices.Clone(g.Reasons), x.Reasons...)
 		if n := g.Waiting + g.Starting; n > 0 && len(reasons) > 0 {

@@ -21,6 +21,19 @@ func TestTable(t *testing.T) {
 	}
 }
 
+func TestTable_WrapsItsLastColumn(t *testing.T) {
+	table := NewTable("Group", "Why").WrapLast(30)
+	table.Row("a", "short")
+	table.Row("bb", "no node has what it takes to run it")
+	want := "Group  Why\n" +
+		"a      short\n" +
+		"bb     no node has what it\n" +
+		"       takes to run it"
+	if got := table.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestTable_IgnoresColoursWhenAligning(t *testing.T) {
 	p := Palette{On: true}
 	table := NewTable("A", "B")

@@ -16,6 +16,9 @@ const (
 	columnGap = "  "
 	// keyGap parts keys from values.
 	keyGap = " = "
+	// lastMin is how wide a last column is at the least when it is wrapped: less
+	// would be one word a line.
+	lastMin = 20
 )
 
 // Table aligns rows of cells in columns. Its first row is the header.
@@ -23,6 +26,8 @@ type Table struct {
 	rows [][]string
 	// keep leaves empty cells empty.
 	keep bool
+	// wide is how wide the table may be, 0 without a bound.
+	wide int
 }
 
 // NewTable starts a table with its header. Header cells that are empty are
@@ -43,6 +48,13 @@ func If(condition bool, text string) string {
 // KeepEmpty shows empty cells as nothing instead of <none>.
 func (t *Table) KeepEmpty() *Table {
 	t.keep = true
+	return t
+}
+
+// WrapLast breaks the text of the last column into lines, so that the table is at
+// most wide places wide.
+func (t *Table) WrapLast(wide int) *Table {
+	t.wide = wide
 	return t
 }
 
@@ -77,12 +89,20 @@ func (t *Table) String() string {
 			widths[c] = max(widths[c], Width(cell))
 		}
 	}
+	before := 0 // the last column
+	for _, w := range widths[:max(len(widths)-1, 0)] {
+		before += w + len(columnGap)
+	}
 	lines := make([]string, len(cells))
 	for r, row := range cells {
 		var b strings.Builder
 		for c, cell := range row {
+			last := c == len(row)-1
+			if last && t.wide > 0 {
+				cell = Wrap(cell, max(t.wide-before, lastMin), strings.Repeat(" ", before))
+			}
 			b.WriteString(cell)
-			if c < len(row)-1 {
+			if !last {
 				b.WriteString(strings.Repeat(" ", widths[c]-Width(cell)))
 				b.WriteString(columnGap)
 			}

@@ -2,6 +2,10 @@ package render
 
 import "strings"
 
+// Narrow is how wide prose runs: what the smallest common terminal shows, less
+// the place of the cursor.
+const Narrow = 79
+
 // Wrap breaks text between words into lines of at most width places. Lines after
 // the first begin with indent, which does not count. A word that is longer than
 // a line has its own.
