@@ -3,6 +3,7 @@ package explain
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -91,26 +92,63 @@ func (v View) obstacles(n *nl.NodeSurvey) string {
 	}
 	const head = "Nodes  Only this  "
 	lines := []string{head + "In the way"}
-	rows := n.Obstacles
+	rows, alike := n.Obstacles, map[*nl.NodeFold]int{}
 	if !v.Verbose {
+		rows, alike = joined(n.Obstacles)
 		rows = rows[:min(len(rows), rowsMax)]
 	}
+	shown := 0
 	for _, f := range rows {
-		text := obstacle(f, v.Verbose)
+		shown += 1 + alike[f]
+		text := obstacle(f, alike[f], v.Verbose)
 		if place := where(f, v.Verbose); place != "" {
 			text += "; " + place
 		}
 		lines = append(lines, fmt.Sprintf("%5d  %9d  ", f.Nodes, f.Only)+render.Wrap(text, width-2-len(head), strings.Repeat(" ", len(head))))
 	}
-	if more := len(n.Obstacles) - len(rows); more > 0 {
+	if more := len(n.Obstacles) - shown; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more (-verbose)", more))
 	}
 	return strings.Join(lines, "\n")
 }
 
-// obstacle is what is in the way, with what the nodes have instead.
-func obstacle(f *nl.NodeFold, verbose bool) string {
-	text := readable(f.Reason)
+// joined leaves out conditions that the same nodes fail in the same way as the
+// one before, and counts them: what one setting of a group implies, all nodes
+// mostly have or lack together.
+func joined(all []*nl.NodeFold) (rows []*nl.NodeFold, alike map[*nl.NodeFold]int) {
+	alike = map[*nl.NodeFold]int{}
+	for _, f := range all {
+		if n := len(rows); n > 0 {
+			last := rows[n-1]
+			if condition(f.Reason) && condition(last.Reason) && f.Nodes == last.Nodes && f.Only == last.Only &&
+				maps.Equal(f.Details, last.Details) && maps.Equal(f.Classes, last.Classes) {
+				alike[last]++
+				continue
+			}
+		}
+		rows = append(rows, f)
+	}
+	return rows, alike
+}
+
+// condition tells whether a reason is a constraint that is not met.
+func condition(reason string) bool { return strings.HasPrefix(reason, "${") }
+
+// moreLike says how many other conditions are meant, too.
+func moreLike(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return " and 1 condition more"
+	}
+	return fmt.Sprintf(" and %d conditions more", n)
+}
+
+// obstacle is what is in the way, with how many like it and what the nodes have
+// instead.
+func obstacle(f *nl.NodeFold, alike int, verbose bool) string {
+	text := readable(f.Reason) + moreLike(alike)
 	switch {
 	case f.ShortMax > 0 && f.ShortMin < f.ShortMax:
 		text += fmt.Sprintf(": short by %d to %s of %d", f.ShortMin, amount(f.ShortMax, f.Unit), f.Asked)
@@ -132,7 +170,7 @@ func readable(reason string) string {
 
 // found says what nodes have instead of what is asked for.
 func found(reason, detail string) string {
-	if strings.HasPrefix(reason, "${") {
+	if condition(reason) {
 		return " (found: " + detail + ")"
 	}
 	return ": " + detail
@@ -213,7 +251,7 @@ func (v View) nearest(n *nl.NodeSurvey) string {
 	if v.Verbose {
 		most = len(n.Nearest)
 	}
-	return "Nearest nodes, and what they lack\n" + verdicts(n.Nearest[:min(len(n.Nearest), most)], true)
+	return "Nearest nodes, and what they lack\n" + verdicts(n.Nearest[:min(len(n.Nearest), most)], !v.Verbose)
 }
 
 // plain tells that the table of obstacles says all of a node already.
@@ -221,14 +259,14 @@ func plain(one *nl.NodeVerdict) bool {
 	return len(one.Obstacles) == 1 && one.Obstacles[0].Short == 0
 }
 
-// verdicts has a row for each node; with fold for each kind of nodes in a row
-// that lack the same.
+// verdicts has a row for each node; with fold those in a row that lack the same
+// share one, and conditions that are failed alike are counted.
 func verdicts(list []*nl.NodeVerdict, fold bool) string {
 	t := &facts{}
 	for i := 0; i < len(list); {
-		text := lacks(list[i])
+		text := lacks(list[i], fold)
 		end := i + 1
-		for fold && end < len(list) && list[end].NodeClass == list[i].NodeClass && lacks(list[end]) == text {
+		for fold && end < len(list) && list[end].NodeClass == list[i].NodeClass && lacks(list[end], fold) == text {
 			end++
 		}
 		name := node(list[i].NodeID, list[i].NodeName)
@@ -244,17 +282,24 @@ func verdicts(list []*nl.NodeVerdict, fold bool) string {
 	return wrapped(t)
 }
 
-// lacks is everything that a node lacks.
-func lacks(one *nl.NodeVerdict) string {
+// lacks is everything that a node lacks; with fold the first of conditions for
+// which it has the same instead.
+func lacks(one *nl.NodeVerdict, fold bool) string {
 	var out []string
-	for _, o := range one.Obstacles {
-		out = append(out, lack(o))
+	for i := 0; i < len(one.Obstacles); {
+		o := one.Obstacles[i]
+		end := i + 1
+		for fold && condition(o.Reason) && end < len(one.Obstacles) && condition(one.Obstacles[end].Reason) && one.Obstacles[end].Detail == o.Detail {
+			end++
+		}
+		out = append(out, lack(o, end-i-1))
+		i = end
 	}
 	return strings.Join(out, "; ")
 }
 
-func lack(o *nl.NodeObstacle) string {
-	text := readable(o.Reason)
+func lack(o *nl.NodeObstacle, alike int) string {
+	text := readable(o.Reason) + moreLike(alike)
 	switch {
 	case o.Short > 0 && o.Total > 0:
 		return fmt.Sprintf("%s: short by %s of %d (%d free of %d)", text, amount(o.Short, o.Unit), o.Asked, o.Free, o.Total)

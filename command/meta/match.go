@@ -146,6 +146,9 @@ type Kind[T any] struct {
 	ID     func(T) string
 	Table  func([]T) string
 	Query  apiclient.Query
+	// Name is the field of a name that they have beside their ID, which finds
+	// them too; "" when they have none.
+	Name string
 }
 
 // any names one or more.
@@ -163,7 +166,7 @@ func (k Kind[T]) plural() string {
 	return k.What + "s"
 }
 
-// Match finds the object whose ID starts with prefix.
+// Match finds the object whose ID starts with prefix, or that is called so.
 func Match[T any](ctx context.Context, c *Call, prefix string, kind Kind[T]) (T, error) {
 	var none T
 	if len(prefix) < prefixMin {
@@ -173,11 +176,30 @@ func Match[T any](ctx context.Context, c *Call, prefix string, kind Kind[T]) (T,
 	if err != nil {
 		return none, err
 	}
-	q := kind.Query
-	q.Prefix = evenPrefix(prefix)
-	found, _, err := apiclient.Get[[]T](ctx, client, kind.Path, &q)
-	if err != nil {
-		return none, fmt.Errorf("looking for %s %q: %w", kind.What, prefix, err)
+	list := func(q apiclient.Query) ([]T, error) {
+		found, _, err := apiclient.Get[[]T](ctx, client, kind.Path, &q)
+		if err != nil {
+			return nil, fmt.Errorf("looking for %s %q: %w", kind.What, prefix, err)
+		}
+		return found, nil
+	}
+	var found []T
+	if digits := strings.ReplaceAll(prefix, "-", ""); strings.Trim(digits, hexDigits) == "" {
+		q := kind.Query
+		q.Prefix = evenPrefix(prefix)
+		if found, err = list(q); err != nil {
+			return none, err
+		}
+		found = slices.DeleteFunc(found, func(f T) bool {
+			return !strings.HasPrefix(strings.ReplaceAll(kind.ID(f), "-", ""), strings.ToLower(digits))
+		})
+	}
+	if len(found) == 0 && kind.Name != "" && !strings.Contains(prefix, `"`) {
+		q := kind.Query
+		q.Filter = fmt.Sprintf(`%s == "%s"`, kind.Name, prefix)
+		if found, err = list(q); err != nil {
+			return none, err
+		}
 	}
 	switch len(found) {
 	case 0:
@@ -187,6 +209,9 @@ func Match[T any](ctx context.Context, c *Call, prefix string, kind Kind[T]) (T,
 	}
 	return none, &MatchError{Text: fmt.Sprintf("prefix %q matches several %s\n\n%s", prefix, kind.plural(), kind.Table(found))}
 }
+
+// hexDigits is what IDs are written in.
+const hexDigits = "0123456789abcdefABCDEF"
 
 // evenPrefix drops the last digit when their number is odd: servers look for
 // whole bytes.
@@ -216,10 +241,10 @@ func (c *Call) Alloc(ctx context.Context, prefix string) (*nl.AllocStub, error) 
 	return stub, err
 }
 
-// Node finds the node whose ID starts with prefix.
+// Node finds the node whose ID starts with prefix, or whose name it is.
 func (c *Call) Node(ctx context.Context, prefix string) (*nl.NodeStub, error) {
 	return Match(ctx, c, prefix, Kind[*nl.NodeStub]{
-		What: "node", Path: "/v1/nodes",
+		What: "node", Path: "/v1/nodes", Name: "Name",
 		ID: func(n *nl.NodeStub) string { return n.ID },
 		Table: func(list []*nl.NodeStub) string {
 			t := render.NewTable("ID", "Node Pool", "DC", "Name", "Class", "Drain", "Eligibility", "Status")
