@@ -106,6 +106,7 @@ func (v *view) load(ctx context.Context, c *meta.Call, client *apiclient.Client)
 		v.follow = eval
 	}
 	if a.ClientStatus != nl.AllocClientRunning {
+		v.why = waiting(ctx, client, a)
 		return nil
 	}
 	path := "/v1/client/allocation/" + a.ID
@@ -119,6 +120,24 @@ func (v *view) load(ctx context.Context, c *meta.Call, client *apiclient.Client)
 		c.Warn(fmt.Sprintf("The results of checks are not known: %v", err))
 	}
 	return nil
+}
+
+// waiting is why an allocation that is to run does not, as far as is known; ""
+// when that is no question. A server that does not explain leaves it open.
+func waiting(ctx context.Context, client *apiclient.Client, a *nl.Alloc) string {
+	if a.DesiredStatus != nl.AllocDesiredRun || a.ClientStatus != nl.AllocClientPending && a.ClientStatus != nl.AllocClientUnknown {
+		return ""
+	}
+	x, _, err := apiclient.Get[*nl.AllocExplanation](ctx, client, "/v1/allocation/"+a.ID+"/explain", nil)
+	if err != nil {
+		return ""
+	}
+	for _, r := range x.Reasons {
+		if r.AllocID == a.ID {
+			return r.Text
+		}
+	}
+	return ""
 }
 
 // printShort prints a summary and one line per task.
@@ -149,6 +168,9 @@ func (v *view) printShort(c *meta.Call) {
 
 func (v *view) print(c *meta.Call, f *statusFlags) {
 	c.Print(v.basics())
+	if v.why != "" {
+		c.Section("Waiting", render.Wrap(v.why, render.Narrow, ""))
+	}
 	if title, body := v.addresses(); title != "" {
 		c.Section(title, body)
 	}

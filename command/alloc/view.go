@@ -21,6 +21,7 @@ type view struct {
 	stats  *nl.AllocResourceUsage          // nil when nothing was measured
 	checks map[string]*nl.CheckQueryResult // by check ID
 	follow *nl.Eval                        // the evaluation that will replace it, or nil
+	why    string                          // it has yet to start, or whether it runs is unknown; "" when neither is so
 
 	now     time.Time
 	verbose bool

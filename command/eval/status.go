@@ -78,6 +78,13 @@ func (o *statusOptions) show(ctx context.Context, c *meta.Call, id string) error
 		return fmt.Errorf("reading the allocations of evaluation %q: %w", render.ID(id, o.verbose), err)
 	}
 	c.Print(pairs(e, c, o.verbose))
+	if !e.Terminal() {
+		// A server that does not explain leaves the status as it is.
+		if x, _, err := apiclient.Get[*nl.EvalExplanation](ctx, client, "/v1/evaluation/"+id+"/explain", nil); err == nil {
+			c.Section("Waiting", waiting(x))
+			c.Printf("\nFor more, run: %s eval explain %s%s", meta.Binary, c.NamespaceFlag(), render.ID(id, o.verbose))
+		}
+	}
 	if len(e.RelatedEvals) > 0 {
 		c.Section("Related Evaluations", related(e.RelatedEvals, o.verbose))
 	}
@@ -95,6 +102,16 @@ func (o *statusOptions) show(ctx context.Context, c *meta.Call, id string) error
 	}
 	c.Hint(ctx, "View this evaluation in the web console", "/ui/evaluations?currentEval="+e.ID, o.ui)
 	return nil
+}
+
+// waiting is why an evaluation is not over: what it waits for, and why its job
+// has work without a place.
+func waiting(x *nl.EvalExplanation) string {
+	text := "- " + render.Wrap(x.Summary, render.Narrow-2, "  ")
+	if x.Now != nil && x.Now.Waiting && x.Now.Summary != x.Summary {
+		text += "\n- " + render.Wrap(x.Now.Summary, render.Narrow-2, "  ")
+	}
+	return text
 }
 
 func pairs(e *nl.Eval, c *meta.Call, verbose bool) string {

@@ -46,8 +46,14 @@ func (j *subject) group(x *nl.GroupExplanation) {
 	}
 	if planned > 0 && !j.plan {
 		p := x.Planned[0]
-		x.Reasons = append(x.Reasons, &nl.ExplainReason{Kind: nl.ReasonQueued, NodeID: p.NodeID,
-			Text: fmt.Sprintf("%s a place now (%s on %s): the scheduler has yet to use it", hasOrHave(planned), p.Name, p.NodeName)})
+		r := &nl.ExplainReason{Kind: nl.ReasonQueued, NodeID: p.NodeID, Text: fmt.Sprintf("%s a place now (%s on %s)", hasOrHave(planned), p.Name, p.NodeName)}
+		if j.paused() {
+			r.Kind = nl.ReasonPaused
+			r.Text += ", but the evaluation broker is paused by the scheduler configuration"
+		} else {
+			r.Text += ": the scheduler has yet to use it"
+		}
+		x.Reasons = append(x.Reasons, r)
 	}
 	x.Summary = j.groupSummary(x, planned)
 }

@@ -217,12 +217,18 @@ func (j *subject) openEval(e *nl.Eval) *nl.ExplainReason {
 	case e.WaitUntil.After(j.in.Now):
 		r.Kind, r.Until = nl.ReasonDelayed, e.WaitUntil
 		r.Text = fmt.Sprintf("%s (%s) waits until %s", name, e.TriggeredBy, at(e.WaitUntil.Time, j.in.Now))
-	case j.s.SchedulerConfig() != nil && j.s.SchedulerConfig().PauseEvalBroker:
+	case j.paused():
 		r.Kind, r.Text = nl.ReasonPaused, name+" waits: the evaluation broker is paused by the scheduler configuration"
 	default:
 		r.Text = fmt.Sprintf("%s (%s) is queued since %s", name, e.TriggeredBy, ago(e.ModifyTime, j.in.Now))
 	}
 	return r
+}
+
+// paused tells whether no evaluation is worked on.
+func (j *subject) paused() bool {
+	c := j.s.SchedulerConfig()
+	return c != nil && c.PauseEvalBroker
 }
 
 // because is a description behind a colon, when there is one.
