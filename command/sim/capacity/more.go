@@ -3,9 +3,11 @@ package capacity
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/nomadlike/nomadlike/command/sim/settle"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/expr"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
 	"github.com/nomadlike/nomadlike/nomadlike/sched/feasible"
 )
@@ -16,7 +18,7 @@ const (
 	kindsMax = 4
 	// addTriesMax bounds the steps with one kind; each adds at least as many as
 	// what is left needs. More than a few are only needed where work that waited
-	// before takes the new room, or where each allocation wants a host of its own.
+	// before takes the new room.
 	addTriesMax = 12
 )
 
@@ -202,6 +204,7 @@ func (e *engine) waiting() (n int) {
 
 // unplaced yields what is without a place: what each needs, and how many.
 func (e *engine) unplaced(yield func(need demand, count int)) {
+	s := e.c.Snapshot()
 	for _, list := range [][]*JobAnswer{e.answer.Planned, e.answer.Others} {
 		for _, j := range list {
 			for _, g := range j.Groups {
@@ -213,6 +216,7 @@ func (e *engine) unplaced(yield func(need demand, count int)) {
 				if g.Why != nil && g.Why.Ask != nil {
 					need = demandOf(g.Why.Ask)
 				}
+				need.alone = alone(s.Job(j.Namespace, j.ID), g.Name)
 				yield(need, count)
 			}
 		}
@@ -223,10 +227,20 @@ func (e *engine) unplaced(yield func(need demand, count int)) {
 type demand struct {
 	fit.Vector
 	millis int64 // of a core, beside the MHz: how many those are differs between nodes
+	alone  bool  // no two of its group share a node
 }
 
 func demandOf(a *nl.GroupAsk) demand {
-	return demand{fit.Vector{CPU: a.CPU, Memory: a.MemoryMB, Disk: a.DiskMB}, int64(a.CPUMillis)}
+	return demand{Vector: fit.Vector{CPU: a.CPU, Memory: a.MemoryMB, Disk: a.DiskMB}, millis: int64(a.CPUMillis)}
+}
+
+// alone tells whether a group wants a host of its own for each allocation.
+func alone(job *nl.Job, group string) bool {
+	return slices.ContainsFunc(slices.Concat(job.Constraints, job.Group(group).Constraints), func(c *nl.Constraint) bool {
+		op, known := expr.ParseOperand(c.Operand)
+		on, err := strconv.ParseBool(c.RTarget)
+		return known && op == expr.DistinctHosts && (err != nil || on)
+	})
 }
 
 // on is what it takes on a node of that rate.
@@ -241,7 +255,9 @@ func (e *engine) atLeast(m *model) int {
 	e.unplaced(func(asked demand, count int) {
 		need := asked.on(rate)
 		never = never || need.Exceeds(capacity) != ""
-		if each := times(capacity, need); each > 0 {
+		if each := times(capacity, need); asked.alone {
+			nodes = max(nodes, count)
+		} else if each > 0 {
 			nodes = max(nodes, ceil(int64(count), each))
 		}
 		n := int64(count)

@@ -285,7 +285,7 @@ func (p *printer) fills(list []*FillAnswer) {
 		if f.AtLeast {
 			count = "at least " + count
 		}
-		t.Row(f.What, demandText(demand{f.Each, f.CPUMillis}), count, shares(f.Where))
+		t.Row(f.What, demandText(demand{Vector: f.Each, millis: f.CPUMillis}), count, shares(f.Where))
 	}
 	p.line("%s", t.KeepEmpty().String())
 }
