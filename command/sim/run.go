@@ -45,6 +45,7 @@ type runOptions struct {
 	nodes        int
 	faults, keep string
 	metamorphic  bool
+	mass         bool
 	shrink       bool
 	trace        bool
 	twice        bool
@@ -82,6 +83,7 @@ func (o *runOptions) declare(f *meta.Flags) {
 	f.Int(&o.nodes, "clients", 0, "<n>", "Nodes of each cluster. Default: drawn from the seed, 4 to 20.")
 	f.String(&o.faults, "faults", "all", "<kinds>", "What goes wrong: all, none, or some of clock,network,partition,disk,server,node. Default: all.")
 	f.String(&o.keep, "keep", "", "<ids>", "Do only these steps of the list, such as 1,4,9-12. Default: all.")
+	f.Bool(&o.mass, "mass", false, "Have jobs of 256 to 1,000 allocations in every run. Default: in one of a hundred.")
 	f.Bool(&o.metamorphic, "metamorphic", false, "Run each seed under several tunings, which must settle to the same.")
 	f.Bool(&o.shrink, "shrink", false, "Shorten the list of steps of each failure as far as it still fails.")
 	f.Bool(&o.trace, "trace", false, "Print all that happens.")
@@ -112,7 +114,7 @@ func (o *runOptions) do(ctx context.Context, c *meta.Call) error {
 }
 
 func (o *runOptions) check() (campaign.Options, error) {
-	opts := campaign.Options{Servers: o.servers, Nodes: o.nodes, Span: o.span}
+	opts := campaign.Options{Servers: o.servers, Nodes: o.nodes, Span: o.span, Mass: o.mass}
 	var err error
 	if opts.Faults, err = work.ParseFaults(o.faults); err != nil {
 		return opts, meta.Usagef("-faults: %v", err)

@@ -24,6 +24,7 @@ type Options struct {
 	Nodes   int
 	Span    time.Duration // with faults and work
 	Faults  work.Faults
+	Mass    bool // a job of hundreds of allocations in every run
 	// Keep leaves out every step whose ID is not in it; nil keeps all.
 	Keep []int
 }
@@ -35,6 +36,9 @@ const (
 	largeEvery = 5
 	smallSpan  = 150 * time.Second // of faults and work
 	largeSpan  = 5 * time.Minute
+	// massEvery is how seldom a run has jobs of hundreds of allocations: one such
+	// run takes as long as twenty others.
+	massEvery = 100
 )
 
 // Purposes of sources of randomness, apart from those of the cluster.
@@ -64,9 +68,12 @@ func Draw(seed uint64, o Options) cluster.Config {
 	if o.Span > 0 {
 		c.Span = o.Span
 	}
-	plan := work.Plan{Servers: c.Servers, Nodes: c.Nodes, Steps: steps, Span: c.Span, Faults: c.Faults}
-	c.Capacity = plan.Capacity()
 	c.Quota = work.DrawQuota(r.Uint64())
+	plan := work.Plan{
+		Servers: c.Servers, Nodes: c.Nodes, Steps: steps, Span: c.Span, Faults: c.Faults,
+		Mass: r.IntN(massEvery) == 0 || o.Mass,
+	}
+	c.Capacity = plan.Capacity()
 	c.Steps = keep(work.Draw(plan, rand.New(rand.NewPCG(seed, purposeSteps))), o.Keep)
 	return c
 }
@@ -95,6 +102,9 @@ func Line(seed uint64, o Options) string {
 	}
 	if o.Nodes > 0 {
 		line += fmt.Sprintf(" -clients %d", o.Nodes)
+	}
+	if o.Mass {
+		line += " -mass"
 	}
 	if o.Keep != nil {
 		line += " -keep " + FormatIDs(o.Keep)

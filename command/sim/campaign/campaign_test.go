@@ -42,6 +42,15 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// TestMass runs a seed with jobs of hundreds of allocations.
+func TestMass(t *testing.T) {
+	t.Parallel()
+	o := Options{Faults: faults(t, "all"), Mass: true}
+	if r := Run(Draw(22900003, o), nil); r.Err != nil {
+		t.Errorf("%v\n%s", r.Err, Line(22900003, o))
+	}
+}
+
 // TestRecorded runs the seeds that once failed.
 func TestRecorded(t *testing.T) {
 	data, err := os.ReadFile("testdata/seeds.txt")

@@ -30,7 +30,7 @@ const batchMax = 25
 // typeOf is the type of a job, the same in all its versions.
 func typeOf(job int) string {
 	switch job {
-	case 4, 5, Parameterized, Periodic:
+	case 4, 5, Parameterized, Periodic, MassBatch:
 		return nl.JobTypeBatch
 	case 6:
 		return nl.JobTypeSystem
@@ -111,6 +111,9 @@ func shapeOf(job int, seed uint64) shape {
 		if chance(15) {
 			s.exit = 1
 		}
+	}
+	if isMass(job) {
+		s.mass(r)
 	}
 	return s
 }

@@ -119,6 +119,9 @@ type Plan struct {
 	// Steady leaves out what makes the outcome depend on who came first, for
 	// runs that are compared with each other.
 	Steady bool
+	// Mass adds steps about jobs of hundreds of allocations. Nothing else that is
+	// drawn changes.
+	Mass bool
 }
 
 const (
@@ -154,6 +157,9 @@ func Draw(p Plan, random *rand.Rand) []Step {
 		d.reads()
 	}
 	d.faults()
+	if d.Mass {
+		d.mass()
+	}
 	slices.SortStableFunc(d.out, func(a, b Step) int { return cmp.Compare(a.At, b.At) })
 	for i := range d.out {
 		d.out[i].ID = i
@@ -229,8 +235,18 @@ func (d *drawer) reads() {
 const faultEvery = 15 * time.Second
 
 func (d *drawer) faults() {
+	of := d.kinds()
+	if len(of) == 0 {
+		return
+	}
+	for range int(d.Span / faultEvery) {
+		d.out = append(d.out, d.stroke(of, 0, d.Span))
+	}
+}
+
+// kinds are the strokes of bad luck that may be, and how often each is drawn.
+func (d *drawer) kinds() (of []choice) {
 	f := d.Faults
-	var of []choice
 	add := func(on bool, c ...choice) {
 		if on {
 			of = append(of, c...)
@@ -242,24 +258,24 @@ func (d *drawer) faults() {
 	add(f.Node, choice{KillAgent, 5}, choice{PowerLoss, 3}, choice{LoseNode, 1})
 	add(f.Clock, choice{ClockJump, 1})
 	add(f.Network, choice{Storm, 2})
-	if len(of) == 0 {
-		return
+	return of
+}
+
+// stroke draws a stroke of bad luck between two times.
+func (d *drawer) stroke(of []choice, from, to time.Duration) Step {
+	s := Step{
+		Verb: d.pick(of), At: d.within(from, to), Server: d.random.IntN(d.Servers), Node: d.random.IntN(d.Nodes),
+		For: d.within(100*time.Millisecond, 20*time.Second),
 	}
-	for range int(d.Span / faultEvery) {
-		s := Step{
-			Verb: d.pick(of), At: d.within(0, d.Span), Server: d.random.IntN(d.Servers), Node: d.random.IntN(d.Nodes),
-			For: d.within(100*time.Millisecond, 20*time.Second),
-		}
-		if d.random.IntN(4) == 0 {
-			s.For = d.within(20*time.Second, 90*time.Second)
-		}
-		s.Other = d.random.IntN(d.Servers)
-		if d.Servers > 1 && s.Other == s.Server {
-			s.Other = (s.Server + 1) % d.Servers
-		}
-		if s.Verb == ClockJump {
-			s.For = d.within(-3*time.Second, 3*time.Second)
-		}
-		d.out = append(d.out, s)
+	if d.random.IntN(4) == 0 {
+		s.For = d.within(20*time.Second, 90*time.Second)
 	}
+	s.Other = d.random.IntN(d.Servers)
+	if d.Servers > 1 && s.Other == s.Server {
+		s.Other = (s.Server + 1) % d.Servers
+	}
+	if s.Verb == ClockJump {
+		s.For = d.within(-3*time.Second, 3*time.Second)
+	}
+	return s
 }
