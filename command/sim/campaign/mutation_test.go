@@ -16,10 +16,12 @@ import (
 )
 
 // mutation is a defect that one checker must find. Ops are replaced as servers
-// apply them, events as the checker is told of them; either may be nil.
+// apply them, events as the checker is told of them; one of them is nil.
 type mutation struct {
-	ops    func() func(server int, index uint64, o op.Op) op.Op
-	events func() func(ev check.Event) check.Event
+	checker, defect string
+	ops             func() func(server int, index uint64, o op.Op) op.Op
+	events          func() func(ev check.Event) check.Event
+	steps           []work.Step // besides those of every run
 }
 
 // lying tells a checker of other events than happened.
@@ -30,10 +32,10 @@ type lying struct {
 
 func (l lying) Observe(ev check.Event) error { return l.Checker.Observe(l.twist(ev)) }
 
-// mutations are by the name of the checker.
-func mutations() map[string]mutation {
-	return map[string]mutation{
-		"equal fingerprint at equal index": {ops: func() func(int, uint64, op.Op) op.Op {
+// mutations are one for each checker at least; moreMutations are the others.
+func mutations() []mutation {
+	return []mutation{
+		{checker: "equal fingerprint at equal index", defect: "a server that applies something else", ops: func() func(int, uint64, op.Op) op.Op {
 			return func(server int, _ uint64, o op.Op) op.Op {
 				if r, ok := o.(*op.RegisterJob); ok && server == 1 {
 					c := *r
@@ -44,7 +46,7 @@ func mutations() map[string]mutation {
 				return o
 			}
 		}},
-		"acknowledged ops survive": {events: func() func(check.Event) check.Event {
+		{checker: "acknowledged ops survive", defect: "another entry in place of one", events: func() func(check.Event) check.Event {
 			return func(ev check.Event) check.Event {
 				if a, ok := ev.(check.Applied); ok && a.Server == 2 && a.Index == 30 {
 					a.Sum++
@@ -53,7 +55,7 @@ func mutations() map[string]mutation {
 				return ev
 			}
 		}},
-		"consistent reads never go back": {events: func() func(check.Event) check.Event {
+		{checker: "consistent reads never go back", defect: "old answers", events: func() func(check.Event) check.Event {
 			reads := map[string]int{}
 			return func(ev check.Event) check.Event {
 				if r, ok := ev.(check.Read); ok {
@@ -65,7 +67,7 @@ func mutations() map[string]mutation {
 				return ev
 			}
 		}},
-		"no node over capacity": {ops: func() func(int, uint64, op.Op) op.Op {
+		{checker: "no node over capacity", defect: "all on one node", ops: func() func(int, uint64, op.Op) op.Op {
 			target := ""
 			return plans(func(p *op.PlanDelta) {
 				for i, a := range p.Place {
@@ -78,7 +80,7 @@ func mutations() map[string]mutation {
 				}
 			})
 		}},
-		"quotas hold": {ops: func() func(int, uint64, op.Op) op.Op {
+		{checker: "quotas hold", defect: "more than was asked for", ops: func() func(int, uint64, op.Op) op.Op {
 			return plans(func(p *op.PlanDelta) {
 				for i, a := range p.Place {
 					greedy := *a
@@ -90,7 +92,7 @@ func mutations() map[string]mutation {
 				}
 			})
 		}},
-		"every evaluation ends": {events: func() func(check.Event) check.Event {
+		{checker: "every evaluation ends", defect: "waiting for a job that is gone", events: func() func(check.Event) check.Event {
 			return func(ev check.Event) check.Event {
 				end, ok := ev.(check.Settled)
 				if !ok {
@@ -106,7 +108,7 @@ func mutations() map[string]mutation {
 				return end
 			}
 		}},
-		"allocations per group within count and surge": {ops: func() func(int, uint64, op.Op) op.Op {
+		{checker: "allocations per group within count and surge", defect: "everything twice", ops: func() func(int, uint64, op.Op) op.Op {
 			return plans(func(p *op.PlanDelta) {
 				for _, a := range slices.Clone(p.Place) {
 					twin := *a
@@ -115,7 +117,7 @@ func mutations() map[string]mutation {
 				}
 			})
 		}},
-		"state enums only advance": {events: func() func(check.Event) check.Event {
+		{checker: "state enums only advance", defect: "evaluations that begin again", events: func() func(check.Event) check.Event {
 			return func(ev check.Event) check.Event {
 				a, ok := ev.(check.Applied)
 				if !ok {
@@ -130,7 +132,7 @@ func mutations() map[string]mutation {
 				return a
 			}
 		}},
-		"a stopped allocation never restarts": {events: func() func(check.Event) check.Event {
+		{checker: "a stopped allocation never restarts", defect: "a process after the end", events: func() func(check.Event) check.Event {
 			ended := ""
 			return func(ev check.Event) check.Event {
 				switch ev := ev.(type) {
@@ -148,7 +150,7 @@ func mutations() map[string]mutation {
 				return ev
 			}
 		}},
-		"drain-complete means nothing runs there": {ops: func() func(int, uint64, op.Op) op.Op {
+		{checker: "drain-complete means nothing runs there", defect: "a drain that ends at once", ops: func() func(int, uint64, op.Op) op.Op {
 			node := ""
 			return func(_ int, _ uint64, o op.Op) op.Op {
 				switch o := o.(type) {
@@ -164,7 +166,7 @@ func mutations() map[string]mutation {
 				return o
 			}
 		}},
-		"restored snapshot equals the original": {events: func() func(check.Event) check.Event {
+		{checker: "restored snapshot equals the original", defect: "another byte", events: func() func(check.Event) check.Event {
 			return func(ev check.Event) check.Event {
 				if s, ok := ev.(check.Saved); ok {
 					s.Data = slices.Clone(s.Data)
@@ -174,7 +176,7 @@ func mutations() map[string]mutation {
 				return ev
 			}
 		}},
-		"running is desired, or there is no place": {ops: func() func(int, uint64, op.Op) op.Op {
+		{checker: "running is desired, or there is no place", defect: "nothing is placed", ops: func() func(int, uint64, op.Op) op.Op {
 			return plans(func(p *op.PlanDelta) { p.Place, p.Deployment = nil, nil })
 		}},
 	}
@@ -198,36 +200,47 @@ func plans(change func(*op.PlanDelta)) func(int, uint64, op.Op) op.Op {
 	}
 }
 
-// TestMutations injects, for every checker, the defect that it looks for.
+// TestMutations injects, for every checker, the defects that it looks for.
 func TestMutations(t *testing.T) {
-	all := mutations()
-	for _, c := range check.All() {
-		m, ok := all[c.Name()]
-		if !ok {
-			t.Errorf("no defect is known that %q would find", c.Name())
-			continue
+	all := slices.Concat(mutations(), moreMutations(t))
+	for i, c := range check.All() {
+		found := false
+		for _, m := range all {
+			if m.checker != c.Name() {
+				continue
+			}
+			found = true
+			t.Run(c.Name()+"/"+m.defect, func(t *testing.T) {
+				t.Parallel()
+				c := check.All()[i]
+				cfg := Draw(2, Options{Servers: 3, Nodes: 8, Span: 90 * time.Second})
+				cfg.SnapshotEvery = 10 // so that some are looked at
+				cfg.Quota = 2
+				cfg.Steps = append(cfg.Steps,
+					work.Step{ID: -2, At: 80 * time.Second, Verb: work.Drain, Node: 0, For: 5 * time.Second},
+					work.Step{ID: -3, At: 85 * time.Second, Verb: work.Stop, Job: 0})
+				cfg.Checkers = []check.Checker{c}
+				if m.steps != nil {
+					cfg.Steps, cfg.Quota = m.steps, 0
+				}
+				if m.ops != nil {
+					cfg.Tamper = m.ops()
+				}
+				if m.events != nil {
+					cfg.Checkers[0] = lying{c, m.events()}
+				}
+				r := cluster.Run(cfg)
+				var v *check.Violation
+				if !errors.As(r.Err, &v) || v.Checker != c.Name() {
+					t.Errorf("the defect is not found: %v", r.Err)
+				} else {
+					t.Log(v)
+				}
+			})
 		}
-		t.Run(c.Name(), func(t *testing.T) {
-			t.Parallel()
-			cfg := Draw(2, Options{Servers: 3, Nodes: 8, Span: 90 * time.Second})
-			cfg.SnapshotEvery = 10 // so that some are looked at
-			cfg.Quota = 2
-			cfg.Steps = append(cfg.Steps,
-				work.Step{ID: -2, At: 80 * time.Second, Verb: work.Drain, Node: 0, For: 5 * time.Second},
-				work.Step{ID: -3, At: 85 * time.Second, Verb: work.Stop, Job: 0})
-			cfg.Checkers = []check.Checker{c}
-			if m.ops != nil {
-				cfg.Tamper = m.ops()
-			}
-			if m.events != nil {
-				cfg.Checkers[0] = lying{c, m.events()}
-			}
-			r := cluster.Run(cfg)
-			var v *check.Violation
-			if !errors.As(r.Err, &v) || v.Checker != c.Name() {
-				t.Errorf("the defect is not found: %v", r.Err)
-			}
-		})
+		if !found {
+			t.Errorf("no defect is known that %q would find", c.Name())
+		}
 	}
 }
 

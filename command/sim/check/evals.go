@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
+	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
 // evals: every evaluation ends, or waits for room that a job still wants.
@@ -36,7 +37,30 @@ func (evals) Observe(ev Event) error {
 				return fmt.Errorf("evaluations %s and %s both wait for room for job %s", other, e.ID, e.JobID)
 			}
 			waits[key] = e.ID
+			if e.Type == nl.JobTypeService && complete(s, job) {
+				return fmt.Errorf("evaluation %s waits for room for job %s, of which everything runs", e.ID, e.JobID)
+			}
 		}
 	}
 	return nil
+}
+
+// complete tells whether as many allocations of the newest version run as the
+// job wants, and no deployment is left to come.
+func complete(s *store.Snapshot, j *nl.Job) bool {
+	if d := s.LatestDeployment(j.Namespace, j.ID); d != nil && d.Active() {
+		return false
+	}
+	for _, g := range j.TaskGroups {
+		run := 0
+		for a := range s.AllocsByJob(j.Namespace, j.ID) {
+			if a.TaskGroup == g.Name && !a.TerminalDesired() && a.ClientStatus == nl.AllocClientRunning && a.JobVersion == j.Version {
+				run++
+			}
+		}
+		if run < g.Count {
+			return false
+		}
+	}
+	return true
 }

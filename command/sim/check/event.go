@@ -5,8 +5,10 @@ package check
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
+	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
 )
 
@@ -74,7 +76,8 @@ type Checker interface {
 func All() []Checker {
 	return []Checker{
 		newFingerprint(), newAcknowledged(), newReads(), newCapacity(), newQuotas(), newEvals(), newCounts(),
-		newAdvance(), newRestarts(), newDrains(), newRestored(), newSettled(),
+		newAdvance(), newRestarts(), newDrains(), newRestored(), newIdentity(), newNames(), newEligible(), newGifts(),
+		newStamps(), newLinks(), newRollouts(), newMigrations(), newRetries(), newFinished(), newSettled(),
 	}
 }
 
@@ -94,4 +97,15 @@ func Run(checkers []Checker, ev Event) error {
 		}
 	}
 	return nil
+}
+
+// placements are the allocations that an entry places anew.
+func placements(applied Applied) iter.Seq[*nl.Alloc] {
+	return func(yield func(*nl.Alloc) bool) {
+		for _, c := range applied.Changes {
+			if a, ok := c.After.(*nl.Alloc); ok && a != nil && c.Before == nil && !yield(a) {
+				return
+			}
+		}
+	}
 }

@@ -114,13 +114,29 @@ func count(s *store.Snapshot, j *nl.Job, g *nl.Group) error {
 	if j.Type == nl.JobTypeService && have > g.Count {
 		return fmt.Errorf("job %s has %d allocations of group %s, and %d are wanted", j.ID, have, g.Name, g.Count)
 	}
-	if have >= g.Count || !quotaHasRoom(s, j, g) {
+	if have >= g.Count {
+		return nil
+	}
+	if !waits(s, j) {
+		return fmt.Errorf("job %s has %d of %d allocations of group %s, and no evaluation waits for room", j.ID, have, g.Count, g.Name)
+	}
+	if !quotaHasRoom(s, j, g) {
 		return nil
 	}
 	if n := anyPlace(s, j, g); n != nil {
 		return fmt.Errorf("job %s has %d of %d allocations of group %s, and node %s has room", j.ID, have, g.Count, g.Name, n.Name)
 	}
 	return nil
+}
+
+// waits tells whether an evaluation of the job waits for room.
+func waits(s *store.Snapshot, j *nl.Job) bool {
+	for e := range s.EvalsByJob(j.Namespace, j.ID) {
+		if e.Status == nl.EvalStatusBlocked {
+			return true
+		}
+	}
+	return false
 }
 
 // recalled tells whether what stood in for the allocation was stopped because
