@@ -32,8 +32,8 @@ const (
 func isMass(job int) bool { return job == MassService || job == MassBatch }
 
 // mass makes a specification that of a job of many small allocations. Two such
-// jobs do not always fit the nodes. A service of which every allocation fails
-// would take most of the time of all runs.
+// jobs do not always fit the nodes. Of work that fails each time there is little,
+// and no service: it would take most of the time of all runs.
 func (s *shape) mass(r *rand.Rand) {
 	s.count, s.cpu, s.mem = massCount(r), 4+r.IntN(28), 10+r.IntN(22)
 	s.static, s.distinct, s.killAfter = false, false, 0
@@ -44,6 +44,9 @@ func (s *shape) mass(r *rand.Rand) {
 		if s.canaries > 0 {
 			s.canaries = 1 + r.IntN(massMax/2)
 		}
+	}
+	if s.exit > 0 {
+		s.count, s.class = massMin, ""
 	}
 }
 
