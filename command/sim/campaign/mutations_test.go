@@ -164,6 +164,14 @@ func moreMutations(t *testing.T) []mutation {
 			}
 			return ev
 		})},
+		{checker: "drain-complete means nothing runs there", defect: "a deadline that is passed over", ops: func() func(int, uint64, op.Op) op.Op {
+			return func(_ int, _ uint64, o op.Op) op.Op {
+				if t, ok := o.(*op.TransitionAllocs); ok {
+					return &op.TransitionAllocs{Time: t.Time}
+				}
+				return o
+			}
+		}},
 		{checker: "allocation IDs are unique and found", defect: "an ID twice", events: placed(func(first, a *nl.Alloc) { a.ID = first.ID })},
 		{checker: "allocation IDs are unique and found", defect: "an index that lacks some", events: entries(func(a *check.Applied) { a.Snapshot = store.Empty() })},
 		{checker: "names within a group are unique", defect: "a name twice", steps: update, ops: each(func(_ int, a *nl.Alloc) { a.Name = a.JobID + ".g[0]" })},

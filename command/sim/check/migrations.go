@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nomadlike/nomadlike/command/sim/world"
@@ -27,7 +28,8 @@ func (migrations) Observe(ev Event) error {
 		return nil
 	}
 	s := applied.Snapshot
-	groups, drained := map[groupKey]bool{}, map[string]bool{}
+	var groups []groupKey
+	drained := map[string]bool{} // jobs
 	for _, c := range applied.Changes {
 		if e, _ := c.After.(*nl.Eval); e != nil && e.TriggeredBy == nl.TriggerNodeDrain {
 			drained[e.Namespace+"/"+e.JobID] = true // by others a user asked for it
@@ -40,7 +42,9 @@ func (migrations) Observe(ev Event) error {
 			after.Terminal() || after.Job == nil || after.Job.Type != nl.JobTypeService || !drained[after.Namespace+"/"+after.JobID] {
 			continue
 		}
-		groups[groupKey{after.Namespace, after.JobID, after.TaskGroup}] = true
+		if k := (groupKey{after.Namespace, after.JobID, after.TaskGroup}); !slices.Contains(groups, k) {
+			groups = append(groups, k)
+		}
 	}
 	if len(groups) == 0 {
 		return nil
@@ -50,7 +54,7 @@ func (migrations) Observe(ev Event) error {
 			return nil // all of its allocations may leave
 		}
 	}
-	for k := range groups {
+	for _, k := range groups {
 		job := s.Job(k.namespace, k.job)
 		if job == nil || job.Stop {
 			continue

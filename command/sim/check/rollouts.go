@@ -23,6 +23,7 @@ func (rollouts) Observe(ev Event) error {
 	if !ok || !applied.First {
 		return nil
 	}
+	var keys []groupKey // of updated, in a certain order
 	updated := map[groupKey]int{}
 	joined := map[string]bool{} // allocations that came to their deployment just now
 	for _, c := range applied.Changes {
@@ -34,7 +35,10 @@ func (rollouts) Observe(ev Event) error {
 			}
 			if before != nil && !before.Terminal() && before.ClientStatus == nl.AllocClientRunning &&
 				after.TerminalDesired() && after.DesiredDescription() == reconcile.DescUpdating {
-				updated[groupKey{after.Namespace, after.JobID, after.TaskGroup}]++
+				k := groupKey{after.Namespace, after.JobID, after.TaskGroup}
+				if updated[k]++; updated[k] == 1 {
+					keys = append(keys, k)
+				}
 			}
 		case *nl.Deployment:
 			if err := deployment(applied.Snapshot, c.Before, after); err != nil {
@@ -42,7 +46,8 @@ func (rollouts) Observe(ev Event) error {
 			}
 		}
 	}
-	for k, n := range updated {
+	for _, k := range keys {
+		n := updated[k]
 		if most, why := pace(applied.Snapshot, k, joined); n > most {
 			return fmt.Errorf("entry %d updates %d allocations of group %s of job %s, and may update %d: %s", applied.Index, n, k.group, k.job, most, why)
 		}
