@@ -49,6 +49,9 @@ func (s *survey) hints(missing int) []*nl.ExplainHint {
 	})
 	add(s.preemptHint())
 	s.each(nl.ObstacleRoom, func(f *nl.NodeFold) { add(s.roomHint(f)) })
+	if !s.elective() {
+		add(s.valuesHint(missing))
+	}
 	s.each(nl.ObstacleFilter, func(f *nl.NodeFold) { add(s.filterHint(f, missing)) })
 	add(s.addHint(missing))
 	if len(out) == 0 && len(s.missed) > 0 {
@@ -224,7 +227,7 @@ func quantity(n int64, unit string) string {
 // filterHint is about nodes that are not what the group needs in one respect
 // alone.
 func (s *survey) filterHint(f *nl.NodeFold, missing int) *nl.ExplainHint {
-	if f.Only == 0 || s.elective() {
+	if f.Only == 0 || s.elective() || s.hasValue(f.Reason) {
 		return nil
 	}
 	hint := &nl.ExplainHint{Kind: nl.HintRelax, Nodes: f.Only}
@@ -237,7 +240,7 @@ func (s *survey) filterHint(f *nl.NodeFold, missing int) *nl.ExplainHint {
 	if class, one := onlyClass(f.OnlyClasses); one {
 		of = "of class " + class + " "
 	}
-	what, lacks := remedy(f.Reason)
+	what, lacks := s.remedy(f.Reason)
 	verb, verbs := of+"fails nothing else", of+"fail nothing else"
 	if lacks {
 		verb, verbs = of+"lacks nothing else", of+"lack nothing else"
@@ -251,24 +254,6 @@ func (s *survey) filterHint(f *nl.NodeFold, missing int) *nl.ExplainHint {
 		hint.Text += " (" + details + ")"
 	}
 	return hint
-}
-
-// remedy is what to do about a check that nodes fail; lacks tells that they do
-// not have something.
-func remedy(reason string) (what string, lacks bool) {
-	switch reason {
-	case feasible.MissingDrivers:
-		return "install or repair the driver", true
-	case feasible.MissingDevices:
-		return "add the devices or ask for fewer", true
-	case feasible.MissingVolumes:
-		return "provide the volume", true
-	case feasible.MissingNetwork:
-		return "provide the network mode", true
-	case feasible.MissingSecrets:
-		return "install the secrets provider", true
-	}
-	return "drop or change " + reasonText(reason), false
 }
 
 // reasonText is a reason as metrics name it, made readable.

@@ -3,6 +3,7 @@ package sched
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/fit"
@@ -81,10 +82,24 @@ func (p *placer) apart(c *candidate) string {
 			return fmt.Sprintf("missing property %q", d.Text)
 		}
 		if n := d.used[value]; n >= d.Limit {
-			return fmt.Sprintf("distinct_property: %s=%s used by %d allocs", d.Text, value, n)
+			return used(d.Text, value, n)
 		}
 	}
 	return ""
+}
+
+// used is the reason of nodes whose value of a distinct_property is used up;
+// usedValue gives the value back, found is false for other reasons.
+func used(property, value string, by int) string {
+	return fmt.Sprintf("distinct_property: %s=%s used by %d allocs", property, value, by)
+}
+
+func usedValue(reason, property string) (value string, found bool) {
+	rest, found := strings.CutPrefix(reason, "distinct_property: "+property+"=")
+	if at := strings.LastIndex(rest, " used by "); found && at >= 0 {
+		return rest[:at], true
+	}
+	return "", false
 }
 
 // scores is the table of the chosen node and the best others, best first.
