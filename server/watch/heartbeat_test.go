@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -161,15 +162,15 @@ func TestHeartbeats_QueueIsBounded(t *testing.T) {
 
 // A leader whose clock shows that it was suspended blames nobody.
 func TestWatch_HeldUp(t *testing.T) {
-	var ahead time.Duration
-	inBubble(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(ahead) } }, func(l *leader) {
+	var ahead atomic.Int64 // of the leader's clock
+	inBubble(t, func(c *Config) { c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) } }, func(l *leader) {
 		defer l.lead()()
 		l.apply(&op.RegisterNode{Node: readyNode("n1")})
 		l.apply(&op.RegisterNode{Node: readyNode("n2")})
 		l.w.Beat("n1")
 		l.w.Beat("n2")
 		time.Sleep(5 * time.Second)
-		ahead = time.Hour
+		ahead.Store(int64(time.Hour))
 		time.Sleep(time.Minute)
 		l.w.Beat("n2") // it has found its way back
 		time.Sleep(FailoverHeartbeatTTL - time.Minute - heartbeatLook)
