@@ -39,7 +39,7 @@ func (migrations) Observe(ev Event) error {
 		before, _ := c.Before.(*nl.Alloc)
 		after, _ := c.After.(*nl.Alloc)
 		if before == nil || after == nil || before.DesiredTransition().Migrates() || !after.DesiredTransition().Migrates() ||
-			after.Terminal() || after.Job == nil || after.Job.Type != nl.JobTypeService || !drained[after.Namespace+"/"+after.JobID] {
+			!serves(after) || after.Job == nil || after.Job.Type != nl.JobTypeService || !drained[after.Namespace+"/"+after.JobID] {
 			continue
 		}
 		if k := (groupKey{after.Namespace, after.JobID, after.TaskGroup}); !slices.Contains(groups, k) {
@@ -65,7 +65,7 @@ func (migrations) Observe(ev Event) error {
 		}
 		stay := 0
 		for a := range s.AllocsByJob(k.namespace, k.job) {
-			if a.TaskGroup == k.group && !a.Terminal() && !a.DesiredTransition().Migrates() && a.Healthy() {
+			if a.TaskGroup == k.group && serves(a) && !a.DesiredTransition().Migrates() && a.Healthy() {
 				stay++
 			}
 		}
@@ -74,4 +74,11 @@ func (migrations) Observe(ev Event) error {
 		}
 	}
 	return nil
+}
+
+// serves tells whether the group is one less without the allocation: canaries
+// come on top of it, and what is not heard of may be gone.
+func serves(a *nl.Alloc) bool {
+	canary := a.DeploymentStatus != nil && a.DeploymentStatus.Canary
+	return !a.Terminal() && !canary && a.ClientStatus != nl.AllocClientUnknown
 }
