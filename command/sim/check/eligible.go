@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 
 	nl "github.com/nomadlike/nomadlike/nomadlike"
 	"github.com/nomadlike/nomadlike/nomadlike/store"
@@ -54,7 +55,7 @@ func (k *eligible) Observe(ev Event) error {
 			if c.LTarget == "${node.class}" && c.RTarget != n.NodeClass {
 				return fmt.Errorf("an allocation of job %s for class %s is placed on node %s of class %q", a.JobID, c.RTarget, n.Name, n.NodeClass)
 			}
-			if c.Operand == "distinct_hosts" {
+			if distinct(c) {
 				if other := k.company(applied.Snapshot, a); other != nil {
 					return fmt.Errorf("allocations %s and %s of job %s, which wants distinct hosts, are both on node %s", other.ID, a.ID, a.JobID, n.Name)
 				}
@@ -78,10 +79,16 @@ func (k *eligible) wasReady(node string, decided uint64) bool {
 	return false
 }
 
-// company is another allocation of the same job on the same node.
+func distinct(c *nl.Constraint) bool { return c.Operand == "distinct_hosts" }
+
+// company is another allocation of the same job on the same node. One of an
+// earlier version that did not mind may have come beside it with the same plan.
 func (k *eligible) company(s *store.Snapshot, a *nl.Alloc) *nl.Alloc {
 	for other := range s.AllocsByNode(a.NodeID) {
-		if other.ID != a.ID && other.JobID == a.JobID && other.Namespace == a.Namespace && !other.Terminal() && !k.silent[other.ID] {
+		if other.ID == a.ID || other.JobID != a.JobID || other.Namespace != a.Namespace || other.Terminal() || k.silent[other.ID] {
+			continue
+		}
+		if other.CreateIndex < a.CreateIndex || other.Job == nil || slices.ContainsFunc(other.Job.Constraints, distinct) {
 			return other
 		}
 	}

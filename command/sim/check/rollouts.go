@@ -83,7 +83,8 @@ func deployment(s *store.Snapshot, before any, d *nl.Deployment) error {
 	return nil
 }
 
-// pace is how many allocations of a group an entry may update, and why.
+// pace is how many allocations of a group an entry may update, and why. Nobody
+// waits for what is not heard of.
 func pace(s *store.Snapshot, k groupKey, joined map[string]bool) (most int, why string) {
 	const unbounded = 1 << 30
 	d := s.LatestDeployment(k.namespace, k.job)
@@ -101,7 +102,7 @@ func pace(s *store.Snapshot, k groupKey, joined map[string]bool) (most int, why 
 	most = g.Update.MaxParallel
 	why = fmt.Sprintf("max_parallel is %d", most)
 	for a := range s.AllocsByDeployment(d.ID) {
-		if a.TaskGroup == k.group && !joined[a.ID] && !a.Terminal() &&
+		if a.TaskGroup == k.group && !joined[a.ID] && !a.Terminal() && a.ClientStatus != nl.AllocClientUnknown &&
 			(a.DeploymentStatus == nil || a.DeploymentStatus.Healthy == nil || !*a.DeploymentStatus.Healthy) {
 			most--
 			why = fmt.Sprintf("max_parallel is %d, and some that it placed are not healthy yet", g.Update.MaxParallel)
