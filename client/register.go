@@ -263,12 +263,8 @@ func (c *Client) watchContact(ctx context.Context) error {
 }
 
 func stopAfter(g *nl.Group) time.Duration {
-	switch {
-	case g == nil:
-	case g.Disconnect != nil && g.Disconnect.StopOnClientAfter != nil:
-		return *g.Disconnect.StopOnClientAfter
-	case g.StopAfterClientDisconnect != nil:
-		return *g.StopAfterClientDisconnect
+	if g == nil || g.Disconnect == nil || g.Disconnect.StopOnClientAfter == nil {
+		return 0
 	}
-	return 0
+	return *g.Disconnect.StopOnClientAfter
 }
