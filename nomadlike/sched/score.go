@@ -82,15 +82,15 @@ func (p *placer) apart(c *candidate) string {
 			return fmt.Sprintf("missing property %q", d.Text)
 		}
 		if n := d.used[value]; n >= d.Limit {
-			return used(d.Text, value, n)
+			return usedUp(d.Text, value, n)
 		}
 	}
 	return ""
 }
 
-// used is the reason of nodes whose value of a distinct_property is used up;
-// usedValue gives the value back, found is false for other reasons.
-func used(property, value string, by int) string {
+// usedUp is the reason of nodes whose value of a distinct_property is used up;
+// usedValue gives the value back; found is false for other reasons.
+func usedUp(property, value string, by int) string {
 	return fmt.Sprintf("distinct_property: %s=%s used by %d allocs", property, value, by)
 }
 
