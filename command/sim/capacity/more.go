@@ -3,7 +3,6 @@ package capacity
 import (
 	"maps"
 	"slices"
-	"strconv"
 
 	"github.com/nomadlike/nomadlike/command/sim/settle"
 	nl "github.com/nomadlike/nomadlike/nomadlike"
@@ -237,9 +236,11 @@ func demandOf(a *nl.GroupAsk) demand {
 // alone tells whether a group wants a host of its own for each allocation.
 func alone(job *nl.Job, group string) bool {
 	return slices.ContainsFunc(slices.Concat(job.Constraints, job.Group(group).Constraints), func(c *nl.Constraint) bool {
-		op, known := expr.ParseOperand(c.Operand)
-		on, err := strconv.ParseBool(c.RTarget)
-		return known && op == expr.DistinctHosts && (err != nil || on)
+		if op, known := expr.ParseOperand(c.Operand); !known || op != expr.DistinctHosts {
+			return false
+		}
+		on, err := feasible.HostsDiffer(c)
+		return on && err == nil
 	})
 }
 

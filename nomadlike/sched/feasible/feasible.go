@@ -130,11 +130,9 @@ func (c *Checks) constraints(list []*nl.Constraint, ofJob bool) error {
 		}
 		switch compiled.Operand() {
 		case expr.DistinctHosts:
-			on := k.RTarget == ""
-			if !on {
-				if on, err = strconv.ParseBool(k.RTarget); err != nil {
-					return fmt.Errorf("constraint %q: its value is neither true nor false", text(k))
-				}
+			on, err := HostsDiffer(k)
+			if err != nil {
+				return err
 			}
 			c.HostsJob = c.HostsJob || on && ofJob
 			c.HostsGroup = c.HostsGroup || on && !ofJob
@@ -189,6 +187,19 @@ func hasDriver(n *nl.Node, name string) bool {
 	}
 	on, err := strconv.ParseBool(n.Attributes["driver."+name])
 	return err == nil && on
+}
+
+// HostsDiffer tells whether a distinct_hosts constraint is in force: it is unless
+// its value is false. Other values than a boolean are an error.
+func HostsDiffer(k *nl.Constraint) (bool, error) {
+	if k.RTarget == "" {
+		return true, nil
+	}
+	on, err := strconv.ParseBool(k.RTarget)
+	if err != nil {
+		return false, fmt.Errorf("constraint %q: its value is neither true nor false", text(k))
+	}
+	return on, nil
 }
 
 // cores leaves out nodes on which thousandths of a core mean nothing.
